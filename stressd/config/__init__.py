@@ -1,0 +1,1 @@
+"""YAML with line numbers -> typed model -> JSON Schema."""

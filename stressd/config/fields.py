@@ -1,0 +1,295 @@
+"""Field types and base models of the configuration, shared by the model, the feeds and the sinks.
+
+Quantities carry their unit in the text (`30m`, `25bp`, `4.31%`); a bare number is refused with the fix in the message.
+Defaults are written as in YAML too (`timeout: Duration = written("10s")`): defaults are validated like input.
+All messages are complete plain sentences about the value; `config.load` adds file, line and column.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from stressd.config.secret import SecretError, SecretRef
+
+__all__ = [
+    "Bp",
+    "Duration",
+    "FeedConfig",
+    "File",
+    "HttpOptions",
+    "HttpUrl",
+    "Model",
+    "OneOrMany",
+    "Percent",
+    "SecretError",
+    "SecretRef",
+    "SeverityName",
+    "SinkConfig",
+    "Slug",
+    "TlsOptions",
+    "Url",
+    "UrlScheme",
+    "written",
+]
+
+_UNITS: Final = {
+    "ns": 1,
+    "us": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+    "d": 86_400_000_000_000,
+    "w": 604_800_000_000_000,
+}
+_PART: Final = r"\d{1,12}(?:\.\d{1,9})?(?:ns|us|ms|s|m|h|d|w)"
+_DURATION: Final = re.compile(rf"(?:{_PART})+")
+_DURATION_PART: Final = re.compile(r"([\d.]+)([a-z]+)")
+_NUMBER: Final = r"[-+]?\d{1,9}(?:\.\d{1,9})?"
+_BP: Final = re.compile(rf"({_NUMBER}) ?bp")
+_PERCENT: Final = re.compile(rf"({_NUMBER}) ?%")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _bare(value: object, what: str, *examples: str) -> ValueError | None:
+    """The complaint about a number without a unit, or about what is no text at all; None for text."""
+    if _is_number(value):
+        fixes = " or ".join(f"`{value}{unit}`" for unit in examples)
+        return ValueError(f"{what} needs a unit: write {fixes}")
+    if not isinstance(value, str):
+        return ValueError(f"expected {what} such as `{_EXAMPLES[what]}`")
+    return None
+
+
+_EXAMPLES: Final = {"a duration": "30m", "a size in bp": "25bp", "a yield": "4.31%"}
+
+
+def parse_duration(value: object) -> int:
+    """Nanoseconds of `30m`, `250ms`, `1h30m`, `90d`; units ns us ms s m h d w. Raises ValueError."""
+    if (fault := _bare(value, "a duration", "s", "m")) is not None:
+        raise fault
+    assert isinstance(value, str)
+    if not _DURATION.fullmatch(value):
+        if re.fullmatch(r"[\d.]+", value):
+            raise ValueError(f"a duration needs a unit: write `{value}s` or `{value}m`")
+        raise ValueError("not a duration: write for example `30m`; the units are ns, us, ms, s, m, h, d and w")
+    return int(sum(Decimal(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(value)))
+
+
+def format_duration(ns: int) -> str:
+    """The shortest text of one unit that `parse_duration` reads back as `ns`."""
+    unit = next((u for u in ("d", "h", "m", "s", "ms", "us") if ns and ns % _UNITS[u] == 0), "ns" if ns else "s")
+    return f"{ns // _UNITS[unit]}{unit}"
+
+
+def parse_bp(value: object) -> float:
+    """Basis points of `25bp`. Raises ValueError."""
+    return _quantity(value, "a size in bp", "bp", _BP)
+
+
+def parse_percent(value: object) -> float:
+    """Percent of `4.31%`. Raises ValueError."""
+    return _quantity(value, "a yield", "%", _PERCENT)
+
+
+def _quantity(value: object, what: str, unit: str, pattern: re.Pattern[str]) -> float:
+    if (fault := _bare(value, what, unit)) is not None:
+        raise fault
+    assert isinstance(value, str)
+    match = pattern.fullmatch(value)
+    if match is None:
+        if re.fullmatch(_NUMBER, value):
+            raise ValueError(f"{what} needs a unit: write `{value}{unit}`")
+        raise ValueError(f"not {what}: write for example `{_EXAMPLES[what]}`")
+    return float(match[1])
+
+
+def _text(value: float) -> str:
+    return f"{value:.9f}".rstrip("0").rstrip(".")
+
+
+Duration = Annotated[
+    int,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": f"^({_PART})+$", "examples": ["30s", "10m", "90d"]}),
+]
+"""Nanoseconds (int) from `30m`."""
+
+Bp = Annotated[
+    float,
+    BeforeValidator(parse_bp),
+    PlainSerializer(lambda bp: f"{_text(bp)}bp", return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": f"^{_NUMBER} ?bp$", "examples": ["2bp", "25bp"]}),
+]
+"""Basis points (float) from `25bp`."""
+
+Percent = Annotated[
+    float,
+    BeforeValidator(parse_percent),
+    PlainSerializer(lambda percent: f"{_text(percent)}%", return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": f"^{_NUMBER} ?%$", "examples": ["4.31%"]}),
+]
+"""Percent (float) from `4.31%`."""
+
+SLUG_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+
+
+def _slug(value: str) -> str:
+    if not re.fullmatch(SLUG_PATTERN[1:-1], value):
+        raise ValueError("a name is made of small letters, digits, `-` and `_` (at most 63), such as `desk-slack`")
+    return value
+
+
+Slug = Annotated[str, AfterValidator(_slug), WithJsonSchema({"type": "string", "pattern": SLUG_PATTERN})]
+"""The name of a feed, a rule, a sink or an instance."""
+
+SeverityName = Literal["info", "warn", "high", "critical"]
+
+
+class UrlScheme:
+    """Validates a URL: one of `schemes` (any where none is named), a host, no password in it."""
+
+    def __init__(self, *schemes: str) -> None:
+        self.schemes = schemes
+
+    def __call__(self, value: str) -> str:
+        known = " or ".join(f"{s}://" for s in self.schemes)
+        try:
+            parts = urlsplit(value)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            raise ValueError("not a URL: host or port cannot be read") from None
+        if not parts.scheme or "://" not in value:
+            raise ValueError(f"not a URL: it starts with {known or 'a scheme such as https://'}")
+        if self.schemes and parts.scheme not in self.schemes:
+            raise ValueError(f"the URL must start with {known}")
+        if not host:
+            raise ValueError("the URL names no host")
+        if any(c.isspace() for c in value):
+            raise ValueError("a URL holds no white space")
+        if parts.password is not None:
+            raise ValueError("a password does not belong in a URL: write `username:` and `password: {file: NAME}`")
+        return value
+
+
+Url = Annotated[str, AfterValidator(UrlScheme()), WithJsonSchema({"type": "string", "format": "uri"})]
+"""Any absolute URL, as text. For certain schemes: `Annotated[str, AfterValidator(UrlScheme("mqtt", "mqtts"))]`."""
+
+HttpUrl = Annotated[
+    str,
+    AfterValidator(UrlScheme("http", "https")),
+    WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https?://"}),
+]
+
+
+def _path(value: object) -> Path:
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise ValueError("expected the path of a file")
+    return Path(value)
+
+
+File = Annotated[Path, BeforeValidator(_path), WithJsonSchema({"type": "string"})]
+"""A path, which need not exist. Plain `Path` is no use here: strict models take no text for it."""
+
+T = TypeVar("T")
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _one_or_many_schema(schema: dict[str, Any]) -> None:
+    items = schema.pop("items", {})
+    rest = {k: schema.pop(k) for k in ("type", "minItems") if k in schema}
+    schema["anyOf"] = [items, {**rest, "items": items}]
+
+
+OneOrMany = Annotated[list[T], BeforeValidator(_listed), Field(min_length=1, json_schema_extra=_one_or_many_schema)]
+"""A list that may be written as a single value: `severity: high` or `severity: [high, critical]`."""
+
+
+def written(default: Any, **more: Any) -> Any:
+    """A default as it would be written in YAML: `timeout: Duration = written("10s")`. more: of pydantic's Field."""
+    return Field(default, **more)
+
+
+class Model(BaseModel):
+    """Base of all configuration: no unknown keys, no coercion, immutable, and no input echoed in errors."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+        populate_by_name=True,
+    )
+
+
+class FeedConfig(Model):
+    """What every feed has. markets, series: what it carries (series are globs over canonical ids); all where absent.
+    Where two feeds carry one series, the one written first is active and the other confirms it."""
+
+    name: Slug
+    type: str
+    markets: OneOrMany[str] | None = None
+    series: OneOrMany[str] | None = None
+
+
+class SinkConfig(Model):
+    """What every sink has."""
+
+    name: Slug
+    type: str
+
+
+class TlsOptions(Model):
+    """TLS as a client; certificates are always verified. ca_file: private CA (PEM) instead of the system's.
+    cert_file, key_file: client certificate. Inherit from it, or nest it under a key."""
+
+    ca_file: File | None = None
+    cert_file: File | None = None
+    key_file: File | None = None
+    key_password: SecretRef | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """A verifying client context. Raises OSError (ssl.SSLError is one), SecretError."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.cert_file is not None:
+            context.load_cert_chain(
+                self.cert_file, self.key_file, self.key_password.read if self.key_password else _no_password
+            )
+        return context
+
+
+def _no_password() -> str:
+    """OpenSSL would ask on the terminal for an encrypted key's password; a daemon must fail instead."""
+    raise SecretError("the private key is encrypted and no `key_password` is given")
+
+
+class HttpOptions(Model):
+    """What every sink over HTTP has; inherit from it beside SinkConfig. proxy: forward proxy. ca_file: private CA (PEM).
+    timeout: of one attempt."""
+
+    proxy: HttpUrl | None = None
+    proxy_username: str | None = None
+    proxy_password: SecretRef | None = None
+    ca_file: File | None = None
+    timeout: Duration = written("10s")
+
+    def context(self) -> ssl.SSLContext:
+        """A verifying client context. Raises OSError (ssl.SSLError is one)."""
+        return ssl.create_default_context(cafile=self.ca_file)
