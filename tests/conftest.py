@@ -1,0 +1,78 @@
+"""What every test run needs: the form of the engine asserted, the real data where it is, and a list of what did not run.
+
+STRESSD_EXPECT_FORM=compiled|interpreted makes the run fail unless the engine under test has that form.
+STRESSD_NOT_RUN_FILE names a file to which the list is written instead of the terminal (`make test` prints it last).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+hypothesis.settings.register_profile(
+    "default", deadline=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("ci", hypothesis.settings.get_profile("default"), derandomize=True, database=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Debian keeps brokers and other daemons where a plain user's PATH does not look
+    parts = os.environ.get("PATH", "").split(os.pathsep)
+    os.environ["PATH"] = os.pathsep.join([*parts, *(p for p in ("/usr/sbin", "/sbin") if p not in parts)])
+    expected = os.environ.get("STRESSD_EXPECT_FORM", "")
+    if not expected:
+        return
+    from stressd.engine.form import FORM  # noqa: PLC0415  (an import here must not fail the runs that need no engine)
+
+    if expected != FORM:
+        import stressd  # noqa: PLC0415
+
+        raise pytest.UsageError(f"this run must test the {expected} engine, but {stressd.__file__} is {FORM}")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    import stressd  # noqa: PLC0415
+    from stressd.engine.form import FORM  # noqa: PLC0415
+
+    return f"stressd {stressd.__version__}, engine {FORM}, from {Path(stressd.__file__).parent}"
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real market data beside the repository; without it the test is skipped and named at the end."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip("real data absent: ../shared/data is not here")
+    return SHARED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    lines = [_not_run(report) for report in terminalreporter.stats.get("skipped", [])]
+    if not lines:
+        return
+    target = os.environ.get("STRESSD_NOT_RUN_FILE")
+    if target:
+        form = os.environ.get("STRESSD_EXPECT_FORM", "")
+        with Path(target).open("a", encoding="utf-8") as file:
+            file.writelines(f"{form}: {line}\n" for line in lines)
+        return
+    terminalreporter.section(f"NOT RUN HERE: {len(lines)} tests", sep="=", yellow=True, bold=True)
+    for line in lines:
+        terminalreporter.line(line, yellow=True)
+
+
+def _not_run(report: pytest.TestReport) -> str:
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return f"{report.nodeid}: {reason.removeprefix('Skipped: ')}"
