@@ -29,7 +29,7 @@ def extensions() -> list[Extension]:
     if os.environ.get("STRESSD_PURE") == "1" or not BUILDS.intersection(sys.argv):
         return []
     try:
-        from mypyc.build import mypycify  # noqa: PLC0415
+        from mypyc.build import mypycify
     except ImportError:
         pure("mypyc is not installed")
         return []

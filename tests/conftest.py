@@ -29,17 +29,17 @@ def pytest_configure(config: pytest.Config) -> None:
     expected = os.environ.get("STRESSD_EXPECT_FORM", "")
     if not expected:
         return
-    from stressd.engine.form import FORM  # noqa: PLC0415  (an import here must not fail the runs that need no engine)
+    from stressd.engine.form import FORM
 
     if expected != FORM:
-        import stressd  # noqa: PLC0415
+        import stressd
 
         raise pytest.UsageError(f"this run must test the {expected} engine, but {stressd.__file__} is {FORM}")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    import stressd  # noqa: PLC0415
-    from stressd.engine.form import FORM  # noqa: PLC0415
+    import stressd
+    from stressd.engine.form import FORM
 
     return f"stressd {stressd.__version__}, engine {FORM}, from {Path(stressd.__file__).parent}"
 

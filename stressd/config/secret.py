@@ -82,10 +82,9 @@ class SecretRef:
     def _validate(cls, value: object) -> SecretRef:
         if isinstance(value, SecretRef):
             return value
-        if isinstance(value, str | int | float):
-            raise ValueError("a secret is never written here: write `{file: NAME}` or `{env: NAME}`")
         if not isinstance(value, dict) or len(value) != 1 or next(iter(value)) not in ("file", "env"):
-            raise ValueError("write a secret as `{file: NAME}` or `{env: NAME}`")
+            plain = "the secret itself is never written here: " if isinstance(value, str | int | float) else ""
+            raise ValueError(f"{plain}write a secret as `{{file: NAME}}` or `{{env: NAME}}`")
         kind, name = next(iter(value.items()))
         if not isinstance(name, str) or not name or "\0" in name or (kind == "env" and "=" in name):
             raise ValueError(f"`{kind}` needs the name of {'a file' if kind == 'file' else 'an environment variable'}")

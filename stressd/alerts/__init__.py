@@ -1,0 +1,1 @@
+"""Engine events in, notifications out: episodes, severity, routes, rendering. Pure."""

@@ -1,0 +1,135 @@
+"""The event of the contract: one transition of an episode, the same on every wire, in `--json` and in the API.
+
+Times are ISO 8601 UTC text, values percent, changes bp, durations seconds. Field order is the order on the wire.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+EventType = Literal[
+    "opened", "escalated", "widened", "peaked", "propagated", "stale", "resumed", "resolved", "reopened", "reminder", "corrected"
+]
+Kind = Literal["market", "feed", "self"]
+Origin = Literal["live", "drill", "replay", "simulated"]
+Severity = Literal["info", "warn", "high", "critical"]
+Direction = Literal["up", "down"]
+Wording = Literal["co-moved", "followed", "spilled over", "did not respond", "could not respond"]
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """A value (percent) and when it was true."""
+
+    value: float
+    time: str
+
+
+class Exceeded(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of the past moves were beyond the threshold."""
+
+    times: int
+    of: int
+
+
+class SeriesMove(msgspec.Struct, frozen=True, kw_only=True):
+    """One series' part in an episode. horizon: 1m, 5m, 30m, session, 1d, or "level". largest_since, highest_since:
+    ISO dates; `since_beginning` says that the date is the first of the series (nothing larger is known)."""
+
+    series: str
+    value: float
+    from_: Point | None = msgspec.field(default=None, name="from")
+    change_bp: float | None = None
+    horizon: str | None = None
+    sigma: float | None = None
+    sigma_bp: float | None = None
+    sigma_definition: str | None = None
+    threshold: float | None = None
+    exceeded: Exceeded | None = None
+    return_period_years: list[float] | None = None
+    rank: int | None = None
+    rank_of: int | None = None
+    largest_since: str | None = None
+    highest_since: str | None = None
+    since_beginning: bool = False
+    level: float | None = None
+
+
+class Follower(msgspec.Struct, frozen=True, kw_only=True):
+    """How another market answered. lag_s: wall clock; open_lag_s: the follower's open time."""
+
+    market: str
+    series: str | None = None
+    wording: Wording
+    lag_s: float | None = None
+    open_lag_s: float | None = None
+    resolution: str | None = None
+    change_bp: float | None = None
+    value: float | None = None
+    beta: float | None = None
+    usual_beta: float | None = None
+    p: float | None = None
+    sigma: float | None = None
+    excess_sigma: float | None = None
+    reason: str | None = None
+    next_open: str | None = None
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """On a follower's own episode: the episode that it followed."""
+
+    episode: str
+    market: str
+    wording: Wording
+    lag_s: float | None = None
+    open_lag_s: float | None = None
+    beta: float | None = None
+    p: float | None = None
+
+
+class DataQuality(msgspec.Struct, frozen=True, kw_only=True):
+    """Age of the newest tick when the event was made, and the feeds that it came from."""
+
+    age_s: float | None = None
+    sources: list[str] = []
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One transition of one episode. `id` is `<episode>.<seq>` and never changes between attempts and restarts."""
+
+    id: str
+    episode: str
+    seq: int
+    type: EventType
+    kind: Kind
+    origin: Origin
+    time: str
+    instance: str
+    rule: str
+    market: str
+    direction: Direction | None
+    severity: Severity
+    headline: str
+    series: list[SeriesMove]
+    shape: str | None = None
+    source: Source | None = None
+    followers: list[Follower] = []
+    data: DataQuality = DataQuality()
+    note: str | None = None
+    version: str
+    method: str
+    config: str
+
+
+encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def to_json(event: Event) -> bytes:
+    """The event as one line of JSON, the bytes of every wire."""
+    return encoder.encode(event)
+
+
+def from_json(data: bytes | str) -> Event:
+    """The event of `to_json`. Raises msgspec.ValidationError on anything else."""
+    return msgspec.json.decode(data, type=Event)

@@ -1,0 +1,52 @@
+"""What a sink is handed: an event rendered for people, fitted to no wire yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table in a message: a series or a follower, already worded. cells are aligned with the table's header."""
+
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One message about one episode.
+
+    event_id is the idempotency key on every wire; `thread` groups the messages of an episode (it is the episode's id);
+    `first` says that this sink has not been told of the episode before. subject is stable over the episode's life
+    (mail clients thread by it); title is the headline now. text is complete on its own. severity_word carries the
+    severity in words, never colour alone. body is the contract's event as JSON bytes, for wires that carry data.
+    """
+
+    event_id: str
+    thread: str
+    first: bool
+    type: str
+    kind: str
+    origin: str
+    severity: str
+    time: str
+    """ISO 8601 UTC, of the event."""
+    subject: str
+    title: str
+    text: str
+    facts: tuple[tuple[str, str], ...]
+    """(label, value), most important first: what a two-column layout shows."""
+    table_header: tuple[str, ...]
+    table: tuple[Row, ...]
+    body: bytes
+    link: str | None = None
+    thread_root: str | None = None
+    """event_id of the first event of this episode told to this sink: the root of a mail thread."""
+    late_s: float | None = None
+    """Seconds between the event and this attempt where it is no longer fresh."""
+    merged: int = 0
+    """Older undelivered updates of the same episode that this one stands for."""
+    possible_repeat: bool = False
+    """An earlier attempt may have arrived: say so where the wire cannot tell."""
+    previous_cause_root: str | None = field(default=None)
+    """event_id of the root of the source's episode, for References across a propagation."""

@@ -1,0 +1,1 @@
+"""Ticks in, events out: gate, volatility, sigma, levels, silence, propagation. Pure, compiled."""

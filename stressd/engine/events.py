@@ -1,0 +1,246 @@
+"""What the engine says. An event is a fact about one moment; episodes are made of them in `alerts`.
+
+Times are ns UTC: `at` is the engine's clock (receive time, or the moment at which a deadline fell due) and never runs
+backwards; `time` is when the source says it was so. Values are percent, changes bp.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+ENTERED: Final = "entered"
+RAISED: Final = "raised"
+PEAKED: Final = "peaked"
+LEFT: Final = "left"
+
+
+class Standing:
+    """How a move stands in the series' own history. Signed: a rise is ranked among rises.
+
+    exceeded: how many of the `of` past moves of this horizon were beyond `beyond` sigma, either way. rank 1 is the
+    largest of the last `rank_of` moves. largest_since: ordinal date of the last larger move in the same direction, or of
+    the first in the series where there is none (`on_record` then). highest_since: likewise for the level; None where it
+    is no new extreme.
+    """
+
+    __slots__ = ("beyond", "exceeded", "highest_on_record", "highest_since", "largest_since", "of", "on_record", "rank", "rank_of")
+
+    def __init__(
+        self,
+        beyond: float,
+        exceeded: int,
+        of: int,
+        rank: int,
+        rank_of: int,
+        largest_since: int | None,
+        on_record: bool,
+        highest_since: int | None,
+        highest_on_record: bool,
+    ) -> None:
+        self.beyond = beyond
+        self.exceeded = exceeded
+        self.of = of
+        self.rank = rank
+        self.rank_of = rank_of
+        self.largest_since = largest_since
+        self.on_record = on_record
+        self.highest_since = highest_since
+        self.highest_on_record = highest_on_record
+
+
+class Event:
+    """Base of all engine events. kind: "market" or "feed" or "self". key of its episode: (rule, market, direction)."""
+
+    __slots__ = ("at", "direction", "kind", "market", "rule", "time")
+
+    def __init__(self, at: int, time: int, kind: str, rule: str, market: str, direction: int) -> None:
+        self.at = at
+        self.time = time
+        self.kind = kind
+        self.rule = rule
+        self.market = market
+        self.direction = direction
+
+
+class Breach(Event):
+    """A sigma breach of one series over one horizon: entered, raised to a higher rung, peaked, or left.
+
+    direction is +1 (yield up) or -1. severity: rung reached now (for `left`: the one that was left). z is signed.
+    fixing: the move was measured between fixings. provisional: why its sigma is not to be trusted fully, or "".
+    """
+
+    __slots__ = (
+        "change_bp", "definition", "fixing", "horizon", "phase", "provisional", "reference_time", "reference_value",
+        "series", "severity", "sigma_bp", "source", "standing", "threshold", "value", "z",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        at: int,
+        time: int,
+        rule: str,
+        market: str,
+        direction: int,
+        phase: str,
+        series: str,
+        horizon: str,
+        severity: int,
+        value: float,
+        reference_value: float,
+        reference_time: int,
+        z: float,
+        sigma_bp: float,
+        threshold: float,
+        definition: str,
+        provisional: str,
+        fixing: bool,
+        source: str,
+        standing: Standing | None,
+    ) -> None:
+        super().__init__(at, time, "market", rule, market, direction)
+        self.phase = phase
+        self.series = series
+        self.horizon = horizon
+        self.severity = severity
+        self.value = value
+        self.reference_value = reference_value
+        self.reference_time = reference_time
+        self.change_bp = (value - reference_value) * 100.0
+        self.z = z
+        self.sigma_bp = sigma_bp
+        self.threshold = threshold
+        self.definition = definition
+        self.provisional = provisional
+        self.fixing = fixing
+        self.source = source
+        self.standing = standing
+
+
+class LevelHit(Event):
+    """A level crossed or a new extreme. what: "above", "below", "round", "highest", "lowest". level: percent; for an
+    extreme the one that was beaten. since: ordinal date of the beaten extreme, None where it is a crossing."""
+
+    __slots__ = ("level", "previous", "series", "severity", "since", "source", "value", "what")
+
+    def __init__(
+        self,
+        at: int,
+        time: int,
+        rule: str,
+        market: str,
+        direction: int,
+        series: str,
+        severity: int,
+        what: str,
+        level: float,
+        value: float,
+        previous: float,
+        since: int | None,
+        source: str,
+    ) -> None:
+        super().__init__(at, time, "market", rule, market, direction)
+        self.series = series
+        self.severity = severity
+        self.what = what
+        self.level = level
+        self.value = value
+        self.previous = previous
+        self.since = since
+        self.source = source
+
+
+class Silence(Event):
+    """A series went silent (phase entered) or ticks again (left). last: time of its last tick, 0 where there was none."""
+
+    __slots__ = ("last", "open_age", "phase", "series", "severity")
+
+    def __init__(
+        self, at: int, time: int, rule: str, market: str, phase: str, series: str, severity: int, last: int, open_age: int
+    ) -> None:
+        super().__init__(at, time, "feed", rule, market, 0)
+        self.phase = phase
+        self.series = series
+        self.severity = severity
+        self.last = last
+        self.open_age = open_age
+
+
+class FeedNote(Event):
+    """Something about a source that people should know once: phase entered or left. what: "clock ahead", "failed over",
+    "overload", "no history scale". text: one plain sentence. rule is the note's own name, e.g. "clock-ahead"."""
+
+    __slots__ = ("phase", "series", "severity", "source", "text", "what")
+
+    def __init__(
+        self, at: int, time: int, rule: str, market: str, phase: str, what: str, series: str, source: str, severity: int, text: str
+    ) -> None:
+        super().__init__(at, time, "feed", rule, market, 0)
+        self.phase = phase
+        self.what = what
+        self.series = series
+        self.source = source
+        self.severity = severity
+        self.text = text
+
+
+class Response(Event):
+    """How another market answered a breach. rule, market, direction name the source's episode.
+
+    wording: "co-moved", "followed", "did not respond", "could not respond". Times in ns: lag on the wall clock, open_lag
+    in the follower's open time, both from the source's breach at `breach_at`. change_bp, z: the follower's own move and
+    the same in its own sigma. beta: bp of response per bp of source move. excess: z beyond its usual co-movement
+    (usual_beta). reason, next_open: why it could not, and from when it can. resolution: "tick" or "1d". final: nothing
+    more will be said about this pair for this breach.
+    """
+
+    __slots__ = (
+        "beta", "breach_at", "change_bp", "excess", "final", "follower", "lag", "next_open", "open_lag", "reason",
+        "reference_time", "reference_value", "resolution", "series", "usual_beta", "value", "wording", "z",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        at: int,
+        time: int,
+        rule: str,
+        market: str,
+        direction: int,
+        follower: str,
+        series: str,
+        wording: str,
+        breach_at: int,
+        resolution: str,
+        final: bool,
+        value: float | None = None,
+        reference_value: float | None = None,
+        reference_time: int | None = None,
+        lag: int | None = None,
+        open_lag: int | None = None,
+        z: float | None = None,
+        beta: float | None = None,
+        usual_beta: float | None = None,
+        excess: float | None = None,
+        reason: str | None = None,
+        next_open: int | None = None,
+    ) -> None:
+        super().__init__(at, time, "market", rule, market, direction)
+        self.follower = follower
+        self.series = series
+        self.wording = wording
+        self.breach_at = breach_at
+        self.resolution = resolution
+        self.final = final
+        self.value = value
+        self.reference_value = reference_value
+        self.reference_time = reference_time
+        self.change_bp: float | None = None
+        if value is not None and reference_value is not None:
+            self.change_bp = (value - reference_value) * 100.0
+        self.lag = lag
+        self.open_lag = open_lag
+        self.z = z
+        self.beta = beta
+        self.usual_beta = usual_beta
+        self.excess = excess
+        self.reason = reason
+        self.next_open = next_open

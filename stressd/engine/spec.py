@@ -1,0 +1,146 @@
+"""What the engine is told to watch: frozen specifications, built by `config` and by `lab`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from stressd.market.calendar import Calendar
+
+SECOND: Final = 1_000_000_000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+HORIZONS: Final = ("1m", "5m", "30m", "session", "1d")
+"""The horizons of a sigma rule: three spans of open time, since the session's open, since the last fixing."""
+
+INFO: Final = 0
+WARN: Final = 1
+HIGH: Final = 2
+CRITICAL: Final = 3
+SEVERITIES: Final = ("info", "warn", "high", "critical")
+
+
+@dataclass(frozen=True, slots=True)
+class HorizonSpec:
+    """How one horizon's sigma is estimated, for every series alike.
+
+    half_life: of the decayed moments; in ns of open time for 1m, 5m and 30m, in sessions for `session` and `1d`.
+    min_samples: effective number of moves below which the horizon stays silent (its warm-up).
+    """
+
+    half_life: float
+    min_samples: float
+
+
+DEFAULT_HORIZONS: Final[dict[str, HorizonSpec]] = {
+    "1m": HorizonSpec(10.0 * HOUR, 120.0),
+    "5m": HorizonSpec(30.0 * HOUR, 60.0),
+    "30m": HorizonSpec(50.0 * HOUR, 20.0),
+    "session": HorizonSpec(63.0, 15.0),
+    "1d": HorizonSpec(63.0, 20.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A severity's bar in sigma: reached at |z| >= enter, left at |z| < exit."""
+
+    severity: int
+    enter: float
+    exit: float
+
+
+@dataclass(frozen=True, slots=True)
+class SigmaRule:
+    """Moves over `horizons` against their own sigma. floor_bp: per horizon, the least move that may open. hold: ns for
+    which an intraday breach must stay below its exit before it has left."""
+
+    name: str
+    series: tuple[str, ...]
+    horizons: tuple[str, ...]
+    rungs: tuple[Rung, ...]
+    floor_bp: dict[str, float]
+    hold: int = 10 * MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRule:
+    """Yields (percent) crossed, one-shot with re-arm at a distance of `rearm_bp`.
+
+    above, below: levels told when crossed upward, downward. round_bp: multiples of it are told in both directions.
+    highest_since, lowest_since: window in ns over which a new extreme is told.
+    """
+
+    name: str
+    series: tuple[str, ...]
+    severity: int
+    above: tuple[float, ...] = ()
+    below: tuple[float, ...] = ()
+    round_bp: float | None = None
+    highest_since: int | None = None
+    lowest_since: int | None = None
+    rearm_bp: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceRule:
+    """No tick for `after` ns of the market's open time."""
+
+    name: str
+    series: tuple[str, ...]
+    severity: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesSpec:
+    """One series. sources: feeds that carry it, best first (empty: any, first come). convention: of the live feed, None if unknown."""
+
+    id: str
+    market: str
+    tenor: str
+    sources: tuple[str, ...] = ()
+    convention: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarketSpec:
+    """One market. gauge: the series whose response stands for the market when another market has a breach."""
+
+    name: str
+    calendar: Calendar
+    gauge: str
+
+
+@dataclass(frozen=True, slots=True)
+class PropagationSpec:
+    """How responses are measured. window: ns of the follower's own open time after the source's breach. bar: excess
+    response, in the follower's sigma, from which it has followed. co_move: ns within which two moves are one."""
+
+    window: int = 10 * MINUTE
+    bar: float = 2.0
+    daily_bar: float = 1.0
+    co_move: int = 5 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """Everything the engine needs to know before the first tick.
+
+    future_tolerance: ns by which a source's stamp may be ahead of its receipt. max_age: ns beyond which a tick is too
+    old to open anything. failover_after: ns of open time without a tick after which the next source of a series takes
+    over.
+    """
+
+    markets: tuple[MarketSpec, ...]
+    series: tuple[SeriesSpec, ...]
+    sigma_rules: tuple[SigmaRule, ...] = ()
+    level_rules: tuple[LevelRule, ...] = ()
+    silence_rules: tuple[SilenceRule, ...] = ()
+    propagation: PropagationSpec = PropagationSpec()
+    horizons: dict[str, HorizonSpec] = field(default_factory=lambda: dict(DEFAULT_HORIZONS))
+    future_tolerance: int = 2 * SECOND
+    max_age: int = 2 * MINUTE
+    failover_after: int = 60 * SECOND

@@ -1,0 +1,1 @@
+"""One file a protocol: bytes from outside become ticks."""

@@ -1,0 +1,1 @@
+"""The same engine off line: replay, backtest, history, scenarios."""

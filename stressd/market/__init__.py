@@ -1,0 +1,1 @@
+"""What a rates desk knows: tenors, units, conventions, symbols, sessions and holidays, curve shapes. Pure."""

@@ -1,0 +1,1 @@
+"""The daemon: wiring, supervision, the pump, reload, systemd, metrics."""

@@ -1,0 +1,190 @@
+"""The pump: takes what came, decodes it, runs it through the pipeline in one synchronous pass, commits what follows.
+
+Between a breach and its commit nothing sleeps. The watchdog's beat comes from here, so that a beat means that ticks are
+being judged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, Final, Protocol
+
+import structlog
+
+from stressd.alerts.pipeline import Pipeline, Routed
+from stressd.feeds.base import DecodeError, Feed, Frame
+from stressd.market.tick import Tick
+from stressd.runtime.clock import Clock
+from stressd.runtime.mailbox import Batch, Mailbox
+from stressd.runtime.notes import Condition, Conditions
+
+CHUNK: Final = 2_000
+"""Frames a pass: more would keep the loop from reading its sockets for longer than about ten milliseconds."""
+
+LONGEST_SLEEP: Final = 1.0
+"""Seconds between two passes when nothing comes."""
+
+LONGEST_HOLD: Final = 1.0
+"""Seconds for which acknowledgements wait for a commit: a disk that hangs must not blind the feeds."""
+
+log = structlog.get_logger()
+
+
+class Outbox(Protocol):
+    """Where routed events become durable."""
+
+    def commit(self, routed: Sequence[Routed], pipeline: Pipeline) -> Future[Any]:
+        """One transaction of events, deliveries and the machine's state. The future is done once it is on disk."""
+        ...
+
+
+class _Held:
+    """Frames of one pass whose acknowledgement waits for that pass' commit."""
+
+    __slots__ = ("commit", "frames", "until")
+
+    def __init__(self, commit: Future[Any] | None, frames: list[Frame], until: float) -> None:
+        self.commit = commit
+        self.frames = frames
+        self.until = until
+
+
+class Pump:
+    """Reads one mailbox into one pipeline.
+
+    conditions: says what is wrong now, told as notes when it changes. beat: called after every pass. Counters: passes,
+    frames, ticks, malformed (refused by a decoder), faults (decoders that raised what they must not), events by type;
+    `observe` is told the seconds of every pass that did something.
+    """
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        pipeline: Pipeline,
+        clock: Clock,
+        outbox: Outbox,
+        conditions: Callable[[], list[Condition]] = list,
+        beat: Callable[[], None] = lambda: None,
+        observe: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
+        self._mailbox = mailbox
+        self.pipeline = pipeline
+        self._clock = clock
+        self._outbox = outbox
+        self._wrong = conditions
+        self.conditions = Conditions()
+        self._beat = beat
+        self._observe = observe
+        self._held: deque[_Held] = deque()
+        self._faulty: set[str] = set()
+        self._stopping = False
+        self.at = clock.now()
+        self.passed = time.monotonic()
+        self.passes = self.frames = self.ticks = self.malformed = self.faults = 0
+        self.events: Counter[str] = Counter()
+
+    async def run(self) -> None:
+        """Work until `stop`, then once more through all that waits."""
+        while not self._stopping:
+            if self.turn():
+                await asyncio.sleep(0)
+            else:
+                await self._mailbox.wait(self._pause())
+        while self.turn():
+            await asyncio.sleep(0)
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._mailbox.wake()
+
+    def swap(self, pipeline: Pipeline) -> None:
+        """Go on with another pipeline from the next pass on."""
+        self.pipeline = pipeline
+        self._mailbox.wake()
+
+    def turn(self) -> bool:
+        """One synchronous pass. True where more is waiting."""
+        began = time.perf_counter()
+        batch = self._mailbox.take(CHUNK)
+        ticks = self._decode(batch)
+        routed = self.pipeline.feed(ticks) if ticks else []
+        # A deadline must not overtake a frame that came before it and still waits.
+        oldest = self._mailbox.oldest()
+        now = self._clock.now()
+        self.at = max(self.at, now if oldest is None else min(now, oldest))
+        routed += self.pipeline.advance(self.at)
+        for note in self.conditions.observe(self.at, self._wrong()):
+            routed += self.pipeline.apply(note)
+        self._finish(batch, routed)
+        self.passes += 1
+        self.passed = time.monotonic()
+        if batch.frames or routed:
+            self._observe(time.perf_counter() - began)
+        self._beat()
+        return oldest is not None
+
+    def _pause(self) -> float:
+        deadline = self.pipeline.next_deadline()
+        if deadline is None:
+            return LONGEST_SLEEP
+        return min(LONGEST_SLEEP, self._clock.seconds_until(deadline))
+
+    def _decode(self, batch: Batch) -> list[Tick]:
+        ticks = batch.folded
+        for frame in batch.frames:
+            try:
+                ticks += frame.feed.decode(frame)
+            except DecodeError:
+                self.malformed += 1
+            except Exception as error:
+                self._fault(frame, error)
+        self.frames += len(batch.frames)
+        self.ticks += len(ticks)
+        return ticks
+
+    def _fault(self, frame: Frame, error: Exception) -> None:
+        """A decoder broke its promise; its message is lost, the next one is read. Logged once a feed."""
+        self.faults += 1
+        if frame.feed.name not in self._faulty:
+            self._faulty.add(frame.feed.name)
+            log.error("decoder.failed", feed=frame.feed.name, topic=frame.topic, exc_info=error)
+
+    def _finish(self, batch: Batch, routed: list[Routed]) -> None:
+        commit: Future[Any] | None = None
+        if routed:
+            for one in routed:
+                self.events[one.event.type] += 1
+            commit = self._outbox.commit(routed, self.pipeline)
+        frames = batch.settled + batch.frames if batch.settled else batch.frames
+        if frames and (commit is not None or self._held):
+            self._held.append(_Held(commit, frames, self.passed + LONGEST_HOLD))
+            if commit is not None:
+                loop = asyncio.get_running_loop()
+                commit.add_done_callback(lambda _: _soon(loop, self._mailbox.wake))
+        elif frames:
+            _settle(frames)
+        now = time.monotonic()
+        while self._held and (self._held[0].commit is None or self._held[0].commit.done() or now > self._held[0].until):
+            _settle(self._held.popleft().frames)
+
+
+def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(call)
+
+
+def _settle(frames: list[Frame]) -> None:
+    """Tell each feed which of its frames are done with, in their order."""
+    by_feed: dict[int, tuple[Feed, list[Frame]]] = {}
+    for frame in frames:
+        mine = by_feed.get(id(frame.feed))
+        if mine is None:
+            by_feed[id(frame.feed)] = (frame.feed, [frame])
+        else:
+            mine[1].append(frame)
+    for feed, done in by_feed.values():
+        feed.processed(done)

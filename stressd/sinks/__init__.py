@@ -1,0 +1,1 @@
+"""One file a channel: a notification becomes a request outside."""

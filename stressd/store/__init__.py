@@ -1,0 +1,1 @@
+"""SQLite: episodes, deliveries (the outbox), history, engine snapshots."""

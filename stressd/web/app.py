@@ -1,0 +1,70 @@
+"""The HTTP side of the daemon: health, readiness, metrics, status. It knows a provider, nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+
+METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Provider(Protocol):
+    """What the daemon tells of itself. Every call is quick and never blocks."""
+
+    def stuck(self) -> str:
+        """Why the pump is taken for stuck, "" while it beats."""
+        ...
+
+    def unready(self) -> Sequence[str]:
+        """Why the daemon could miss something now, one plain sentence each; empty when it is ready."""
+        ...
+
+    def metrics(self) -> bytes:
+        """Prometheus text format 0.0.4."""
+        ...
+
+    def status(self) -> Mapping[str, Any]:
+        """Everything that `stressd status` shows, ready for JSON."""
+        ...
+
+
+PROVIDER: Final = web.AppKey("provider", Provider)  # type: ignore[type-abstract]
+
+
+def make_app(provider: Provider) -> web.Application:
+    """The application that is served on `listen` and on the daemon's Unix socket."""
+    app = web.Application()
+    app[PROVIDER] = provider
+    app.router.add_get("/healthz", _healthz)
+    app.router.add_get("/readyz", _readyz)
+    app.router.add_get("/metrics", _metrics)
+    app.router.add_get("/api/v1/status", _status)
+    return app
+
+
+async def _healthz(request: web.Request) -> web.Response:
+    why = request.app[PROVIDER].stuck()
+    return _text("ok" if not why else why, 503 if why else 200)
+
+
+async def _readyz(request: web.Request) -> web.Response:
+    reasons = request.app[PROVIDER].unready()
+    return _text("\n".join(reasons) if reasons else "ready", 503 if reasons else 200)
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    return web.Response(body=request.app[PROVIDER].metrics(), headers={"Content-Type": METRICS_TYPE})
+
+
+async def _status(request: web.Request) -> web.Response:
+    return web.Response(
+        body=json.dumps(request.app[PROVIDER].status(), allow_nan=False).encode(),
+        headers={"Content-Type": "application/json", "Cache-Control": "no-store"},
+    )
+
+
+def _text(text: str, status: int) -> web.Response:
+    return web.Response(text=text + "\n", status=status, headers={"Cache-Control": "no-store"})
