@@ -27,15 +27,17 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exceeded(msgspec.Struct, frozen=True, kw_only=True):
-    """How many of the past moves were beyond the threshold."""
+    """How many of the past moves were beyond so many sigma (the threshold where `beyond` is null)."""
 
     times: int
     of: int
+    beyond: float | None = None
 
 
 class SeriesMove(msgspec.Struct, frozen=True, kw_only=True):
     """One series' part in an episode. horizon: 1m, 5m, 30m, session, 1d, or "level". largest_since, highest_since:
-    ISO dates; `since_beginning` says that the date is the first of the series (nothing larger is known)."""
+    ISO dates; `since_beginning` says that the date is the first of the series (nothing larger is known), and
+    `highest_since_beginning` says so of the level."""
 
     series: str
     value: float
@@ -54,10 +56,12 @@ class SeriesMove(msgspec.Struct, frozen=True, kw_only=True):
     highest_since: str | None = None
     since_beginning: bool = False
     level: float | None = None
+    highest_since_beginning: bool = False
 
 
 class Follower(msgspec.Struct, frozen=True, kw_only=True):
-    """How another market answered. lag_s: wall clock; open_lag_s: the follower's open time."""
+    """How another market answered. lag_s: wall clock; open_lag_s: the follower's open time. next_open_local: the same
+    instant as `next_open` on the follower's own clock, in words. episode: the follower's own episode, where it has one."""
 
     market: str
     series: str | None = None
@@ -74,6 +78,8 @@ class Follower(msgspec.Struct, frozen=True, kw_only=True):
     excess_sigma: float | None = None
     reason: str | None = None
     next_open: str | None = None
+    next_open_local: str | None = None
+    episode: str | None = None
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,10 +95,12 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DataQuality(msgspec.Struct, frozen=True, kw_only=True):
-    """Age of the newest tick when the event was made, and the feeds that it came from."""
+    """Age of the newest tick when the event was made, and the feeds that it came from. affected: the series that a feed
+    event is about."""
 
     age_s: float | None = None
     sources: list[str] = []
+    affected: list[str] = []
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
