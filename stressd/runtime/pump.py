@@ -160,14 +160,14 @@ class Pump:
                 self.events[one.event.type] += 1
             commit = self._outbox.commit(routed, self.pipeline)
         frames = batch.settled + batch.frames if batch.settled else batch.frames
+        now = time.monotonic()
         if frames and (commit is not None or self._held):
-            self._held.append(_Held(commit, frames, self.passed + LONGEST_HOLD))
+            self._held.append(_Held(commit, frames, now + LONGEST_HOLD))
             if commit is not None:
                 loop = asyncio.get_running_loop()
                 commit.add_done_callback(lambda _: _soon(loop, self._mailbox.wake))
         elif frames:
             _settle(frames)
-        now = time.monotonic()
         while self._held and (self._held[0].commit is None or self._held[0].commit.done() or now > self._held[0].until):
             _settle(self._held.popleft().frames)
 

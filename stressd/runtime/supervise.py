@@ -39,7 +39,13 @@ async def supervise(
                 ceiling = first
             wait = jitter(0.0, ceiling)
             ceiling = min(cap, ceiling * 2.0)
-            log.error("task.crashed", task=name, error=f"{type(error).__name__}: {error}", retry_s=round(wait, 2), exc_info=error)
+            log.error(
+                "task.crashed",
+                task=name,
+                error=f"{type(error).__name__}: {error}",
+                retry_s=round(wait, 2),
+                exc_info=error,
+            )
             crashed(error, wait)
             await sleep(wait)
         else:
