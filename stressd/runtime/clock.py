@@ -29,8 +29,8 @@ class Clock(Protocol):
 class WallClock:
     """The machine's UTC clock, made monotonic.
 
-    When the machine's clock is set back, this one goes on at half speed until the other has caught up, so that deadlines
-    still fall due and engine time never runs backwards. A step forward is followed at once.
+    When the machine's clock is set back, this one goes on at half speed until the other has caught up: deadlines still
+    fall due, and engine time never runs backwards. A step forward is followed at once.
     """
 
     def __init__(self, wall: Callable[[], int] = time.time_ns, steady: Callable[[], int] = time.monotonic_ns) -> None:

@@ -1,7 +1,7 @@
 """The mailbox: frames from every feed, bounded by count and by bytes, in the order in which they came.
 
-When it is full the oldest frames are decoded into an envelope per series (first, lowest, highest and last tick): keeping
-the newest value alone would hide the very crash.
+When it is full the oldest frames are decoded into an envelope per series (first, lowest, highest and last tick):
+keeping the newest value alone would hide the very crash.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Envelope:
 
 
 class Batch:
-    """What the pump takes at once. folded: ticks of frames that were folded, in order of arrival, before all of `frames`.
+    """What the pump takes at once. folded: ticks of frames that were folded, in order of arrival, all before `frames`.
     settled: the folded frames that want an acknowledgement, without their payload."""
 
     __slots__ = ("folded", "frames", "settled")

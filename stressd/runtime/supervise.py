@@ -26,7 +26,7 @@ async def supervise(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     jitter: Callable[[float, float], float] = random.uniform,
 ) -> None:
-    """Run `start` until it returns. After an exception: tell `crashed` (the exception and the seconds to wait) and start
+    """Run `start` until it returns. After an exception: tell `crashed` (the exception, the seconds to wait) and start
     again after a full-jitter wait whose ceiling doubles up to `cap` seconds; a run longer than `cap` starts afresh."""
     loop = asyncio.get_running_loop()
     ceiling = first

@@ -31,7 +31,7 @@ class Provider(Protocol):
         ...
 
 
-PROVIDER: Final = web.AppKey("provider", Provider)  # type: ignore[type-abstract]
+PROVIDER: Final = web.AppKey("provider", Provider)
 
 
 def make_app(provider: Provider) -> web.Application:
@@ -47,7 +47,7 @@ def make_app(provider: Provider) -> web.Application:
 
 async def _healthz(request: web.Request) -> web.Response:
     why = request.app[PROVIDER].stuck()
-    return _text("ok" if not why else why, 503 if why else 200)
+    return _text(why or "ok", 503 if why else 200)
 
 
 async def _readyz(request: web.Request) -> web.Response:

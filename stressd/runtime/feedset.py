@@ -1,0 +1,82 @@
+"""The feeds at work: each in a supervised task of its own, started, stopped and exchanged while the rest goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import structlog
+
+from stressd.engine.spec import HIGH
+from stressd.feeds.base import Feed, Inbox
+from stressd.runtime.notes import FEED, Condition
+from stressd.runtime.supervise import supervise
+
+PATIENCE: Final = 60.0
+"""Seconds for which a feed may be without a connection before people are told."""
+
+log = structlog.get_logger()
+
+
+class FeedSet:
+    """Runs feeds into one inbox. crashes: by feed."""
+
+    def __init__(self, inbox: Inbox, group: asyncio.TaskGroup, steady: Callable[[], float] = time.monotonic) -> None:
+        self._inbox = inbox
+        self._group = group
+        self._steady = steady
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._well: dict[str, float] = {}
+        self.feeds: dict[str, Feed] = {}
+        self.crashes: dict[str, int] = {}
+
+    async def replace(self, feeds: Mapping[str, Feed]) -> None:
+        """Run exactly these feeds. One that is the same object as now keeps its connection."""
+        gone = [name for name, feed in self.feeds.items() if feeds.get(name) is not feed]
+        await self._stop(gone)
+        order = dict(feeds)
+        for name, feed in order.items():
+            if name not in self._tasks:
+                self._start(name, feed)
+        self.feeds = order
+
+    async def stop(self) -> None:
+        await self._stop(list(self._tasks))
+
+    def conditions(self) -> list[Condition]:
+        """Feeds that were refused, or have had no connection for a while."""
+        now = self._steady()
+        found = []
+        for name, feed in self.feeds.items():
+            state = feed.health.state
+            if state in ("connected", "stopped"):
+                self._well[name] = now
+            elif state == "refused" or now - self._well[name] > PATIENCE:
+                text = f"feed {name} is not connected" + (f": {feed.health.detail}" if feed.health.detail else "")
+                found.append(Condition(FEED, "feed down", text, "feed", name, HIGH))
+        return found
+
+    def _start(self, name: str, feed: Feed) -> None:
+        self._well[name] = self._steady()
+        self.crashes.setdefault(name, 0)
+        self._tasks[name] = self._group.create_task(self._keep(name, feed), name=f"feed {name}")
+
+    async def _keep(self, name: str, feed: Feed) -> None:
+        def crashed(error: Exception, wait: float) -> None:
+            self.crashes[name] += 1
+            feed.health.state = "waiting"
+            feed.health.detail = f"crashed: {type(error).__name__}"
+
+        await supervise(f"feed {name}", lambda: feed.run(self._inbox), crashed)
+        log.info("feed.ended", feed=name)
+
+    async def _stop(self, names: list[str]) -> None:
+        tasks = [self._tasks.pop(name) for name in names]
+        for task in tasks:
+            task.cancel()
+        for name, task in zip(names, tasks, strict=True):
+            await asyncio.wait([task])
+            self.feeds.pop(name, None)
+            self._well.pop(name, None)

@@ -1,0 +1,93 @@
+"""Health, readiness, metrics and status over real HTTP, on TCP and on a Unix socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from stressd.web.app import make_app
+from stressd.web.serve import SOCKET_NAME, Server
+
+
+class Told:
+    """A provider that says what it was told to say."""
+
+    def __init__(self) -> None:
+        self.why = ""
+        self.reasons: list[str] = []
+
+    def stuck(self) -> str:
+        return self.why
+
+    def unready(self) -> Sequence[str]:
+        return self.reasons
+
+    def metrics(self) -> bytes:
+        return b"stressd_up 1\n"
+
+    def status(self) -> dict[str, Any]:
+        return {"instance": "rates-tokyo", "feeds": []}
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[tuple[Told, str, Path]]:
+    told = Told()
+    server = Server(make_app(told))
+    await server.start("127.0.0.1", 0, tmp_path / SOCKET_NAME)
+    yield told, f"http://127.0.0.1:{server.port}", tmp_path / SOCKET_NAME
+    await server.stop()
+
+
+async def get(url: str, connector: aiohttp.BaseConnector | None = None) -> tuple[int, str, str]:
+    async with aiohttp.ClientSession(connector=connector) as session, session.get(url) as answer:
+        return answer.status, answer.headers["Content-Type"], await answer.text()
+
+
+async def test_health_is_200_while_the_pump_beats_and_503_with_the_reason_when_it_is_stuck(
+    served: tuple[Told, str, Path],
+) -> None:
+    told, url, _ = served
+    assert (await get(f"{url}/healthz"))[::2] == (200, "ok\n")
+    told.why = "no pass for 12 s"
+    assert (await get(f"{url}/healthz"))[::2] == (503, "no pass for 12 s\n")
+
+
+async def test_readiness_says_every_reason_against_it(served: tuple[Told, str, Path]) -> None:
+    told, url, _ = served
+    assert (await get(f"{url}/readyz"))[::2] == (200, "ready\n")
+    told.reasons = ["feed desk is not connected", "nothing can alert yet"]
+    assert (await get(f"{url}/readyz"))[::2] == (503, "feed desk is not connected\nnothing can alert yet\n")
+
+
+async def test_metrics_are_in_the_text_format(served: tuple[Told, str, Path]) -> None:
+    status, kind, text = await get(f"{served[1]}/metrics")
+    assert (status, kind, text) == (200, "text/plain; version=0.0.4; charset=utf-8", "stressd_up 1\n")
+
+
+async def test_the_unix_socket_serves_the_same_status(served: tuple[Told, str, Path]) -> None:
+    _, url, path = served
+    over_tcp = await get(f"{url}/api/v1/status")
+    over_unix = await get("http://stressd/api/v1/status", aiohttp.UnixConnector(str(path)))
+    assert over_tcp == over_unix == (200, "application/json", '{"instance": "rates-tokyo", "feeds": []}')
+    assert path.stat().st_mode & 0o007 == 0
+
+
+async def test_a_socket_left_behind_by_a_killed_daemon_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / SOCKET_NAME
+    for _ in range(2):
+        server = Server(make_app(Told()))
+        path.touch()
+        await server.start(None, 0, path)
+        assert (await get("http://stressd/healthz", aiohttp.UnixConnector(str(path))))[0] == 200
+        await server.stop()
+
+
+async def test_a_state_directory_too_deep_for_a_socket_is_refused_with_its_path(tmp_path: Path) -> None:
+    server = Server(make_app(Told()))
+    with pytest.raises(OSError, match="too long for a socket"):
+        await server.start(None, 0, tmp_path / ("d" * 120) / SOCKET_NAME)
+    await server.stop()
