@@ -1,4 +1,4 @@
-"""What every test run needs: the form of the engine asserted, the real data where it is, and a list of what did not run.
+"""What every test run needs: the engine's form asserted, the real data where it is, a list of what did not run.
 
 STRESSD_EXPECT_FORM=compiled|interpreted makes the run fail unless the engine under test has that form.
 STRESSD_NOT_RUN_FILE names a file to which the list is written instead of the terminal (`make test` prints it last).

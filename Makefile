@@ -1,0 +1,106 @@
+# make demo: set up and run the main job.   make test: set up and run every test.
+# Everything lands in .venv, and a second call does only what has changed.
+# `make test PYTHON=python3.12` uses another Python than python3 (3.11 or later).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DONE := $(VENV)/.done
+SOURCES := $(sort $(shell find stressd -type f -not -name '*.pyc' -not -name '*.so'))
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --require-hashes --no-deps
+CHECKED := stressd tests benchmarks setup.py
+export PYTHON
+
+.DEFAULT_GOAL := demo
+.PHONY: demo test soak check format bench build lock clean FORCE
+
+demo: $(DONE)/installed
+	@$(BIN)/stressd demo
+
+test: check
+	@tests/run.sh
+
+soak: $(DONE)/test
+	@PYTHONSAFEPATH=1 $(BIN)/pytest -m soak -v --timeout 0 tests
+
+check: $(DONE)/test
+	@$(BIN)/ruff format --check $(CHECKED)
+	@$(BIN)/ruff check $(CHECKED)
+	@$(BIN)/mypy stressd setup.py benchmarks
+
+format: $(DONE)/test
+	@$(BIN)/ruff format $(CHECKED)
+	@$(BIN)/ruff check --fix $(CHECKED)
+
+bench: $(DONE)/test
+	@$(BIN)/python benchmarks/ingest.py
+
+build: $(DONE)/installed
+	@mkdir -p dist && cp build/wheel/*.whl dist/ && ls dist/*.whl
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+# --- set-up, one stamp a step ---
+
+$(DONE)/debian: requirements/debian.txt requirements/debian.sh
+	@requirements/debian.sh run
+	@mkdir -p $(DONE) && touch $@
+
+$(BIN)/python: | $(DONE)/debian
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "stressd needs Python 3.11 or later: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "stressd: making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(DONE)/tools: requirements/build.txt | $(BIN)/python
+	@echo "stressd: installing the build tools"
+	@$(INSTALL) -r $<
+	@touch $@
+
+$(DONE)/runtime: requirements/runtime.txt $(DONE)/tools
+	@echo "stressd: installing what it runs on"
+	@$(INSTALL) -r $<
+	@touch $@
+
+$(DONE)/sources: FORCE | $(BIN)/python
+	@echo '$(SOURCES)' | cmp -s - $@ || echo '$(SOURCES)' > $@
+
+# the wheel, compiled wherever there is a compiler; a compiler that fails is then an error
+$(DONE)/installed: $(SOURCES) $(DONE)/sources $(DONE)/runtime pyproject.toml setup.py
+	@echo "stressd: building and installing it (the engine is compiled: a minute or so)"
+	@rm -rf build/wheel
+	@if [ -z "$$STRESSD_PURE" ] && command -v cc >/dev/null && \
+	    $(BIN)/python -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null; \
+	    then export STRESSD_COMPILED=1; fi; \
+	    $(PIP) wheel . --no-deps --no-build-isolation --wheel-dir build/wheel
+	@$(PIP) install --no-deps --force-reinstall build/wheel/*.whl
+	@PYTHONSAFEPATH=1 $(BIN)/python -c 'from stressd.engine.form import FORM; print(FORM)' > $(DONE)/form
+	@echo "stressd: installed, engine $$(cat $(DONE)/form)"
+	@touch $@
+
+$(DONE)/test: requirements/test.txt $(DONE)/installed
+	@requirements/debian.sh test
+	@if [ $< -nt $@ ]; then echo "stressd: installing what the tests need"; $(INSTALL) -r $<; fi
+	@touch $@
+
+# --- locks: names, versions and hashes, whatever index this machine is set to use ---
+
+COMPILE := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= $(BIN)/pip-compile --quiet --generate-hashes \
+    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --no-annotate --allow-unsafe --strip-extras
+WANTED := $(BIN)/python -c 'import sys, tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+    print(*(sys.argv[1:] and sum((p["optional-dependencies"][e] for e in sys.argv[1:]), []) or p["dependencies"]), sep="\n")'
+
+lock: $(DONE)/tools
+	@$(INSTALL) -r requirements/dev.txt
+	@mkdir -p build/lock
+	@$(WANTED) > build/lock/runtime.in
+	@$(WANTED) test > build/lock/test.in
+	@$(WANTED) dev > build/lock/dev.in
+	$(COMPILE) $(UPGRADE) -o requirements/build.txt requirements/build.in
+	$(COMPILE) $(UPGRADE) -c requirements/build.txt -o requirements/runtime.txt build/lock/runtime.in
+	$(COMPILE) $(UPGRADE) -c requirements/build.txt -c requirements/runtime.txt \
+	    -o requirements/test.txt build/lock/runtime.in build/lock/test.in
+	$(COMPILE) $(UPGRADE) -c requirements/build.txt -o requirements/dev.txt build/lock/dev.in
