@@ -36,6 +36,7 @@ def extensions() -> list[Extension]:
     files = [str(p) for package in PACKAGES for p in sorted(Path(package).glob("*.py")) if p.name != "__init__.py"]
     flags = [
         "--config-file=",
+        "--cache-dir=build/mypy",
         "--strict",
         "--ignore-missing-imports",
         "--no-warn-unused-ignores",
