@@ -1,1 +1,18 @@
 """SQLite: episodes, deliveries (the outbox), history, engine snapshots."""
+
+from stressd.store.database import Store
+from stressd.store.rows import Commit, Delivery, Episode, Fixing, HistorySource, Imported, RoutedEvent, Snapshot
+from stressd.store.schema import StoreError
+
+__all__ = [
+    "Commit",
+    "Delivery",
+    "Episode",
+    "Fixing",
+    "HistorySource",
+    "Imported",
+    "RoutedEvent",
+    "Snapshot",
+    "Store",
+    "StoreError",
+]

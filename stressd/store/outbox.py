@@ -1,0 +1,239 @@
+"""Statements of the outbox: events, episodes and deliveries. Those that write run on the writer's thread."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final, cast
+
+from stressd.alerts.event import Event, to_json
+from stressd.market.times import parse_time
+from stressd.store.rows import Commit, Delivery, Episode, Told
+from stressd.store.schema import StoreError
+
+_SEVERITIES: Final = ("info", "warn", "high", "critical")
+_WAITING: Final = "state IN ('pending', 'sending')"
+_DELIVERY: Final = (
+    "SELECT d.n, d.event_id, d.episode, d.seq, d.sink, d.state, d.created_at, d.attempts, d.first_at, d.next_at, "
+    "d.fault, d.last_error, d.delivered_at, d.remote_ref, d.detail, d.merged_into, d.merged, e.type, e.kind "
+    "FROM delivery d JOIN event e ON e.id = d.event_id "
+)
+_EPISODE: Final = (
+    "SELECT id, market, rule, direction, kind, origin, severity, headline, state, opened_at, updated_at, closed_at, "
+    "last_seq FROM episode "
+)
+
+
+def write(connection: sqlite3.Connection, commit: Commit, at: int) -> None:
+    """One transition. An event that is stored already with the same content is left alone; with another content it is
+    refused (StoreError)."""
+    for routed in commit.routed:
+        if _insert_event(connection, routed.event, at):
+            _fold_into_episode(connection, routed.event)
+        connection.executemany(
+            "INSERT INTO delivery (event_id, episode, seq, sink, state, created_at) VALUES (?, ?, ?, ?, 'pending', ?) "
+            "ON CONFLICT (event_id, sink) DO NOTHING",
+            [(routed.event.id, routed.event.episode, routed.event.seq, sink, at) for sink in routed.sinks],
+        )
+    connection.executemany(
+        "INSERT INTO machine (key, blob) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET blob = excluded.blob",
+        list(commit.machine.items()),
+    )
+
+
+def _insert_event(connection: sqlite3.Connection, event: Event, at: int) -> bool:
+    text = to_json(event).decode()
+    known = connection.execute("SELECT json FROM event WHERE id = ?", (event.id,)).fetchone()
+    if known is not None:
+        if known[0] != text:
+            raise StoreError(f"event {event.id} is stored already with another content")
+        return False
+    connection.execute(
+        "INSERT INTO event (id, episode, seq, type, kind, time, committed_at, json) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (event.id, event.episode, event.seq, event.type, event.kind, parse_time(event.time), at, text),
+    )
+    return True
+
+
+def _fold_into_episode(connection: sqlite3.Connection, event: Event) -> None:
+    known = connection.execute("SELECT severity, opened_at FROM episode WHERE id = ?", (event.episode,)).fetchone()
+    time = parse_time(event.time)
+    severity, opened_at = (event.severity, time) if known is None else known
+    if _SEVERITIES.index(event.severity) > _SEVERITIES.index(severity):
+        severity = event.severity
+    closed = event.type == "resolved"
+    connection.execute(
+        "INSERT INTO episode (id, market, rule, direction, kind, origin, severity, headline, state, opened_at, "
+        "updated_at, closed_at, last_seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, headline = excluded.headline, "
+        "state = excluded.state, updated_at = excluded.updated_at, "
+        "closed_at = excluded.closed_at, last_seq = excluded.last_seq",
+        (
+            event.episode, event.market, event.rule, event.direction, event.kind, event.origin, severity,
+            event.headline, "closed" if closed else "open", opened_at, time, time if closed else None, event.seq,
+        ),
+    )  # fmt: skip
+
+
+def begin(connection: sqlite3.Connection, event_id: str, sink: str, attempts: int, at: int) -> None:
+    """An attempt is about to be made."""
+    connection.execute(
+        "UPDATE delivery SET state = 'sending', attempts = ?, first_at = coalesce(first_at, ?) "
+        f"WHERE event_id = ? AND sink = ? AND {_WAITING}",
+        (attempts, at, event_id, sink),
+    )
+
+
+def fail(
+    connection: sqlite3.Connection,
+    event_id: str,
+    sink: str,
+    *,
+    attempts: int,
+    at: int,
+    next_at: int,
+    fault: str,
+    error: str,
+) -> None:
+    """An attempt failed and there will be another."""
+    connection.execute(
+        "UPDATE delivery SET state = 'pending', attempts = ?, first_at = coalesce(first_at, ?), next_at = ?, "
+        f"fault = ?, last_error = ? WHERE event_id = ? AND sink = ? AND {_WAITING}",
+        (attempts, at, next_at, fault, error, event_id, sink),
+    )
+
+
+def deliver(
+    connection: sqlite3.Connection,
+    event_id: str,
+    sink: str,
+    *,
+    attempts: int,
+    at: int,
+    remote_ref: str,
+    detail: str,
+    merged: int,
+) -> None:
+    """The other side has it, and with it every older event of the episode that still waited."""
+    connection.execute(
+        "UPDATE delivery SET state = 'delivered', attempts = ?, first_at = coalesce(first_at, ?), delivered_at = ?, "
+        "next_at = NULL, remote_ref = ?, detail = ?, merged = ?, requeued = 0 WHERE event_id = ? AND sink = ?",
+        (attempts, at, at, remote_ref or None, detail or None, merged, event_id, sink),
+    )
+    connection.execute(
+        f"UPDATE delivery SET state = 'superseded', merged_into = ?1, next_at = NULL WHERE sink = ?2 "
+        f"AND {_WAITING} AND (episode, seq) IN (SELECT d.episode, d.seq FROM delivery d JOIN event e ON e.id = ?1 "
+        "WHERE d.episode = e.episode AND d.sink = ?2 AND d.seq < e.seq)",
+        (event_id, sink),
+    )
+
+
+def bury(connection: sqlite3.Connection, event_id: str, sink: str, *, attempts: int, fault: str, error: str) -> int:
+    """Give up an event, with every older one of its episode that it was to stand for. Returns how many."""
+    connection.execute("UPDATE delivery SET attempts = ? WHERE event_id = ? AND sink = ?", (attempts, event_id, sink))
+    return connection.execute(
+        f"UPDATE delivery SET state = 'dead', next_at = NULL, fault = ?, last_error = ?, requeued = 0 "
+        f"WHERE sink = ? AND {_WAITING} AND episode = (SELECT episode FROM event WHERE id = ?) "
+        "AND seq <= (SELECT seq FROM event WHERE id = ?)",
+        (fault, error, sink, event_id, event_id),
+    ).rowcount
+
+
+def bury_sink(connection: sqlite3.Connection, sink: str, *, fault: str, error: str) -> int:
+    """Give up everything that waits for this sink. Returns how many."""
+    return connection.execute(
+        f"UPDATE delivery SET state = 'dead', next_at = NULL, fault = ?, last_error = ?, requeued = 0 "
+        f"WHERE sink = ? AND {_WAITING}",
+        (fault, error, sink),
+    ).rowcount
+
+
+def requeue(connection: sqlite3.Connection, event_ids: Sequence[str] | None, sink: str | None) -> list[tuple[str, str]]:
+    """Dead letters back into the queue, as new: all, or those named. Returns (event id, sink) of each."""
+    clause, values = _clause({"event_id": event_ids, "sink": None if sink is None else [sink]})
+    rows = connection.execute(
+        "UPDATE delivery SET state = 'pending', attempts = 0, first_at = NULL, next_at = NULL, fault = NULL, "
+        f"requeued = 1 WHERE state = 'dead' {clause} RETURNING n, event_id, sink",
+        values,
+    ).fetchall()
+    return [(row[1], row[2]) for row in sorted(rows)]
+
+
+def _clause(columns: dict[str, Sequence[str] | None]) -> tuple[str, list[str]]:
+    """`AND column IN (...)` for each column that is restricted, with its values."""
+    parts: list[str] = []
+    values: list[str] = []
+    for column, allowed in columns.items():
+        if allowed is not None:
+            parts.append(f"AND {column} IN ({', '.join('?' * len(allowed))})")
+            values.extend(allowed)
+    return " ".join(parts), values
+
+
+def deliveries(
+    connection: sqlite3.Connection,
+    *,
+    states: Sequence[str] | None = None,
+    sink: str | None = None,
+    episode: str | None = None,
+    event_id: str | None = None,
+    limit: int | None = None,
+) -> list[Delivery]:
+    """Newest `limit` that match, in order of commit."""
+    clause, values = _clause(
+        {
+            "d.state": states,
+            "d.sink": None if sink is None else [sink],
+            "d.episode": None if episode is None else [episode],
+            "d.event_id": None if event_id is None else [event_id],
+        }
+    )
+    rows = connection.execute(
+        f"{_DELIVERY} WHERE 1 {clause} ORDER BY d.n DESC LIMIT ?", [*values, -1 if limit is None else limit]
+    ).fetchall()
+    return [Delivery(*row) for row in reversed(rows)]
+
+
+def requeued(connection: sqlite3.Connection) -> list[Delivery]:
+    """Those that somebody put back into the queue and that still wait, in order of commit."""
+    rows = connection.execute(
+        f"{_DELIVERY} WHERE d.state IN ('pending', 'sending') AND d.requeued = 1 ORDER BY d.n"
+    ).fetchall()
+    return [Delivery(*row) for row in rows]
+
+
+def told(connection: sqlite3.Connection, sink: str, episode: str) -> Told:
+    """What the sink knows of the episode."""
+    root = connection.execute(
+        "SELECT event_id FROM delivery WHERE episode = ? AND sink = ? AND state = 'delivered' ORDER BY seq LIMIT 1",
+        (episode, sink),
+    ).fetchone()
+    newest, lost = connection.execute(
+        "SELECT coalesce(max(seq) FILTER (WHERE state = 'delivered'), -1), "
+        "count(*) FILTER (WHERE state = 'dead' AND seq > coalesce("
+        "(SELECT max(seq) FROM delivery WHERE episode = ?1 AND sink = ?2 AND state = 'delivered'), -1)) "
+        "FROM delivery WHERE episode = ?1 AND sink = ?2",
+        (episode, sink),
+    ).fetchone()
+    return Told(root[0] if root else None, newest, lost)
+
+
+def episodes(
+    connection: sqlite3.Connection, *, open_only: bool, limit: int | None, prefix: str | None = None
+) -> list[Episode]:
+    """Newest `limit`, in order of opening. prefix: of the id."""
+    clause = "AND state = 'open'" if open_only else ""
+    values: list[str | int] = []
+    if prefix is not None:
+        clause += " AND substr(id, 1, length(?)) = ?"
+        values += [prefix, prefix]
+    rows = connection.execute(
+        f"{_EPISODE} WHERE 1 {clause} ORDER BY opened_at DESC, id DESC LIMIT ?",
+        [*values, -1 if limit is None else limit],
+    ).fetchall()
+    return [Episode(*row) for row in reversed(rows)]
+
+
+def event_json(connection: sqlite3.Connection, event_id: str) -> str | None:
+    row = connection.execute("SELECT json FROM event WHERE id = ?", (event_id,)).fetchone()
+    return None if row is None else cast(str, row[0])

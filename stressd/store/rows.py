@@ -1,0 +1,128 @@
+"""What goes into the store and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from stressd.alerts.event import Event
+
+State = Literal["pending", "sending", "delivered", "dead", "superseded"]
+"""pending: to be sent. sending: an attempt was begun and its end is not known. delivered: accepted by the other side.
+dead: given up, with the reason. superseded: a newer event of its episode was delivered in its place."""
+
+
+class RoutedEvent(Protocol):
+    """An event and the sinks of its routes."""
+
+    @property
+    def event(self) -> Event: ...
+    @property
+    def sinks(self) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One transition, all or nothing: the events with one pending delivery per sink, and the state of the machine that
+    made them (key -> blob), so that a restart goes on exactly there."""
+
+    routed: Sequence[RoutedEvent] = ()
+    machine: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event to one sink. Times ns UTC. n: order of commit. merged: older events that a delivered one stood for;
+    merged_into: on a superseded one, the event that was delivered in its place."""
+
+    n: int
+    event_id: str
+    episode: str
+    seq: int
+    sink: str
+    state: State
+    created_at: int
+    attempts: int
+    first_at: int | None
+    next_at: int | None
+    fault: str | None
+    last_error: str | None
+    delivered_at: int | None
+    remote_ref: str | None
+    detail: str | None
+    merged_into: str | None
+    merged: int
+    type: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one sink knows of one episode. root: the first event it was told, None where it was told none. seq: the
+    newest that it was told, -1 for none. lost: dead letters newer than that."""
+
+    root: str | None
+    seq: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """An episode as its events left it. severity: the highest it ever had. state: open or closed. Times ns UTC."""
+
+    id: str
+    market: str
+    rule: str
+    direction: str | None
+    kind: str
+    origin: str
+    severity: str
+    headline: str
+    state: str
+    opened_at: int
+    updated_at: int
+    closed_at: int | None
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A versioned blob of some part's state. saved_at: ns UTC."""
+
+    name: str
+    version: int
+    saved_at: int
+    blob: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fixing:
+    """One daily value, percent. day: proleptic ordinal."""
+
+    series: str
+    day: int
+    value: float
+    source: str
+    convention: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistorySource:
+    """What one source gave of one series. first, last: ordinals."""
+
+    series: str
+    source: str
+    convention: str
+    rows: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did: rows read, of which new, of which they changed a stored value."""
+
+    rows: int
+    added: int
+    changed: int

@@ -1,0 +1,149 @@
+"""The file `stressd.db`: its tables, their version, and how a connection to it is made."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+FILE: Final = "stressd.db"
+VERSION: Final = 1
+BUSY_TIMEOUT_MS: Final = 5_000
+
+
+class StoreError(Exception):
+    """The store cannot be used, or what was asked of it cannot be. The text names the file and what to do."""
+
+
+TABLES: Final = """
+CREATE TABLE event (
+  id TEXT PRIMARY KEY, episode TEXT NOT NULL, seq INTEGER NOT NULL, type TEXT NOT NULL, kind TEXT NOT NULL,
+  time INTEGER NOT NULL, committed_at INTEGER NOT NULL, json TEXT NOT NULL,
+  UNIQUE (episode, seq)
+) STRICT;
+CREATE INDEX event_time ON event (time);
+
+CREATE TABLE episode (
+  id TEXT PRIMARY KEY, market TEXT NOT NULL, rule TEXT NOT NULL, direction TEXT, kind TEXT NOT NULL,
+  origin TEXT NOT NULL, severity TEXT NOT NULL, headline TEXT NOT NULL, state TEXT NOT NULL,
+  opened_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, closed_at INTEGER, last_seq INTEGER NOT NULL
+) STRICT;
+CREATE INDEX episode_opened ON episode (opened_at);
+CREATE INDEX episode_open ON episode (opened_at) WHERE state = 'open';
+
+CREATE TABLE delivery (
+  n INTEGER PRIMARY KEY, event_id TEXT NOT NULL REFERENCES event (id), episode TEXT NOT NULL, seq INTEGER NOT NULL,
+  sink TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('pending', 'sending', 'delivered', 'dead', 'superseded')),
+  created_at INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, first_at INTEGER, next_at INTEGER,
+  fault TEXT, last_error TEXT, delivered_at INTEGER, remote_ref TEXT, detail TEXT,
+  merged_into TEXT, merged INTEGER NOT NULL DEFAULT 0, requeued INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (event_id, sink)
+) STRICT;
+CREATE INDEX delivery_episode ON delivery (episode, sink, seq);
+CREATE INDEX delivery_waiting ON delivery (sink) WHERE state IN ('pending', 'sending');
+CREATE INDEX delivery_dead ON delivery (n) WHERE state = 'dead';
+
+CREATE TABLE machine (key TEXT PRIMARY KEY, blob BLOB NOT NULL) STRICT;
+
+CREATE TABLE snapshot (
+  name TEXT PRIMARY KEY, version INTEGER NOT NULL, saved_at INTEGER NOT NULL, blob BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE fixing (
+  series TEXT NOT NULL, day INTEGER NOT NULL, source TEXT NOT NULL, value REAL NOT NULL, convention TEXT NOT NULL,
+  imported_at INTEGER NOT NULL,
+  PRIMARY KEY (series, day, source)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tick (
+  series TEXT NOT NULL, time INTEGER NOT NULL, source TEXT NOT NULL, value REAL NOT NULL,
+  PRIMARY KEY (series, time, source)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE import (
+  n INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, source TEXT NOT NULL,
+  convention TEXT NOT NULL, rows INTEGER NOT NULL, added INTEGER NOT NULL, changed INTEGER NOT NULL
+) STRICT;
+"""
+"""Times are ns UTC, days proleptic ordinals, values percent. delivery.n is the order of commit."""
+
+_ESSENTIAL: Final = ("event", "episode", "delivery", "machine")
+
+
+def connect(file: Path, *, reading: bool = False) -> sqlite3.Connection:
+    """A connection with explicit transactions, usable from any one thread at a time. Raises sqlite3.Error."""
+    connection = sqlite3.connect(file, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    if reading:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def prepare(file: Path, *, create: bool) -> None:
+    """Make the file, or see that it is a store which this version can use. Raises StoreError."""
+    if not file.exists():
+        if not create:
+            raise StoreError(f"{file}: there is no store here; `stressd run` or `stressd history import` makes one")
+        _make_private(file)
+    try:
+        connection = connect(file)
+    except sqlite3.Error as error:
+        raise StoreError(f"{file}: cannot be opened: {error}") from None
+    try:
+        _bring_up(connection, file)
+    except sqlite3.Error as error:
+        raise StoreError(_in_words(file, error)) from None
+    finally:
+        connection.close()
+
+
+def _make_private(file: Path) -> None:
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(f"{file}: cannot be created: {error.strerror}") from None
+
+
+def _bring_up(connection: sqlite3.Connection, file: Path) -> None:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > VERSION:
+        raise StoreError(
+            f"{file}: was written by a newer stressd (its schema is {version}, this version knows {VERSION}): "
+            "run the newer version, or use another state directory"
+        )
+    if version == 0:
+        _create(connection, file)
+    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":
+        raise StoreError(f"{file}: this file system does not allow SQLite's WAL mode; keep the state on a local disk")
+    for table in _ESSENTIAL:
+        verdict = str(connection.execute(f"PRAGMA quick_check({table})").fetchone()[0])
+        if verdict != "ok":
+            raise StoreError(f"{file}: is corrupted ({verdict}): {_RESTORE}")
+
+
+def _create(connection: sqlite3.Connection, file: Path) -> None:
+    """All tables in one transaction; two processes may try at once."""
+    connection.execute("BEGIN IMMEDIATE")
+    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            connection.execute("ROLLBACK")
+            raise StoreError(f"{file}: is a SQLite file, but not one of stressd's")
+        for statement in TABLES.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+_RESTORE: Final = (
+    "restore it from a backup, or move it away and start with an empty one (open episodes and history are lost then)"
+)
+
+
+def _in_words(file: Path, error: sqlite3.Error) -> str:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return f"{file}: is corrupted or no SQLite file ({error}): {_RESTORE}"
+    return f"{file}: cannot be used: {error}"
