@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.done
 SOURCES := $(sort $(shell find stressd -type f -not -name '*.pyc' -not -name '*.so'))
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 INSTALL := $(PIP) install --require-hashes --no-deps
 CHECKED := stressd tests benchmarks setup.py
 export PYTHON
@@ -81,9 +81,12 @@ $(DONE)/installed: $(SOURCES) $(DONE)/sources $(DONE)/runtime pyproject.toml set
 	@echo "stressd: installed, engine $$(cat $(DONE)/form)"
 	@touch $@
 
-$(DONE)/test: requirements/test.txt $(DONE)/installed
+$(DONE)/debian-test: requirements/debian.txt requirements/debian.sh $(DONE)/debian
 	@requirements/debian.sh test
-	@if [ $< -nt $@ ]; then echo "stressd: installing what the tests need"; $(INSTALL) -r $<; fi
+	@touch $@
+
+$(DONE)/test: requirements/test.txt $(DONE)/installed $(DONE)/debian-test
+	@[ -z "$(filter requirements/test.txt,$?)" ] || { echo "stressd: installing what the tests need"; $(INSTALL) -r $<; }
 	@touch $@
 
 # --- locks: names, versions and hashes, whatever index this machine is set to use ---
