@@ -107,3 +107,4 @@ lock: $(DONE)/tools
 	$(COMPILE) $(UPGRADE) -c requirements/build.txt -c requirements/runtime.txt \
 	    -o requirements/test.txt build/lock/runtime.in build/lock/test.in
 	$(COMPILE) $(UPGRADE) -c requirements/build.txt -o requirements/dev.txt build/lock/dev.in
+	@for lock in build runtime test dev; do sed -i '/^#/d; /^$$/d' requirements/$$lock.txt; done
