@@ -58,8 +58,8 @@ class TableCalendar:
     """
 
     __slots__ = (
-        "_closed", "_counts", "_early", "_hours", "_last", "_reasons", "_since", "_trading", "_years", "_zone", "fixing",
-        "name", "zone",
+        "_closed", "_counts", "_early", "_hours", "_last", "_reasons", "_since", "_trading", "_years", "_zone",
+        "fixing", "name", "zone",
     )  # fmt: skip
 
     def __init__(
