@@ -75,13 +75,21 @@ class _Layout:
 def read_daily(path: Path | str, data: bytes | None = None) -> DailyFile:
     """The daily yields of one file. data: its bytes where the caller has them already.
 
-    Raises UnreadFile, with up to twenty faults by line, if anything in it cannot be read, and OSError.
+    Raises UnreadFile, with up to twenty faults by line, if anything in it cannot be read.
     """
     name = str(path)
-    text = file_text(name, Path(path).read_bytes() if data is None else data)
+    text = file_text(name, file_bytes(path) if data is None else data)
     rows = list(_rows(name, text))
     layout = _recognise(name, rows)
     return DailyFile(name, layout.name, layout.source, layout.convention, _values(name, layout, rows))
+
+
+def file_bytes(path: Path | str) -> bytes:
+    """What is in a file. Raises UnreadFile."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UnreadFile([Fault(str(path), 0, (error.strerror or str(error)).lower())]) from None
 
 
 def file_text(path: str, data: bytes) -> str:

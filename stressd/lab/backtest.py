@@ -1,0 +1,151 @@
+"""Daily fixings through the same engine and episodes as live: what would have been told, and how often a year."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, TypedDict
+
+from stressd.alerts.event import Event
+from stressd.engine.spec import SEVERITIES, EngineSpec
+from stressd.lab.faults import SHOWN, Fault, UnreadFile
+from stressd.lab.publishers import DailyFile
+from stressd.market.calendar import Calendar
+from stressd.market.tick import FIXING, Tick
+from stressd.market.times import day_iso
+
+YEAR: Final = 365.25
+"""Days."""
+
+
+class Daily:
+    """The fixings of one series from one source: (ordinal day, percent), ascending."""
+
+    __slots__ = ("rows", "source")
+
+    def __init__(self, source: str, rows: list[tuple[int, float]]) -> None:
+        self.source = source
+        self.rows = rows
+
+
+class SeriesSummary(TypedDict):
+    """One series' line of the summary, as on the wire. years: from the first to the last fixing."""
+
+    observations: int
+    years: float
+    episodes: int
+    budget_per_year: float | None
+    realised_per_year: float | None
+
+
+def merged(files: Sequence[DailyFile]) -> dict[str, Daily]:
+    """All files' fixings by series. Raises UnreadFile where two files do not agree on a value or come from two sources."""
+    out: dict[str, Daily] = {}
+    origin: dict[str, str] = {}
+    faults: list[Fault] = []
+    for file in files:
+        for series, rows in file.series.items():
+            known = out.get(series)
+            if known is None:
+                out[series], origin[series] = Daily(file.source, rows), file.path
+                continue
+            if known.source != file.source:
+                faults.append(
+                    Fault(file.path, 0, f"{series} is by {file.source} here, by {known.source} in {origin[series]}; give one")
+                )
+                continue
+            values = dict(known.rows)
+            for day, value in rows:
+                if values.setdefault(day, value) != value:
+                    text = f"{series} on {day_iso(day)} is {value:g} here, {values[day]:g} in {origin[series]}"
+                    faults.append(Fault(file.path, 0, text))
+            out[series] = Daily(known.source, sorted(values.items()))
+    if faults:
+        raise UnreadFile(faults[:SHOWN])
+    return out
+
+
+def daily_only(spec: EngineSpec) -> EngineSpec:
+    """The specification for fixings alone: they come from no feed, and a quiet day between two of them is no silence."""
+    series = tuple(replace(each, sources=()) for each in spec.series)
+    return replace(spec, series=series, silence_rules=())
+
+
+def fixing_ticks(daily: Mapping[str, Daily], spec: EngineSpec) -> list[Tick]:
+    """Each fixing as a tick at its market's fixing time on its date, in order of time. Series that `spec` does not have
+    are left out."""
+    calendars = {market.name: market.calendar for market in spec.markets}
+    times: dict[tuple[str, int], int] = {}
+    ticks = []
+    for series in spec.series:
+        given = daily.get(series.id)
+        if given is not None:
+            for day, value in given.rows:
+                at = _fixing_time(times, calendars, series.market, day)
+                ticks.append(Tick(series.id, value, at, at, given.source, FIXING))
+    ticks.sort(key=lambda tick: tick.received)
+    return ticks
+
+
+def _fixing_time(times: dict[tuple[str, int], int], calendars: Mapping[str, Calendar], market: str, day: int) -> int:
+    at = times.get((market, day))
+    if at is None:
+        at = times[market, day] = calendars[market].fixing_on(day)
+    return at
+
+
+def summarise(daily: Mapping[str, Daily], series: Iterable[str], events: Sequence[Event]) -> dict[str, SeriesSummary]:
+    """Per series: fixings, years, and the episodes that it opened."""
+    opened: dict[str, int] = {}
+    for event in events:
+        if event.type == "opened" and event.kind == "market" and event.series:
+            opened[event.series[0].series] = opened.get(event.series[0].series, 0) + 1
+    out: dict[str, SeriesSummary] = {}
+    for name in series:
+        given = daily.get(name)
+        if given is None or not given.rows:
+            continue
+        years = (given.rows[-1][0] - given.rows[0][0]) / YEAR
+        episodes = opened.get(name, 0)
+        out[name] = SeriesSummary(
+            observations=len(given.rows),
+            years=round(years, 1),
+            episodes=episodes,
+            budget_per_year=None,
+            realised_per_year=round(episodes / years, 2) if years > 0.0 else None,
+        )
+    return out
+
+
+class EpisodeLine:
+    """What a reader wants of one episode: when, where, how grave at its gravest, and its headline then."""
+
+    __slots__ = ("direction", "first", "followers", "headline", "last", "market", "severity")
+
+    def __init__(self, event: Event) -> None:
+        self.first = self.last = event.time
+        self.market = event.market
+        self.direction = event.direction or ""
+        self.severity: str = event.severity
+        self.headline = event.headline
+        self.followers = ""
+
+    def add(self, event: Event) -> None:
+        """A further event of the same episode."""
+        self.last = event.time
+        if SEVERITIES.index(event.severity) > SEVERITIES.index(self.severity):
+            self.severity, self.headline = event.severity, event.headline
+        if event.followers:
+            self.followers = ", ".join(f"{each.market} {each.wording}" for each in event.followers)
+
+
+def episode_lines(events: Iterable[Event]) -> list[EpisodeLine]:
+    """One line an episode, in order of opening."""
+    lines: dict[str, EpisodeLine] = {}
+    for event in events:
+        line = lines.get(event.episode)
+        if line is None:
+            lines[event.episode] = EpisodeLine(event)
+        else:
+            line.add(event)
+    return list(lines.values())

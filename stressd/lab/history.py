@@ -1,0 +1,135 @@
+"""History into the store: every file is read and checked before the first value is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from stressd.feeds.base import SeriesResolver
+from stressd.lab.backtest import Daily, merged
+from stressd.lab.faults import SHOWN, Fault, UnreadFile
+from stressd.lab.publishers import DailyFile, file_bytes, file_text, read_daily
+from stressd.lab.ticks import TickFile, read_tick_file
+from stressd.market.times import day_iso
+from stressd.store import Store
+from stressd.store.rows import Imported
+
+Progress = Callable[[str, int, int], None]
+"""(what is being imported, values done, values in all)."""
+
+
+class Change:
+    """A stored fixing that an import replaced by another value."""
+
+    __slots__ = ("after", "before", "day", "series")
+
+    def __init__(self, series: str, day: int, before: float, after: float) -> None:
+        self.series = series
+        self.day = day
+        self.before = before
+        self.after = after
+
+    def __str__(self) -> str:
+        return f"{self.series} {day_iso(self.day)}: {self.before:g} -> {self.after:g}"
+
+
+class Outcome:
+    """What became of the files of one source. kind: "daily" or "ticks". changes: of daily values, in order of series."""
+
+    __slots__ = ("changes", "done", "files", "kind", "source")
+
+    def __init__(self, kind: str, source: str, files: list[str], done: Imported, changes: list[Change]) -> None:
+        self.kind = kind
+        self.source = source
+        self.files = files
+        self.done = done
+        self.changes = changes
+
+
+def read_all(paths: Sequence[Path | str], resolver: SeriesResolver) -> tuple[list[DailyFile], list[TickFile]]:
+    """All files, told apart by content. Raises UnreadFile with the faults of all of them, in their order."""
+    daily: list[DailyFile] = []
+    ticks: list[TickFile] = []
+    faults: list[Fault] = []
+    for path in paths:
+        try:
+            data = file_bytes(path)
+            if _holds_ticks(file_text(str(path), data)):
+                ticks.append(_whole(read_tick_file(path, resolver)))
+            else:
+                daily.append(read_daily(path, data))
+        except UnreadFile as error:
+            faults += error.faults
+    if faults:
+        raise UnreadFile(faults)
+    return daily, ticks
+
+
+def import_files(
+    store: Store, daily: Sequence[DailyFile], ticks: Sequence[TickFile], progress: Progress | None = None
+) -> list[Outcome]:
+    """Write what was read, one transaction a source. The same files again change nothing. Raises UnreadFile where two
+    files contradict each other (nothing is written then), and StoreError."""
+    groups: dict[tuple[str, str], list[DailyFile]] = {}
+    for file in daily:
+        groups.setdefault((file.source, file.convention), []).append(file)
+    tables = {key: merged(files) for key, files in groups.items()}
+    outcomes = []
+    for (source, convention), table in tables.items():
+        names = [Path(file.path).name for file in groups[source, convention]]
+        changes = _changes(store, source, table)
+        rows = [(series, day, value) for series, given in table.items() for day, value in given.rows]
+        done = store.import_daily(
+            rows, source=source, convention=convention, name=", ".join(names), progress=_told(progress, source, len(rows))
+        )
+        outcomes.append(Outcome("daily", source, names, done, changes))
+    for tick_file in ticks:
+        name = Path(tick_file.path).name
+        points = [(tick.series, tick.time, tick.value, tick.source) for tick in tick_file.ticks]
+        imported = store.import_ticks(points, source="file", name=name, progress=_told(progress, name, len(points)))
+        outcomes.append(Outcome("ticks", "file", [name], imported, []))
+    return outcomes
+
+
+def stored_daily(store: Store) -> dict[str, Daily]:
+    """The store's fixings by series; of a series with several sources, the one with the most."""
+    best: dict[str, str] = {}
+    for given in store.daily_sources():
+        best.setdefault(given.series, given.source)
+    return {
+        series: Daily(source, [(fixing.day, fixing.value) for fixing in store.history_daily(series, source)])
+        for series, source in best.items()
+    }
+
+
+def _holds_ticks(text: str) -> bool:
+    head = text.lstrip()[:4096].partition("\n")[0]
+    names = {name.strip().strip('"').lower() for name in head.split(",")}
+    return head.startswith("{") or {"time", "series"} <= names
+
+
+def _whole(file: TickFile) -> TickFile:
+    if file.faults:
+        raise UnreadFile(file.faults[:SHOWN])
+    if not file.ticks:
+        raise UnreadFile([Fault(file.path, 0, "no tick in it")])
+    return file
+
+
+def _changes(store: Store, source: str, table: dict[str, Daily]) -> list[Change]:
+    changes = []
+    for series, given in table.items():
+        before = {fixing.day: fixing.value for fixing in store.history_daily(series, source)}
+        if before:
+            for day, value in given.rows:
+                old = before.get(day, value)
+                if old != value:
+                    changes.append(Change(series, day, old, value))
+    return changes
+
+
+def _told(progress: Progress | None, what: str, total: int) -> Callable[[int], None] | None:
+    if progress is None:
+        return None
+    tell = progress
+    return lambda done: tell(what, done, total)

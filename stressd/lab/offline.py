@@ -1,0 +1,79 @@
+"""The live pipeline without the daemon: the same engine, episodes and routes, driven by the input's own time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Final
+
+from stressd import METHOD, __version__
+from stressd.alerts.episodes import Episodes
+from stressd.alerts.event import Event, Origin
+from stressd.alerts.pipeline import Pipeline
+from stressd.alerts.routing import Router, RouteSpec
+from stressd.alerts.spec import EpisodesSpec
+from stressd.engine.engine import Engine
+from stressd.engine.spec import EngineSpec
+from stressd.market.tick import Tick
+
+SETTLE: Final = 60_000_000_000
+"""ns after the last tick up to which deadlines still fall due, so that what was seen is told to its end; what would fall
+due later (a silence, a market that is still closed) the input says nothing of."""
+
+
+class Setup:
+    """Who watches what: from a configuration, or built in. config: its digest, as every event carries it."""
+
+    __slots__ = ("config", "instance", "routes", "spec")
+
+    def __init__(
+        self, spec: EngineSpec, instance: str = "stressd", routes: Sequence[RouteSpec] = (), config: str = "builtin"
+    ) -> None:
+        self.spec = spec
+        self.instance = instance
+        self.routes = tuple(routes)
+        self.config = config
+
+    def pipeline(self, start: int, origin: Origin) -> Pipeline:
+        """A fresh pipeline whose clock stands at `start` (ns UTC)."""
+        watched: dict[str, int] = {}
+        for series in self.spec.series:
+            watched[series.market] = watched.get(series.market, 0) + 1
+        episodes = EpisodesSpec(
+            instance=self.instance,
+            origin=origin,
+            version=__version__,
+            method=METHOD,
+            config=self.config,
+            calendars={market.name: market.calendar for market in self.spec.markets},
+            watched=watched,
+        )
+        return Pipeline(Engine(self.spec, start), Episodes(episodes), Router(self.routes))
+
+    def series(self) -> list[str]:
+        return [series.id for series in self.spec.series]
+
+    def without_feeds(self, carried: dict[str, set[str]]) -> Setup:
+        """The same, where a series whose ticks come from elsewhere than its configured feeds takes any source. carried:
+        sources of the input by series."""
+        series = tuple(
+            spec if carried.get(spec.id, set()) <= set(spec.sources) else replace(spec, sources=()) for spec in self.spec.series
+        )
+        return Setup(replace(self.spec, series=series), self.instance, self.routes, self.config)
+
+
+def drive(pipeline: Pipeline, ticks: Iterable[Tick], settle: int = SETTLE) -> Iterator[Event]:
+    """All events of `ticks`, which come in order of receipt. Those received at one instant are one batch."""
+    last = None
+    for received, batch in groupby(ticks, key=_received):
+        last = received
+        for routed in pipeline.feed(list(batch)):
+            yield routed.event
+    if last is not None:
+        for routed in pipeline.advance(last + settle):
+            yield routed.event
+
+
+def _received(tick: Tick) -> int:
+    return tick.received
