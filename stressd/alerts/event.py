@@ -10,8 +10,9 @@ from typing import Literal
 import msgspec
 
 EventType = Literal[
-    "opened", "escalated", "widened", "peaked", "propagated", "stale", "resumed", "resolved", "reopened", "reminder", "corrected"
-]
+    "opened", "escalated", "widened", "peaked", "propagated", "stale", "resumed", "resolved", "reopened", "reminder",
+    "corrected",
+]  # fmt: skip
 Kind = Literal["market", "feed", "self"]
 Origin = Literal["live", "drill", "replay", "simulated"]
 Severity = Literal["info", "warn", "high", "critical"]
@@ -60,8 +61,8 @@ class SeriesMove(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Follower(msgspec.Struct, frozen=True, kw_only=True):
-    """How another market answered. lag_s: wall clock; open_lag_s: the follower's open time. next_open_local: the same
-    instant as `next_open` on the follower's own clock, in words. episode: the follower's own episode, where it has one."""
+    """How another market answered. lag_s: wall clock; open_lag_s: the follower's open time. next_open_local:
+    `next_open` on the follower's own clock, in words. episode: the follower's own, where it has one."""
 
     market: str
     series: str | None = None

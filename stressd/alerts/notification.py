@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table in a message: a series or a follower, already worded. cells are aligned with the table's header."""
+    """One line of the table: a series or a follower, already worded. cells are aligned with the table's header."""
 
     cells: tuple[str, ...]
 

@@ -1,0 +1,78 @@
+"""An episode's transition as the contract's event: the state of the episode so far, complete in itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import cast
+
+from stressd.alerts.curve import curve_shape
+from stressd.alerts.episode import FOLLOWING, NOTE, SIGMA, SILENCE, Episode
+from stressd.alerts.event import DataQuality, Event, EventType, Kind
+from stressd.alerts.headline import (
+    answer_clause,
+    fit,
+    level_clauses,
+    market_clauses,
+    resolved_clauses,
+    silence_clauses,
+    ticking_clauses,
+)
+from stressd.alerts.spec import SECOND, EpisodesSpec
+from stressd.alerts.words import duration_text
+from stressd.engine.spec import SEVERITIES
+from stressd.market.times import iso
+
+
+def compose(spec: EpisodesSpec, episode: Episode, type: EventType, at: int, note: str | None) -> Event:
+    """The event, with the next number of its episode. at: engine time, ns."""
+    episode.seq += 1
+    return Event(
+        id=f"{episode.id}.{episode.seq}",
+        episode=episode.id,
+        seq=episode.seq,
+        type=type,
+        kind=cast(Kind, episode.kind),
+        origin=spec.origin,
+        time=iso(at),
+        instance=spec.instance,
+        rule=episode.rule,
+        market=episode.market,
+        direction=None if episode.direction == 0 else "up" if episode.direction > 0 else "down",
+        severity=SEVERITIES[episode.severity],
+        headline=_headline(spec, episode, type, at),
+        series=episode.ranked(),
+        shape=curve_shape(episode.ranked()) if episode.what == SIGMA else None,
+        source=episode.source,
+        followers=[answer.follower for answer in episode.answers.values()],
+        data=DataQuality(
+            age_s=round(max(0, at - episode.data_time) / SECOND, 3) if episode.data_time else None,
+            sources=sorted(episode.sources),
+            affected=list(episode.affected),
+        ),
+        note=note,
+        version=spec.version,
+        method=spec.method,
+        config=spec.config,
+    )
+
+
+def _headline(spec: EpisodesSpec, episode: Episode, type: str, at: int) -> str:
+    lasted = (at - episode.opened_at) / SECOND
+    if episode.what == NOTE:
+        return fit([f"Over after {duration_text(lasted)}: {episode.text}" if type == "resolved" else episode.text])
+    if episode.what == SILENCE:
+        if type == "resolved":
+            return fit(ticking_clauses(episode.market, episode.affected, lasted))
+        watched = spec.watched.get(episode.market, 0)
+        silent = [series for series in episode.affected if series in episode.active]
+        return fit(silence_clauses(episode.market, silent, watched, episode.age / SECOND))
+    moves = episode.ranked()
+    if episode.what != SIGMA:
+        return fit(level_clauses(moves[0], episode.what, episode.direction > 0))
+    if type == "resolved":
+        return fit(resolved_clauses(moves, lasted))
+    clauses = market_clauses(moves, datetime.fromtimestamp(at // SECOND, spec.zone(episode.market)).date())
+    if type == "propagated":
+        followers = [answer.follower for answer in episode.answers.values()]
+        clauses += [answer_clause(each) for each in followers if each.wording in FOLLOWING]
+    return fit(clauses)

@@ -1,0 +1,106 @@
+"""One episode's state: what keeps it open, what is known of it, and what has been told."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from stressd.alerts.event import Follower, SeriesMove, Source
+
+Key = tuple[str, str, int]
+"""(rule, market, direction): what makes two breaches one episode. Severity, tenors and horizons are attributes."""
+
+SIGMA: Final = "sigma"
+SILENCE: Final = "silence"
+NOTE: Final = "note"
+"""What an episode is about; a level episode is about "above", "below", "round", "highest" or "lowest"."""
+
+FOLLOWING: Final = ("followed", "co-moved", "spilled over")
+ANSWERS: Final = (*FOLLOWING, "did not respond")
+
+
+class Answer(msgspec.Struct, kw_only=True):
+    """How one follower answered, and what was told of it.
+
+    at: when this was said (ns). awaited: the follower could not respond and its answer was not told since. told: the
+    answer that was told last, as `wording|resolution|breach`.
+    """
+
+    follower: Follower
+    at: int
+    final: bool
+    awaited: bool = False
+    told: str = ""
+
+
+class Episode(msgspec.Struct, kw_only=True):
+    """Times in ns UTC of the engine's clock, except `began` and `data_time`: what the source said.
+
+    severity: highest ever reached. what: what it is about. moves: by `series|horizon`, the latest of each, those that
+    have left too. active: what keeps it open, with the rung that holds now. peak_z, peak_bp: largest sizes so far;
+    told_z, told_bp: as of the last event. joined, answered, peaked: not told yet; due: when the settle window ends that
+    will tell them. affected, age, text: of a feed episode.
+    """
+
+    id: str
+    kind: str
+    rule: str
+    market: str
+    direction: int
+    opened_at: int
+    began: int
+    severity: int
+    what: str = ""
+    seq: int = 0
+    moves: dict[str, SeriesMove] = {}
+    active: dict[str, int] = {}
+    peak_z: float = 0.0
+    peak_bp: float = 0.0
+    told_z: float = 0.0
+    told_bp: float = 0.0
+    joined: list[str] = []
+    answered: list[str] = []
+    peaked: bool = False
+    due: int | None = None
+    answers: dict[str, Answer] = {}
+    propagated_at: int | None = None
+    source: Source | None = None
+    data_time: int = 0
+    sources: list[str] = []
+    affected: list[str] = []
+    age: int = 0
+    text: str = ""
+    closed_at: int | None = None
+
+    @property
+    def key(self) -> Key:
+        return (self.rule, self.market, self.direction)
+
+    def record(self, name: str, move: SeriesMove, z: float, change_bp: float) -> None:
+        """The latest state of one series over one horizon. z and change_bp unrounded."""
+        self.moves[name] = move
+        self.peak_z = max(self.peak_z, abs(z))
+        self.peak_bp = max(self.peak_bp, abs(change_bp))
+
+    def heard(self, time: int, source: str) -> None:
+        """A tick of this time and source is part of what is known."""
+        self.data_time = max(self.data_time, time)
+        if source and source not in self.sources:
+            self.sources.append(source)
+
+    def told_all(self) -> None:
+        """Everything known now is in the event that is being made."""
+        self.joined.clear()
+        self.answered.clear()
+        self.peaked = False
+        self.due = None
+        self.told_z = self.peak_z
+        self.told_bp = self.peak_bp
+
+    def ranked(self) -> list[SeriesMove]:
+        """All moves, the lead first: those that still hold before those that have left, then by size in sigma."""
+        names = sorted(
+            self.moves, key=lambda name: (name not in self.active, -abs(self.moves[name].sigma or 0.0), name)
+        )
+        return [self.moves[name] for name in names]

@@ -1,0 +1,291 @@
+"""The episode machine: engine facts in, told transitions out. Deterministic; timers are deadlines, nobody waits.
+
+A breach opens its episode at once. What joins it, a peak that grows and further answers of other markets are gathered
+over a settle window that starts with the first of them, and are told in one event at its end, at its own time: as
+`propagated` if an answer is among them, else `widened`, else `peaked`. Whatever event comes first tells all of it.
+Severity is the highest ever reached; only a rise is told. After `resolved` nothing follows but `propagated`: the answer
+of a market that could not respond before the episode was over. A level episode is `opened` and `resolved` in one step.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from stressd.alerts.answers import Links
+from stressd.alerts.compose import compose
+from stressd.alerts.episode import NOTE, SIGMA, SILENCE, Episode, Key
+from stressd.alerts.event import Event, EventType
+from stressd.alerts.headline import answer_clause
+from stressd.alerts.ids import episode_id
+from stressd.alerts.moves import breach_move, level_move
+from stressd.alerts.spec import SECOND, EpisodesSpec
+from stressd.alerts.words import bp_text, duration_text, listing, series_name, sigma_text, tenor_name, yield_text
+from stressd.engine import events as engine
+from stressd.engine.spec import SEVERITIES
+
+__all__ = ["Episodes", "EpisodesSpec"]
+
+LEVEL_TOLD = "A level is told once, and again only after the yield has moved away from it."
+
+
+class Episodes:
+    """Engine events become events of episodes. `at` never runs backwards over the calls of `apply` and `advance`."""
+
+    def __init__(self, spec: EpisodesSpec) -> None:
+        self.spec = spec
+        self._links = Links(spec)
+        self._open: dict[Key, Episode] = self._links.opened
+        self._timed: dict[str, Episode] = {}
+
+    def apply(self, event: engine.Event) -> list[Event]:
+        """Everything that is told because of one engine event, timers due by then first."""
+        told = self.advance(event.at)
+        if isinstance(event, engine.Breach):
+            told += self._breach(event)
+        elif isinstance(event, engine.LevelHit):
+            told += self._level(event)
+        elif isinstance(event, engine.Silence):
+            told += self._silence(event)
+        elif isinstance(event, engine.FeedNote):
+            told += self._note(event)
+        elif isinstance(event, engine.Response):
+            told += self._response(event)
+        return told
+
+    def advance(self, now: int) -> list[Event]:
+        """What is due by `now` (ns, engine time), each at its own deadline."""
+        if not self._timed:
+            return []
+        due = sorted((episode.due, episode.id) for episode in self._timed.values() if episode.due is not None)
+        return [self._settled(self._timed[name], deadline) for deadline, name in due if deadline <= now]
+
+    def next_deadline(self) -> int | None:
+        """When `advance` next has something to tell, ns; None while nothing waits."""
+        return min((episode.due for episode in self._timed.values() if episode.due is not None), default=None)
+
+    def active(self) -> list[tuple[str, str, int, str, str, int]]:
+        """(rule, market, direction, series, horizon, severity) of each breach that keeps an episode open."""
+        return [
+            (*episode.key, *_split(name), severity)
+            for episode in self._open.values()
+            if episode.what == SIGMA
+            for name, severity in episode.active.items()
+        ]
+
+    def silent(self) -> list[tuple[str, str, str]]:
+        """(rule, market, series) of each silence that keeps an episode open."""
+        return [
+            (episode.rule, episode.market, series)
+            for episode in self._open.values()
+            if episode.what == SILENCE
+            for series in episode.active
+        ]
+
+    def noted(self) -> list[tuple[str, str, str]]:
+        """(rule, market or source, series or source) of each feed note that keeps an episode open."""
+        return [
+            (episode.rule, episode.market, name)
+            for episode in self._open.values()
+            if episode.what == NOTE
+            for name in episode.active
+        ]
+
+    def open_episodes(self) -> list[Episode]:
+        """The open episodes, in the order of their opening. To be read, not changed."""
+        return list(self._open.values())
+
+    def snapshot(self) -> dict[str, Any]:
+        """The whole state as plain data for JSON."""
+        return {
+            "open": msgspec.to_builtins(list(self._open.values())),
+            "closed": msgspec.to_builtins(self._links.closed),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a snapshot as if nothing had happened. Raises msgspec.ValidationError on any other data."""
+        opened = msgspec.convert(state["open"], type=list[Episode])
+        self._links.closed = msgspec.convert(state["closed"], type=list[Episode])
+        self._open = {episode.key: episode for episode in opened}
+        self._links.opened = self._open
+        self._timed = {each.id: each for each in (*opened, *self._links.closed) if each.due is not None}
+
+    def _breach(self, breach: engine.Breach) -> list[Event]:
+        key = (breach.rule, breach.market, breach.direction)
+        name = f"{breach.series}|{breach.horizon}"
+        episode = self._open.get(key)
+        if breach.phase == engine.LEFT:
+            return self._left(episode, name, breach)
+        if episode is None:
+            if breach.phase == engine.PEAKED:
+                return []
+            episode = self._start(breach, SIGMA, breach.severity)
+            self._record(episode, name, breach)
+            self._links.find_source(episode)
+            return [self._tell(episode, "opened", breach.at)]
+        if breach.phase == engine.PEAKED and name not in episode.active:
+            return []
+        new = name not in episode.moves
+        self._record(episode, name, breach)
+        return self._grown(episode, breach, name if new else None)
+
+    def _record(self, episode: Episode, name: str, breach: engine.Breach) -> None:
+        episode.active[name] = breach.severity
+        episode.record(name, breach_move(breach), breach.z, breach.change_bp)
+        episode.heard(breach.time, breach.source)
+
+    def _grown(
+        self, episode: Episode, event: engine.Breach | engine.Silence | engine.FeedNote, joiner: str | None
+    ) -> list[Event]:
+        """Tell a rise in severity at once, or remember a joiner or a peak for the end of the settle window."""
+        if event.severity > episode.severity:
+            before, episode.severity = episode.severity, event.severity
+            return [
+                self._tell(episode, "escalated", event.at, f"from {SEVERITIES[before]} to {SEVERITIES[event.severity]}")
+            ]
+        if joiner is not None:
+            episode.joined.append(joiner)
+            self._settle(episode, event.at + self.spec.settle)
+        elif self._has_peaked(episode):
+            episode.peaked = True
+            self._settle(episode, event.at + self.spec.settle)
+        return []
+
+    def _has_peaked(self, episode: Episode) -> bool:
+        return (
+            episode.peak_z >= episode.told_z + self.spec.peak_sigma
+            or episode.peak_bp >= episode.told_bp + self.spec.peak_bp
+        )
+
+    def _left(self, episode: Episode | None, name: str, breach: engine.Breach) -> list[Event]:
+        if episode is None or episode.active.pop(name, None) is None:
+            return []
+        episode.heard(breach.time, breach.source)
+        if episode.active:
+            return []
+        now = f"{series_name(breach.series)} now {yield_text(breach.series, breach.value)}"
+        peak = f"peak {sigma_text(episode.peak_z)}, {bp_text(episode.peak_bp * episode.direction)}"
+        lasted = duration_text((breach.at - episode.opened_at) / SECOND)
+        return [self._close(episode, breach.at, f"lasted {lasted}; {peak}; {now}")]
+
+    def _level(self, hit: engine.LevelHit) -> list[Event]:
+        episode = self._start(hit, hit.what, hit.severity)
+        episode.record(f"{hit.series}|level", level_move(hit), 0.0, 0.0)
+        episode.heard(hit.time, hit.source)
+        return [self._tell(episode, "opened", hit.at), self._close(episode, hit.at, LEVEL_TOLD)]
+
+    def _silence(self, event: engine.Silence) -> list[Event]:
+        episode = self._open.get((event.rule, event.market, 0))
+        if event.phase == engine.LEFT:
+            return self._ended(episode, [event.series], event.at)
+        fresh = episode is None
+        if episode is None:
+            episode = self._start(event, SILENCE, event.severity)
+        episode.heard(event.last, "")
+        episode.age = max(episode.age, event.open_age)
+        return self._affect(episode, event.series, event.series, fresh, event)
+
+    def _note(self, note: engine.FeedNote) -> list[Event]:
+        market = note.market or note.source
+        episode = self._open.get((note.rule, market, 0))
+        name = note.series or note.source
+        if note.phase == engine.LEFT:
+            return self._ended(episode, [name], note.at)
+        fresh = episode is None
+        if episode is None:
+            episode = self._start(note, NOTE, note.severity, market)
+        episode.text = note.text
+        episode.heard(0, note.source)
+        return self._affect(episode, name, note.series, fresh, note)
+
+    def _affect(
+        self, episode: Episode, name: str, series: str, fresh: bool, event: engine.Silence | engine.FeedNote
+    ) -> list[Event]:
+        if name in episode.active:
+            return []
+        episode.active[name] = event.severity
+        back = series in episode.affected
+        if series and not back:
+            episode.affected.append(series)
+        if fresh:
+            return [self._tell(episode, "opened", event.at)]
+        return self._grown(episode, event, None if back else name)
+
+    def _ended(self, episode: Episode | None, names: list[str], at: int) -> list[Event]:
+        """Some of what keeps a feed episode open is over; the episode is, when all of it is."""
+        if episode is None or not [name for name in names if episode.active.pop(name, None) is not None]:
+            return []
+        if episode.active:
+            return []
+        return [self._close(episode, at, f"lasted {duration_text((at - episode.opened_at) / SECOND)}")]
+
+    def _response(self, response: engine.Response) -> list[Event]:
+        episode = self._links.answered_by(response)
+        if episode is None or not self._links.record(episode, response):
+            return []
+        market = response.follower
+        if market not in episode.answered:
+            episode.answered.append(market)
+        last = episode.propagated_at
+        if last is None or response.at - last >= self.spec.settle:
+            return [self._settled(episode, response.at)]
+        self._settle(episode, last + self.spec.settle)
+        return []
+
+    def _start(self, event: engine.Event, what: str, severity: int, market: str | None = None) -> Episode:
+        named = event.market if market is None else market
+        self._links.forget(event.at)
+        name = episode_id(self.spec, event.kind, event.rule, named, event.direction, event.at, self._links.known())
+        episode = Episode(
+            id=name,
+            kind=event.kind,
+            rule=event.rule,
+            market=named,
+            direction=event.direction,
+            opened_at=event.at,
+            began=min(event.time, event.at),
+            severity=severity,
+            what=what,
+        )
+        self._open[episode.key] = episode
+        return episode
+
+    def _close(self, episode: Episode, at: int, note: str) -> Event:
+        del self._open[episode.key]
+        episode.closed_at = at
+        self._links.closed.append(episode)
+        return self._tell(episode, "resolved", at, note)
+
+    def _settle(self, episode: Episode, deadline: int) -> None:
+        if episode.due is None or deadline < episode.due:
+            episode.due = deadline
+            self._timed[episode.id] = episode
+
+    def _settled(self, episode: Episode, at: int) -> Event:
+        """What has gathered, as one event of the kind that matters most."""
+        if episode.answered:
+            episode.propagated_at = at
+            answers = "; ".join(answer_clause(episode.answers[market].follower) for market in episode.answered)
+            over = f"; resolved {duration_text((at - episode.closed_at) / SECOND)} before" if episode.closed_at else ""
+            return self._tell(episode, "propagated", at, answers + over)
+        if episode.joined:
+            return self._tell(episode, "widened", at, f"joined by {_joiners(episode)}")
+        return self._tell(
+            episode, "peaked", at, f"peak {sigma_text(episode.peak_z)}, {bp_text(episode.peak_bp * episode.direction)}"
+        )
+
+    def _tell(self, episode: Episode, type: EventType, at: int, note: str | None = None) -> Event:
+        episode.told_all()
+        self._timed.pop(episode.id, None)
+        return compose(self.spec, episode, type, at, note)
+
+
+def _split(name: str) -> tuple[str, str]:
+    series, _, rest = name.partition("|")
+    return series, rest
+
+
+def _joiners(episode: Episode) -> str:
+    names = sorted({_split(name)[0] for name in episode.joined} - {""})
+    return listing([tenor_name(name) for name in names]) if names else f"{len(episode.joined)} more"

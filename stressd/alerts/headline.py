@@ -1,0 +1,105 @@
+"""The headline: one line for a lock screen, at most 140 characters, and no number ever cut."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+from stressd.alerts.event import Follower, SeriesMove
+from stressd.alerts.words import (
+    bp_text,
+    duration_text,
+    extreme_text,
+    listing,
+    over_text,
+    record_text,
+    series_name,
+    sigma_text,
+    tenor_name,
+    yield_text,
+)
+
+LIMIT: Final = 140
+JOIN: Final = " · "
+NOTABLE_DAYS: Final = 30
+"""A record younger than this is not worth a place in the headline."""
+
+
+def fit(clauses: list[str], limit: int = LIMIT) -> str:
+    """As many leading clauses as fit; a first one that is too long by itself ends at a whole word, with an ellipsis."""
+    text = " ".join(clauses[0].split())
+    if len(text) > limit:
+        return f"{text[: limit - 1].rpartition(' ')[0] or text[: limit - 1]}…"
+    for clause in clauses[1:]:
+        if len(text) + len(JOIN) + len(clause) > limit:
+            break
+        text += JOIN + clause
+    return text
+
+
+def market_clauses(moves: list[SeriesMove], today: date) -> list[str]:
+    """Clauses for a sigma breach; `moves` lead first."""
+    lead = moves[0]
+    change = bp_text(lead.change_bp or 0.0)
+    over = "" if lead.horizon in (None, "1d") else f" {over_text(lead.horizon)}"
+    clauses = [f"{series_name(lead.series)} {change}{over} to {yield_text(lead.series, lead.value)}", *_sigma(lead)]
+    rising = (lead.change_bp or 0.0) >= 0
+    for text, since in ((record_text(lead), lead.largest_since), (extreme_text(lead, rising), lead.highest_since)):
+        if text is not None and since is not None and (today - date.fromisoformat(since)).days >= NOTABLE_DAYS:
+            clauses.append(text)
+            break
+    others = len({move.series for move in moves}) - 1
+    if others:
+        clauses.append(f"with {others} more series" if others > 1 else f"with {series_name(_other(moves))}")
+    return clauses
+
+
+def resolved_clauses(moves: list[SeriesMove], lasted_s: float) -> list[str]:
+    """Clauses for the end of a sigma episode: how long it lasted, and its peak."""
+    lead = moves[0]
+    at = f"{bp_text(lead.change_bp or 0.0)} at {yield_text(lead.series, lead.value)}"
+    return [f"{series_name(lead.series)} move resolved after {duration_text(lasted_s)}", f"peak {at}", *_sigma(lead)]
+
+
+def level_clauses(move: SeriesMove, what: str, rising: bool) -> list[str]:
+    """Clauses for a level. what: "above", "below", "round", "highest" or "lowest" as the engine says it."""
+    name, now = series_name(move.series), yield_text(move.series, move.value)
+    level = yield_text(move.series, move.level or 0.0)
+    if what in ("highest", "lowest"):
+        since = extreme_text(move, what == "highest")
+        return [f"{name} {now}", since or f"new {'high' if what == 'highest' else 'low'}, before {level}"]
+    return [f"{name} {'rose' if rising else 'fell'} through {level} to {now}"]
+
+
+def silence_clauses(market: str, silent: list[str], watched: int, age_s: float) -> list[str]:
+    """Clauses for series without ticks. silent: ids; watched: series of the market, 0 where that is not known."""
+    age = f"for {duration_text(age_s)} of open time"
+    if len(silent) == 1:
+        return [f"{series_name(silent[0])} silent: no tick {age}"]
+    of = f"{len(silent)} of {watched}" if watched >= len(silent) else str(len(silent))
+    clauses = [f"{market} feed silent: no tick from {of} series {age}"]
+    return clauses if len(silent) == watched else [*clauses, listing([tenor_name(name) for name in silent])]
+
+
+def ticking_clauses(market: str, back: list[str], lasted_s: float) -> list[str]:
+    """Clauses for the end of a silence."""
+    name = series_name(back[0]) if len(back) == 1 else f"{market} feed"
+    series = "" if len(back) == 1 else f" from all {len(back)} series"
+    return [f"{name} ticks again{series}, silence lasted {duration_text(lasted_s)}"]
+
+
+def answer_clause(follower: Follower) -> str:
+    """How one market answered, in a few words: "US 10Y followed, +6.8bp"."""
+    name = series_name(follower.series) if follower.series else follower.market
+    move = f", {bp_text(follower.change_bp)}" if follower.change_bp is not None else ""
+    return f"{name} {follower.wording}{move}"
+
+
+def _sigma(move: SeriesMove) -> list[str]:
+    if move.sigma is None or move.sigma_bp is None:
+        return []
+    return [f"{sigma_text(abs(move.sigma))} of {move.sigma_bp:.1f}bp"]
+
+
+def _other(moves: list[SeriesMove]) -> str:
+    return next(move.series for move in moves if move.series != moves[0].series)

@@ -1,0 +1,116 @@
+"""Engine facts as the contract's structures: what is on the wire is rounded to what it means."""
+
+from __future__ import annotations
+
+from typing import cast
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from stressd.alerts.event import Exceeded, Follower, Point, SeriesMove, Source, Wording
+from stressd.alerts.routing import LEVEL
+from stressd.alerts.words import local_text
+from stressd.engine.events import Breach, LevelHit, Response, Standing
+from stressd.market.times import day_iso, iso
+
+SECOND = 1_000_000_000
+PERCENT_DIGITS = 6
+DIGITS = 3
+
+
+def breach_move(breach: Breach) -> SeriesMove:
+    """One series' part in a sigma episode. sigma and change are signed."""
+    definition = breach.definition
+    if breach.provisional:
+        definition = f"{definition}; provisional: {breach.provisional}"
+    standing = breach.standing
+    move = SeriesMove(
+        series=breach.series,
+        value=round(breach.value, PERCENT_DIGITS),
+        from_=Point(value=round(breach.reference_value, PERCENT_DIGITS), time=iso(breach.reference_time)),
+        change_bp=_rounded(breach.change_bp),
+        horizon=breach.horizon,
+        sigma=_rounded(breach.z),
+        sigma_bp=_rounded(breach.sigma_bp),
+        sigma_definition=definition,
+        threshold=breach.threshold,
+    )
+    if standing is None:
+        return move
+    return msgspec.structs.replace(
+        move,
+        exceeded=_exceeded(standing, breach.threshold),
+        rank=standing.rank,
+        rank_of=standing.rank_of,
+        largest_since=_day(standing.largest_since),
+        highest_since=_day(standing.highest_since),
+        since_beginning=standing.on_record,
+        highest_since_beginning=standing.highest_on_record,
+    )
+
+
+def level_move(hit: LevelHit) -> SeriesMove:
+    """One series' part in a level episode. `highest_since` is the day of the beaten extreme, of a low too."""
+    return SeriesMove(
+        series=hit.series,
+        value=round(hit.value, PERCENT_DIGITS),
+        horizon=LEVEL,
+        level=round(hit.level, PERCENT_DIGITS),
+        highest_since=_day(hit.since),
+    )
+
+
+def follower(response: Response, zone: ZoneInfo | None, episode: str | None) -> Follower:
+    """How another market answered. zone: of its clock; episode: its own, where it has one."""
+    opens = response.next_open
+    return Follower(
+        market=response.follower,
+        series=response.series or None,
+        wording=cast(Wording, response.wording),
+        lag_s=_seconds(response.lag),
+        open_lag_s=_seconds(response.open_lag),
+        resolution=response.resolution or None,
+        change_bp=_rounded(response.change_bp),
+        value=None if response.value is None else round(response.value, PERCENT_DIGITS),
+        beta=_rounded(response.beta),
+        usual_beta=_rounded(response.usual_beta),
+        sigma=_rounded(response.z),
+        excess_sigma=_rounded(response.excess),
+        reason=response.reason or None,
+        next_open=iso(opens) if opens is not None else None,
+        next_open_local=local_text(opens, zone) if opens is not None and zone is not None else None,
+        episode=episode,
+    )
+
+
+def source(episode: str, market: str, answer: Follower) -> Source:
+    """The same link, as the follower's own episode carries it."""
+    return Source(
+        episode=episode,
+        market=market,
+        wording=answer.wording,
+        lag_s=answer.lag_s,
+        open_lag_s=answer.open_lag_s,
+        beta=answer.beta,
+        p=answer.p,
+    )
+
+
+def _exceeded(standing: Standing, threshold: float) -> Exceeded | None:
+    if standing.of <= 0:
+        return None
+    beyond = None if standing.beyond == threshold else standing.beyond
+    return Exceeded(times=standing.exceeded, of=standing.of, beyond=beyond)
+
+
+def _day(ordinal: int | None) -> str | None:
+    return day_iso(ordinal) if ordinal else None
+
+
+def _rounded(value: float | None) -> float | None:
+    # + 0.0 makes no number of minus nothing.
+    return None if value is None else round(value, DIGITS) + 0.0
+
+
+def _seconds(ns: int | None) -> float | None:
+    return None if ns is None else round(ns / SECOND, DIGITS)

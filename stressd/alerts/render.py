@@ -1,0 +1,281 @@
+"""An event as a message for people: complete without a link, in desk words, every number with its reference."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from stressd.alerts.curve import curve_picture
+from stressd.alerts.event import Event, Follower, SeriesMove, Source, to_json
+from stressd.alerts.headline import JOIN, LIMIT, answer_clause, fit
+from stressd.alerts.notification import Notification, Row
+from stressd.alerts.routing import LEVEL
+from stressd.alerts.words import (
+    bp_text,
+    count_text,
+    curve_key,
+    duration_text,
+    extreme_text,
+    iso_day_text,
+    listing,
+    moment_text,
+    number_text,
+    ordinal_text,
+    over_text,
+    record_text,
+    series_name,
+    sigma_text,
+    times_text,
+    yield_text,
+)
+
+HEADER: Final = ("Series", "Now", "Move", "Sigma", "Over, or answer")
+MARKS: Final = {"simulated": "SIMULATED", "drill": "DRILL", "replay": "REPLAY"}
+"""What stands first in every message that is not about the live market."""
+
+STATUS: Final = {
+    "opened": "opened",
+    "widened": "widened",
+    "peaked": "new peak",
+    "propagated": "answer of another market",
+    "stale": "data stale",
+    "resumed": "data back",
+    "resolved": "resolved",
+    "reopened": "reopened",
+    "reminder": "still open",
+    "corrected": "corrected",
+}
+NOTHING: Final = "–"
+
+
+def render(
+    event: Event,
+    *,
+    first: bool,
+    page_url: str | None = None,
+    thread_root: str | None = None,
+    late_s: float | None = None,
+    merged: int = 0,
+    possible_repeat: bool = False,
+) -> Notification:
+    """The message. first: this sink was not told of the episode before. thread_root: the event it was first told of.
+    late_s: seconds since the event, where it is no longer fresh. merged: older updates that this one stands for."""
+    mark = MARKS.get(event.origin)
+    title = fit([mark, *event.headline.split(JOIN)], LIMIT) if mark else event.headline
+    facts = _facts(event, _status(event, first))
+    table = _table(event)
+    remarks = _remarks(late_s, merged, possible_repeat)
+    link = f"{page_url.rstrip('/')}/#{event.episode}" if page_url else None
+    return Notification(
+        event_id=event.id,
+        thread=event.episode,
+        first=first,
+        type=event.type,
+        kind=event.kind,
+        origin=event.origin,
+        severity=event.severity,
+        time=event.time,
+        subject=_subject(event, mark),
+        title=title,
+        text=_text(event, mark, remarks, facts, table, link),
+        facts=tuple([("Note", remark) for remark in remarks] + facts),
+        table_header=HEADER if table else (),
+        table=tuple(table),
+        body=to_json(event),
+        link=link,
+        thread_root=thread_root,
+        late_s=late_s,
+        merged=merged,
+        possible_repeat=possible_repeat,
+        previous_cause_root=f"{event.source.episode}.1" if event.source is not None else None,
+    )
+
+
+def _subject(event: Event, mark: str | None) -> str:
+    """The same over an episode's life: mail clients thread by it."""
+    _, day, name = event.episode.rsplit("-", 2)
+    if event.kind == "market":
+        about = f"{event.market} yields {event.direction}" if event.direction else f"{event.market} curve"
+    else:
+        about = f"{event.market} {event.rule}".strip()
+    date = iso_day_text(f"20{day[:2]}-{day[2:4]}-{day[4:]}")
+    return JOIN.join([f"[stressd] {mark}: {about}" if mark else f"[stressd] {about}", date, f"#{name}"])
+
+
+def _status(event: Event, first: bool) -> str:
+    """What has happened, with the severity in words."""
+    if event.type == "resolved" and first:
+        word = "opened and resolved"
+    else:
+        word = STATUS.get(event.type, f"escalated to {event.severity}")
+    return word if event.type == "escalated" else f"{word}, {event.severity}"
+
+
+def _remarks(late_s: float | None, merged: int, possible_repeat: bool) -> list[str]:
+    remarks = []
+    if late_s is not None:
+        remarks.append(f"late by {duration_text(max(late_s, 0.0))}")
+    if merged:
+        remarks.append(f"{merged + 1} updates merged into this one")
+    if possible_repeat:
+        remarks.append("possible repeat: an earlier attempt may have arrived")
+    return remarks
+
+
+def _text(
+    event: Event, mark: str | None, remarks: list[str], facts: list[tuple[str, str]], table: list[Row], link: str | None
+) -> str:
+    lines = [mark] if mark else []
+    lines += [event.headline, "", *remarks]
+    lines += [f"{label}: {value}" for label, value in facts]
+    if table:
+        lines.append("")
+        lines += ["  ".join(cell for cell in row.cells if cell != NOTHING) for row in table]
+    if link:
+        lines += ["", link]
+    return "\n".join(lines)
+
+
+def _facts(event: Event, status: str) -> list[tuple[str, str]]:
+    facts = [("Status", status)]
+    if event.note:
+        facts.append(("What", event.note))
+    answers = [answer_clause(each) for each in event.followers]
+    if answers:
+        facts.append(("Other markets", "; ".join(answers)))
+    if event.source is not None:
+        facts.append(("Source", _source_text(event.source)))
+    if event.series:
+        facts += _lead_facts(event.series[0], event.direction == "up")
+    if event.shape:
+        picture = curve_picture(event.series)
+        facts.append(("Curve", f"{event.shape}  {picture}" if picture else event.shape))
+    if event.data.affected:
+        facts.append(("Series", listing([series_name(name) for name in event.data.affected])))
+    data = _data_text(event)
+    if data:
+        facts.append(("Data", data))
+    facts.append(("Why", _why(event)))
+    facts.append(("Episode", f"{event.episode}, update {event.seq}, {moment_text(event.time)}"))
+    return facts
+
+
+def _lead_facts(move: SeriesMove, rising: bool) -> list[tuple[str, str]]:
+    """Every number behind the leading move, most important first."""
+    name = series_name(move.series)
+    facts = [("Now", f"{name} {yield_text(move.series, move.value)}")]
+    if move.horizon == LEVEL and move.level is not None:
+        facts.append(("Level", yield_text(move.series, move.level)))
+    if move.change_bp is not None and move.horizon is not None:
+        start = (
+            f" from {yield_text(move.series, move.from_.value)} at {moment_text(move.from_.time)}" if move.from_ else ""
+        )
+        facts.append(("Move", f"{bp_text(move.change_bp)} {over_text(move.horizon)},{start}".rstrip(",")))
+    if move.sigma is not None and move.sigma_bp is not None:
+        definition = f" ({move.sigma_definition})" if move.sigma_definition else ""
+        facts.append(("Sigma", f"{sigma_text(move.sigma)} of {number_text(move.sigma_bp)}bp{definition}"))
+    facts += [(label, text) for label, text in _standing(move, rising) if text is not None]
+    return facts
+
+
+def _standing(move: SeriesMove, rising: bool) -> list[tuple[str, str | None]]:
+    unit = "sessions" if move.horizon in ("1d", "session") else "moves"
+    count = rank = period = None
+    if move.exceeded is not None:
+        beyond = move.exceeded.beyond if move.exceeded.beyond is not None else move.threshold
+        bar = f"beyond {number_text(beyond)}σ " if beyond is not None else ""
+        count = f"{bar}{times_text(move.exceeded.times)} in {count_text(move.exceeded.of)} {unit}"
+    if move.rank is not None and move.rank_of is not None:
+        place = "largest" if move.rank == 1 else f"{ordinal_text(move.rank)} largest"
+        rank = f"{place} {'rise' if (move.change_bp or 0.0) >= 0 else 'fall'} of {count_text(move.rank_of)} {unit}"
+    if move.return_period_years:
+        years = [number_text(each) for each in move.return_period_years]
+        period = f"on its own history once in {' / '.join(years)} years (low / middle / high)"
+    return [
+        ("Count", count),
+        ("Rank", rank),
+        ("Return", period),
+        ("Record", record_text(move)),
+        ("Level record", extreme_text(move, rising)),
+    ]
+
+
+def _table(event: Event) -> list[Row]:
+    """One row a series, short tenors first, each by its largest move; then one a market that was asked."""
+    shown: dict[str, SeriesMove] = {}
+    for move in event.series:
+        shown.setdefault(move.series, move)
+    rows = [_series_row(shown[name]) for name in sorted(shown, key=curve_key)]
+    return rows + [_follower_row(each) for each in event.followers]
+
+
+def _series_row(move: SeriesMove) -> Row:
+    return Row(
+        (
+            series_name(move.series),
+            yield_text(move.series, move.value),
+            NOTHING if move.change_bp is None else bp_text(move.change_bp),
+            NOTHING if move.sigma is None else sigma_text(move.sigma),
+            "level" if move.horizon == LEVEL else over_text(move.horizon) if move.horizon else NOTHING,
+        )
+    )
+
+
+def _follower_row(follower: Follower) -> Row:
+    return Row(
+        (
+            series_name(follower.series) if follower.series else follower.market,
+            NOTHING if follower.value is None or not follower.series else yield_text(follower.series, follower.value),
+            NOTHING if follower.change_bp is None else bp_text(follower.change_bp),
+            NOTHING if follower.sigma is None else sigma_text(follower.sigma),
+            _answer_text(follower),
+        )
+    )
+
+
+def _answer_text(follower: Follower) -> str:
+    """ "followed after 14 h 30 min by the clock, 8 h 30 min of open time; 1d"."""
+    text = str(follower.wording)
+    if follower.reason:
+        text += f": {follower.reason}"
+    if follower.next_open:
+        local = f" ({follower.next_open_local})" if follower.next_open_local else ""
+        text += f", opens {moment_text(follower.next_open)}{local}"
+    if follower.lag_s is not None:
+        text += f", {_lag_text(follower.lag_s, follower.open_lag_s)}"
+    if follower.resolution == "1d" and follower.lag_s is not None:
+        text += ", measured from fixing to fixing"
+    if follower.beta is not None:
+        usual = f", usually {number_text(follower.usual_beta)}" if follower.usual_beta is not None else ""
+        text += f"; {number_text(follower.beta)}bp per bp{usual}"
+    if follower.excess_sigma is not None:
+        text += f"; {sigma_text(follower.excess_sigma)} beyond the usual"
+    if follower.p is not None:
+        text += f"; p={number_text(follower.p)}"
+    if follower.episode:
+        text += f"; its own episode is {follower.episode}"
+    return text
+
+
+def _lag_text(lag_s: float, open_lag_s: float | None) -> str:
+    """Open time and wall clock, where they differ."""
+    if open_lag_s is None or open_lag_s == lag_s:
+        return f"{duration_text(lag_s)} later"
+    return f"{duration_text(open_lag_s)} of open time, {duration_text(lag_s)} by the clock"
+
+
+def _source_text(source: Source) -> str:
+    lag = f", {_lag_text(source.lag_s, source.open_lag_s)}" if source.lag_s is not None else ""
+    return f"{source.wording} {source.market} ({source.episode}){lag}"
+
+
+def _data_text(event: Event) -> str:
+    age = f"last tick {duration_text(event.data.age_s)} old" if event.data.age_s is not None else ""
+    feeds = f"from {listing(event.data.sources)}" if event.data.sources else ""
+    return " ".join(part for part in (age, feeds) if part)
+
+
+def _why(event: Event) -> str:
+    why = f"rule {event.rule}"
+    if event.series and event.series[0].threshold is not None:
+        why += f", bar {number_text(event.series[0].threshold)}σ"
+    return f"{why}, config {event.config.removeprefix('sha256:')[:8]}, method {event.method}, stressd {event.version}"

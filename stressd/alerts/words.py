@@ -1,0 +1,166 @@
+"""Numbers, times and series in the words of the desk."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from stressd.alerts.event import SeriesMove
+from stressd.market.series import CROSS, YIELD, SeriesId, parse_series
+from stressd.market.times import parse_time
+
+SECOND: Final = 1_000_000_000
+MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+SPARKS: Final = "▁▂▃▄▅▆▇█"
+OVER: Final = {"session": "since the open", "1d": "from fixing to fixing"}
+"""What a horizon that is not a span of time measures from."""
+
+
+def parsed(series: str) -> SeriesId | None:
+    """The parts of a canonical id, None for any other name."""
+    try:
+        return parse_series(series)
+    except ValueError:
+        return None
+
+
+def series_name(series: str) -> str:
+    """`JP.GOV.30Y` as "JP 30Y", `US.SWAP.10Y` as "US SWAP 10Y"."""
+    return " ".join(part for part in series.split(".") if part != "GOV")
+
+
+def tenor_name(series: str) -> str:
+    """The last part of an id: "30Y", "2s10s"."""
+    return series.rpartition(".")[2]
+
+
+def yield_text(series: str, value: float) -> str:
+    """A level. Yields in percent, JGBs with three decimals, others with two or three; spreads in bp."""
+    known = parsed(series)
+    if known is not None and known.kind != YIELD:
+        return f"{value * 100.0 + 0.0:.1f}bp"
+    text = f"{value + 0.0:.3f}"
+    if known is not None and known.market != "JP" and text.endswith("0"):
+        text = text[:-1]
+    return f"{text}%"
+
+
+def is_spread(series: str) -> bool:
+    """Whether an id names a slope, a fly or a spread between markets."""
+    known = parsed(series)
+    return known is not None and known.kind in ("slope", "fly", CROSS)
+
+
+def bp_text(change_bp: float) -> str:
+    """A change, signed: "+20.3bp". What rounds to nothing has no sign."""
+    text = f"{change_bp:+.1f}bp"
+    return "0.0bp" if text in ("+0.0bp", "-0.0bp") else text
+
+
+def sigma_text(sigma: float) -> str:
+    """ "6.9σ"; the sign only where it is negative."""
+    text = f"{sigma:.1f}"
+    return "0.0σ" if text == "-0.0" else f"{text}σ"
+
+
+def number_text(value: float) -> str:
+    """At most two decimals, no trailing zeros: "6", "2.94"."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def count_text(count: int) -> str:
+    """ "4,706"."""
+    return f"{count:,}"
+
+
+def times_text(times: int) -> str:
+    """How often: "never", "once", "10 times"."""
+    return ("never", "once")[times] if times < 2 else f"{count_text(times)} times"
+
+
+def ordinal_text(rank: int) -> str:
+    """ "2nd", "13th"."""
+    ending = "th" if 10 <= rank % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
+    return f"{count_text(rank)}{ending}"
+
+
+def duration_text(seconds: float) -> str:
+    """The two largest units: "14 h 30 min", "1 d 2 h", "41 s", "0.8 s"."""
+    if seconds < 0:
+        return f"-{duration_text(-seconds)}"
+    if seconds < 9.95:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+    first = next(i for i, (_, size) in enumerate(units) if whole >= size)
+    (big, size), (small, part) = units[first], units[first + 1]
+    rest = whole % size // part
+    return f"{whole // size} {big}" + (f" {rest} {small}" if rest else "")
+
+
+def moment_text(time: str) -> str:
+    """An ISO time as "20 Jan 2026 20:30 UTC", with seconds where they are not zero."""
+    moment = datetime.fromtimestamp(parse_time(time) // SECOND, UTC)
+    clock = f"{moment:%H:%M:%S}" if moment.second else f"{moment:%H:%M}"
+    return f"{day_text(moment.date())} {clock} UTC"
+
+
+def local_text(at: int, zone: ZoneInfo) -> str:
+    """An instant (ns UTC) on a market's own clock: "20 Jan 08:00 New York"."""
+    moment = datetime.fromtimestamp(at // SECOND, zone)
+    return f"{moment.day} {MONTHS[moment.month - 1]} {moment:%H:%M} {zone.key.rpartition('/')[2].replace('_', ' ')}"
+
+
+def day_text(day: date) -> str:
+    """ "20 Jan 2026"."""
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def iso_day_text(day: str) -> str:
+    """ "2026-01-20" as "20 Jan 2026"."""
+    return day_text(date.fromisoformat(day))
+
+
+def over_text(horizon: str) -> str:
+    """What a move was measured over: "over 5m", "since the open"."""
+    return OVER.get(horizon, f"over {horizon}")
+
+
+def record_text(move: SeriesMove) -> str | None:
+    """ "largest rise since the series began in 1999", "largest fall since 8 Apr 2025"; None where it is not known."""
+    if move.largest_since is None:
+        return None
+    word = "fall" if move.change_bp is not None and move.change_bp < 0 else "rise"
+    return f"largest {word} since {_since(move.largest_since, move.since_beginning)}"
+
+
+def extreme_text(move: SeriesMove, rising: bool) -> str | None:
+    """ "highest since 28 Aug 2025", "lowest since the series began in 1999"; None where it is no extreme."""
+    if move.highest_since is None:
+        return None
+    return f"{'highest' if rising else 'lowest'} since {_since(move.highest_since, move.highest_since_beginning)}"
+
+
+def _since(day: str, beginning: bool) -> str:
+    return f"the series began in {day[:4]}" if beginning else iso_day_text(day)
+
+
+def sparkline(values: list[float]) -> str:
+    """Bars from the lowest value or zero to the highest: "▁▃▆█"."""
+    low, high = min(0.0, *values), max(0.0, *values)
+    span = (high - low) or 1.0
+    return "".join(SPARKS[min(7, int((value - low) / span * 8.0))] for value in values)
+
+
+def listing(names: list[str]) -> str:
+    """ "10Y", "10Y and 20Y", "10Y, 20Y and 30Y"."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def curve_key(series: str) -> tuple[int, str]:
+    """Sort key: short tenors first, other names last."""
+    known = parsed(series)
+    return (known.months if known is not None else 10**6, series)
