@@ -244,3 +244,16 @@ class Response(Event):
         self.excess = excess
         self.reason = reason
         self.next_open = next_open
+
+    def measured(
+        self, value: float, reference_value: float, reference_time: int, z: float, excess: float, usual_beta: float, source_bp: float
+    ) -> None:
+        """Add what the follower did: values percent, `source_bp` the source's own move over the same stretch."""
+        self.value = value
+        self.reference_value = reference_value
+        self.reference_time = reference_time
+        self.change_bp = (value - reference_value) * 100.0
+        self.z = z
+        self.excess = excess
+        self.usual_beta = usual_beta
+        self.beta = self.change_bp / source_bp if abs(source_bp) > 1e-6 else None

@@ -1,0 +1,291 @@
+"""The engine: ticks in, events out. Pure and deterministic: time comes in with the tick or with `advance`.
+
+Its clock is receive time and never runs backwards. A deadline fires at its own time, before any tick that was received at
+that time or later; so the same ticks give the same events in whatever batches they come.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import Any, Final
+
+from stressd.engine.clock import MarketClock
+from stressd.engine.events import ENTERED, LEFT, Breach, Event, FeedNote
+from stressd.engine.propagation import Propagation
+from stressd.engine.series import SeriesState
+from stressd.engine.silence import SilenceWatch
+from stressd.engine.spec import HORIZONS, MINUTE, WARN, EngineSpec
+from stressd.market.tick import FIXING, Tick
+
+SNAPSHOT_VERSION: Final = 1
+
+AHEAD_FOR: Final = 10 * MINUTE
+"""ns without a stamp from the future after which a source's clock counts as right again."""
+
+NEVER: Final = 1 << 62
+
+
+class SnapshotError(ValueError):
+    """A snapshot that this engine cannot take up."""
+
+
+class Engine:
+    """All series and what lies between them. `now`: its clock in ns UTC; `unknown`: ticks of series that it was not told of."""
+
+    __slots__ = ("_ahead", "_clocks", "_due", "_fixings_due", "_gauges", "_members", "_series", "_silences", "_spec", "now",
+                 "propagation", "unknown")  # fmt: skip
+
+    def __init__(self, spec: EngineSpec, start: int) -> None:
+        self._spec = spec
+        self.now = start
+        self.unknown = 0
+        self._clocks: dict[str, MarketClock] = {market.name: MarketClock(market.calendar) for market in spec.markets}
+        self._series: dict[str, SeriesState] = {s.id: SeriesState(s, spec, self._clocks[s.market]) for s in spec.series}
+        self._members: dict[str, list[SeriesState]] = {market.name: [] for market in spec.markets}
+        for state in self._series.values():
+            self._members[state.market].append(state)
+        self._gauges: dict[str, SeriesState] = {
+            market.name: self._series[market.gauge] for market in spec.markets if market.gauge in self._series
+        }
+        self.propagation = Propagation(spec.propagation, self._series, self._gauges, self._clocks)
+        self._ahead: dict[str, int] = {}
+        self._fixings_due: dict[str, int] = {}
+        self._silences: list[tuple[int, int, SilenceWatch]] = []
+        self._due = NEVER
+        self._schedule(start)
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def _schedule(self, now: int) -> None:
+        """Set every deadline anew."""
+        for market, clock in self._clocks.items():
+            self._fixings_due[market] = clock.calendar.next_fixing(now)
+        self._silences = []
+        for state in self._series.values():
+            for silence in state.silences:
+                silence.begin(now)
+                deadline = silence.deadline()
+                entry = (deadline if deadline is not None else now + silence.rule.after, len(self._silences), silence)
+                self._silences.append(entry)
+        heapq.heapify(self._silences)
+        self._find_due()
+
+    def _find_due(self) -> None:
+        due = NEVER
+        for fixing in self._fixings_due.values():
+            if fixing < due:
+                due = fixing
+        if self._silences and self._silences[0][0] < due:
+            due = self._silences[0][0]
+        answer = self.propagation.next_deadline()
+        if answer != 0 and answer < due:
+            due = answer
+        self._due = due
+
+    def next_deadline(self) -> int | None:
+        """When `advance` will next have something to do (ns UTC), None for never."""
+        return self._due if self._due != NEVER else None
+
+    def advance(self, now: int) -> list[Event]:
+        """What is due up to and including `now`."""
+        out: list[Event] = []
+        if now >= self._due:
+            self._run(now, out)
+        if now > self.now:
+            self.now = now
+        return out
+
+    def _run(self, now: int, out: list[Event]) -> None:
+        while self._due <= now:
+            due = self._due
+            if due > self.now:
+                self.now = due
+            for market, fixing in self._fixings_due.items():
+                if fixing == due:
+                    self._fix(market, due, out)
+            while self._silences and self._silences[0][0] <= due:
+                self._silence(due, out)
+            self.propagation.due(due, out)
+            self._find_due()
+
+    def _fix(self, market: str, due: int, out: list[Event]) -> None:
+        calendar = self._clocks[market].calendar
+        day = calendar.session_at(due).day
+        for state in self._members[market]:
+            before = len(out)
+            if state.live_fixing(due, day, due, out):
+                self._follow_up(before, out)
+                self.propagation.on_fixing(state, due, out)
+        self._fixings_due[market] = calendar.next_fixing(due)
+
+    def _silence(self, due: int, out: list[Event]) -> None:
+        """The heap holds a time not later than each watch's own deadline, which every tick moves on."""
+        _, number, watch = heapq.heappop(self._silences)
+        deadline = watch.deadline()
+        if deadline is not None and deadline <= due:
+            said = watch.due(due)
+            if said is not None:
+                out.append(said)
+            deadline = None
+        heapq.heappush(self._silences, (deadline if deadline is not None else due + watch.rule.after, number, watch))
+
+    # --- ticks --------------------------------------------------------------------------------------------------------
+
+    def feed(self, ticks: Sequence[Tick]) -> list[Event]:
+        """Take in ticks in the order in which they were received."""
+        out: list[Event] = []
+        for tick in ticks:
+            at = tick.received
+            if at < self.now:
+                at = self.now
+            if at >= self._due:
+                self._run(at, out)
+            self.now = at
+            state = self._series.get(tick.series)
+            if state is None:
+                self.unknown += 1
+                continue
+            self._take(state, tick, at, out)
+        return out
+
+    def _take(self, state: SeriesState, tick: Tick, at: int, out: list[Event]) -> None:
+        before = len(out)
+        if tick.flags & FIXING != 0:
+            if state.on_fixing(tick, at, out):
+                self._follow_up(before, out)
+                self.propagation.on_fixing(state, at, out)
+                self._find_due()
+            return
+        block = state.block_slot
+        future = state.future
+        ticks = state.ticks
+        state.on_tick(tick, at, out)
+        if state.future != future or (self._ahead and tick.source in self._ahead):
+            self._watch_stamps(state, tick, at, state.future != future, out)
+        if state.block_slot != block:
+            self.propagation.on_block(state)
+        if len(out) > before:
+            self._follow_up(before, out)
+        if self.propagation.watches and state.ticks != ticks and self._gauges.get(state.market) is state:
+            self.propagation.on_tick(state, at, out)
+            self._find_due()
+
+    def _follow_up(self, before: int, out: list[Event]) -> None:
+        """Ask the other markets about each breach since `before`."""
+        asked = False
+        for event in out[before:]:
+            if isinstance(event, Breach):
+                self.propagation.on_breach(event, out)
+                asked = True
+        if asked:
+            self._find_due()
+
+    def _watch_stamps(self, state: SeriesState, tick: Tick, at: int, ahead: bool, out: list[Event]) -> None:
+        """Tell once that a source stamps its ticks ahead of their receipt, and once that it no longer does."""
+        if state.quiet:
+            return
+        if ahead:
+            if tick.source not in self._ahead:
+                seconds = (tick.time - tick.received) / 1e9
+                text = f"{tick.source or 'the feed'} stamps its ticks {seconds:.1f} s ahead of their receipt; receive time is used"
+                out.append(
+                    FeedNote(at, tick.received, "clock-ahead", state.market, ENTERED, "clock ahead", state.id, tick.source, WARN, text)
+                )
+            self._ahead[tick.source] = at
+        elif at - self._ahead[tick.source] > AHEAD_FOR:
+            del self._ahead[tick.source]
+            text = f"{tick.source or 'the feed'} stamps its ticks in time again"
+            out.append(FeedNote(at, tick.time, "clock-ahead", state.market, LEFT, "clock ahead", state.id, tick.source, WARN, text))
+
+    def warm(self, ticks: Sequence[Tick], convention: str | None = None) -> None:
+        """Learn from history: scales, ranks, records and usual co-movements, without a word.
+
+        ticks: in order of time, fixings or quotes; imported levels are never compared with live ones. convention: in which the
+        history is quoted; a live series of another one is marked provisional until it has 63 fixings of its own.
+        """
+        out: list[Event] = []
+        for state in self._series.values():
+            state.quiet = True
+        for tick in ticks:
+            state_or_none = self._series.get(tick.series)
+            if state_or_none is None:
+                continue
+            self._take(state_or_none, tick, tick.received, out)
+            spec = state_or_none.spec
+            if convention is not None and spec.convention is not None and spec.convention != convention and tick.flags & FIXING != 0:
+                state_or_none.provisional = f"history is {convention}, the feed is {spec.convention}"
+        for state in self._series.values():
+            state.quiet = False
+        self._schedule(self.now)
+
+    # --- state --------------------------------------------------------------------------------------------------------
+
+    def reconcile(self, active: Sequence[tuple[str, str, int, str, str, int]]) -> None:
+        """After a restart: the breaches (rule, market, direction, series, horizon, severity) that keep told episodes open are on,
+        and no others. What was told stays told, and what was not will be told again."""
+        told = {(rule, series, horizon): (direction, severity) for rule, _, direction, series, horizon, severity in active}
+        for state in self._series.values():
+            state.active = 0
+            for watch in state.watches:
+                found = told.get((watch.rule, state.id, HORIZONS[watch.horizon]))
+                if found is None:
+                    watch.reset()
+                else:
+                    watch.adopt(found[0], found[1])
+                    state.active += 1
+        self.propagation.recount([(rule, market, direction) for rule, market, direction, _, _, _ in active])
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything that changes, as plain values (JSON can hold them); `restore` takes it up."""
+        return {
+            "version": SNAPSHOT_VERSION,
+            "now": self.now,
+            "unknown": self.unknown,
+            "ahead": dict(self._ahead),
+            "series": {name: state.state() for name, state in self._series.items()},
+            "propagation": self.propagation.state(),
+        }
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Take up a snapshot. Series and rules that it does not know start afresh; what is gone from the configuration is
+        dropped. Raises SnapshotError for another version."""
+        if snapshot.get("version") != SNAPSHOT_VERSION:
+            raise SnapshotError(f"engine state of version {snapshot.get('version')!r}, this engine reads {SNAPSHOT_VERSION}")
+        self.now = max(self.now, int(snapshot["now"]))
+        self.unknown = int(snapshot["unknown"])
+        self._ahead = dict(snapshot["ahead"])
+        for name, state in self._series.items():
+            if name in snapshot["series"]:
+                state.load(snapshot["series"][name])
+        self.propagation.load(snapshot["propagation"])
+        self._schedule(self.now)
+
+    def status(self) -> list[dict[str, Any]]:
+        """One row a series: last value and time, counts, and per horizon how far its warm-up is (1 = it can alert)."""
+        rows: list[dict[str, Any]] = []
+        for state in self._series.values():
+            warm = {
+                name: min(scale.count() / needed, 1.0) if needed > 0.0 else 1.0
+                for name, scale, needed in zip(HORIZONS, state.scales, state.needed, strict=True)
+            }
+            rows.append(
+                {
+                    "series": state.id,
+                    "market": state.market,
+                    "value": state.y if state.t != 0 else None,
+                    "time": state.t,
+                    "source": state.source_name(),
+                    "ticks": state.ticks,
+                    "fixings": state.fixings,
+                    "duplicates": state.duplicates,
+                    "late": state.late,
+                    "rejected": state.rejected,
+                    "future": state.future,
+                    "active": state.active,
+                    "provisional": state.provisional,
+                    "warm": warm,
+                    "sigma_bp": {name: scale.sigma for name, scale in zip(HORIZONS, state.scales, strict=True)},
+                }
+            )
+        return rows

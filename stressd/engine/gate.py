@@ -1,0 +1,102 @@
+"""The gate: which ticks of a source are new, in order, and believable.
+
+Duplicates are told by the last *raw* tick of the source, not by the last accepted one: a repeated bad tick must not confirm
+itself. An outlier waits for a second tick near it; an isolated bad tick therefore changes nothing at all.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+CONFIRM_WITHIN: Final = 120_000_000_000
+"""ns within which a second tick may confirm an outlier."""
+
+SHORTEST: Final = 1_000_000_000
+LONGEST: Final = 600_000_000_000
+REACH: Final = 8.0
+"""Sigma of the time passed within which a tick is believed at once."""
+
+FLOOR: Final = 0.01
+"""Percent (1 bp): no smaller step is ever doubted."""
+
+PRIOR_STEP: Final = 0.01 / math.sqrt(60.0 * 1e9)
+"""Percent per sqrt(ns) while a series has no sigma of its own: 1 bp a minute."""
+
+
+class SourceGate:
+    """What the gate remembers of one source of one series.
+
+    value, time: last tick that was in order (percent, ns). offset: its value minus the active source's, a decayed mean over
+    `offsets` observations. since: from when it has ticked without a long pause.
+    """
+
+    __slots__ = (
+        "late", "name", "offset", "offsets", "pending_time", "pending_value", "rank", "raw_time", "raw_value", "since",
+        "time", "value",
+    )  # fmt: skip
+
+    def __init__(self, name: str, rank: int) -> None:
+        self.name = name
+        self.rank = rank
+        self.raw_time = 0
+        self.raw_value = 0.0
+        self.time = 0
+        self.value = 0.0
+        self.since = 0
+        self.pending_time = 0
+        self.pending_value = 0.0
+        self.offset = 0.0
+        self.offsets = 0
+        self.late = 0
+
+    def repeated(self, t: int, y: float) -> bool:
+        """Whether (t, y) is the last raw tick again; it becomes the last raw tick."""
+        if t == self.raw_time and y == self.raw_value:
+            return True
+        self.raw_time = t
+        self.raw_value = y
+        return False
+
+    def confirmed(self, t: int, y: float, limit: float) -> bool:
+        """Whether the outlier (t, y) is confirmed by the one that waits; if not, it now waits itself."""
+        waiting = self.pending_time
+        if waiting != 0 and t - waiting < CONFIRM_WITHIN and abs(y - self.pending_value) <= 0.5 * limit:
+            self.pending_time = 0
+            return True
+        self.pending_time = t
+        self.pending_value = y
+        return False
+
+    def compare(self, t: int, y: float, active_value: float, pause: int) -> None:
+        """Note a tick of a source that is not active: its offset from the active one, and since when it is alive."""
+        if self.time == 0 or t - self.time > pause:
+            self.since = t
+        self.time = t
+        self.value = y
+        if active_value == active_value:
+            self.offsets += 1
+            self.offset += (y - active_value - self.offset) / min(self.offsets, 20)
+
+    def state(self) -> list[str | int | float]:
+        """Everything, as plain values."""
+        return [
+            self.name, self.rank, self.raw_time, self.raw_value, self.time, self.value, self.since, self.pending_time,
+            self.pending_value, self.offset, self.offsets, self.late,
+        ]  # fmt: skip
+
+
+def load_source(state: list[str | int | float]) -> SourceGate:
+    """The source gate of `SourceGate.state`."""
+    gate = SourceGate(str(state[0]), int(state[1]))
+    gate.raw_time = int(state[2])
+    gate.raw_value = float(state[3])
+    gate.time = int(state[4])
+    gate.value = float(state[5])
+    gate.since = int(state[6])
+    gate.pending_time = int(state[7])
+    gate.pending_value = float(state[8])
+    gate.offset = float(state[9])
+    gate.offsets = int(state[10])
+    gate.late = int(state[11])
+    return gate

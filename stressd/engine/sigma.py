@@ -1,0 +1,117 @@
+"""The hysteresis of one sigma rule on one series and horizon: entered, raised, peaked, left."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from stressd.engine.spec import SigmaRule
+
+NOTHING: Final = 0
+SAYS_ENTERED: Final = 1
+SAYS_RAISED: Final = 2
+SAYS_PEAKED: Final = 3
+SAYS_LEFT: Final = 4
+
+PEAK_STEP: Final = 0.5
+"""Sigma by which |z| must outgrow the last told peak to be told again."""
+
+SLACK: Final = 1e-9
+"""Absorbs the rounding of decimal yields in binary: a move of exactly the floor reaches the floor."""
+
+
+class SigmaWatch:
+    """One rule, one series, one horizon. direction: of the breach that is on, 0 while there is none; severity: its highest
+    rung so far; peak: its largest |z| told."""
+
+    __slots__ = ("below_since", "direction", "enters", "exit", "floor_bp", "hold", "horizon", "peak", "rule", "severities", "severity")
+
+    def __init__(self, rule: SigmaRule, horizon: int, horizon_name: str) -> None:
+        self.rule = rule.name
+        self.horizon = horizon
+        rungs = sorted(rule.rungs, key=lambda rung: rung.enter)
+        self.enters = [rung.enter for rung in rungs]
+        self.severities = [rung.severity for rung in rungs]
+        self.exit = rungs[0].exit
+        self.floor_bp = rule.floor_bp.get(horizon_name, 0.0)
+        self.hold = rule.hold
+        self.direction = 0
+        self.severity = -1
+        self.peak = 0.0
+        self.below_since = 0
+
+    def bar_bp(self, sigma_bp: float) -> float:
+        """The least move (bp) that can enter while sigma stands where it does."""
+        bar = self.enters[0] * sigma_bp
+        return bar if bar > self.floor_bp else self.floor_bp
+
+    def rung(self, size: float) -> int:
+        """The highest rung that |z| = size reaches, -1 for none."""
+        k = len(self.enters) - 1
+        while k >= 0 and size + SLACK < self.enters[k]:
+            k -= 1
+        return k
+
+    def threshold(self) -> float:
+        """`enter` of the rung that the breach has reached."""
+        return self.enters[self.severities.index(self.severity)]
+
+    def offer(self, z: float, move_bp: float) -> int:
+        """Enter, raise or peak on this move, if it does; what to say about it."""
+        size = abs(z)
+        k = self.rung(size)
+        sign = 1 if move_bp > 0.0 else -1
+        if self.direction == 0:
+            if k < 0 or abs(move_bp) + SLACK < self.floor_bp:
+                return NOTHING
+            self.direction = sign
+            self.severity = self.severities[k]
+            self.peak = size
+            self.below_since = 0
+            return SAYS_ENTERED
+        if sign != self.direction:
+            return NOTHING
+        if k >= 0 and self.severities[k] > self.severity:
+            self.severity = self.severities[k]
+            self.peak = max(self.peak, size)
+            return SAYS_RAISED
+        if size >= self.peak + PEAK_STEP:
+            self.peak = size
+            return SAYS_PEAKED
+        return NOTHING
+
+    def settle(self, z: float, t: int) -> int:
+        """Whether an intraday breach has left by its exit: below it for `hold`, seen by ticks at both ends."""
+        if z * self.direction >= self.exit:
+            self.below_since = 0
+            return NOTHING
+        if self.below_since == 0:
+            self.below_since = t
+            return NOTHING
+        if t - self.below_since >= self.hold:
+            return SAYS_LEFT
+        return NOTHING
+
+    def reset(self) -> None:
+        """No breach is on any more."""
+        self.direction = 0
+        self.severity = -1
+        self.peak = 0.0
+        self.below_since = 0
+
+    def adopt(self, direction: int, severity: int) -> None:
+        """A breach is on that was told before this engine's state was written."""
+        if self.direction != direction or self.severity < severity:
+            self.direction = direction
+            self.severity = severity
+            self.below_since = 0
+
+    def state(self) -> list[int | float]:
+        """Everything that changes, as plain numbers."""
+        return [self.direction, self.severity, self.peak, self.below_since]
+
+    def load(self, state: list[int | float]) -> None:
+        """Take up where `state` left off."""
+        self.direction = int(state[0])
+        self.severity = int(state[1])
+        self.peak = float(state[2])
+        self.below_since = int(state[3])
