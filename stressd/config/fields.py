@@ -25,6 +25,7 @@ __all__ = [
     "File",
     "HttpOptions",
     "HttpUrl",
+    "KeyFault",
     "Model",
     "OneOrMany",
     "Percent",
@@ -221,6 +222,14 @@ OneOrMany = Annotated[list[T], BeforeValidator(_listed), Field(min_length=1, jso
 """A list that may be written as a single value: `severity: high` or `severity: [high, critical]`."""
 
 
+class KeyFault(ValueError):
+    """What a validator of a whole mapping raises about one of its keys; told at that key's value."""
+
+    def __init__(self, path: str | tuple[str, ...], text: str) -> None:
+        super().__init__(text)
+        self.path = (path,) if isinstance(path, str) else path
+
+
 def written(default: Any, **more: Any) -> Any:
     """A default as it would be written in YAML: `timeout: Duration = written("10s")`. more: of pydantic's Field."""
     return Field(default, **more)
@@ -281,8 +290,8 @@ def _no_password() -> str:
 
 
 class HttpOptions(Model):
-    """What every sink over HTTP has; inherit from it beside SinkConfig. proxy: forward proxy. ca_file: private CA (PEM).
-    timeout: of one attempt."""
+    """What every sink over HTTP has; inherit from it beside SinkConfig. proxy: forward proxy. ca_file: private CA
+    (PEM). timeout: of one attempt."""
 
     proxy: HttpUrl | None = None
     proxy_username: str | None = None

@@ -101,7 +101,7 @@ class SecretRef:
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         name = {"type": "string", "minLength": 1}
         return {
-            "description": "A reference to a secret: a file (relative: a systemd credential) or an environment variable.",
+            "description": "Where a secret is kept: a file (relative: a systemd credential) or a variable.",
             "oneOf": [
                 {"type": "object", "properties": {k: name}, "required": [k], "additionalProperties": False}
                 for k in ("file", "env")

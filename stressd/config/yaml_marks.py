@@ -1,8 +1,9 @@
 """YAML text to plain data, with the place of every key and value.
 
-Scalars follow the core schema of YAML 1.2.2 (section 10.3.2), not PyYAML's table: `NO`, `on` and `yes` are text, `10:30`
-is text, `1e-4` is a number, `010` is ten, dates are text. Keys are always text. Duplicate keys, tags beyond the core
-schema, anchors that contain themselves and aliases that expand without bound are refused. Merge keys (`<<: *name`) work.
+Scalars follow the core schema of YAML 1.2.2 (section 10.3.2), not PyYAML's table: `NO`, `on` and `yes` are text,
+`10:30` is text, `1e-4` is a number, `010` is ten, dates are text. Keys are always text. Duplicate keys, tags beyond the
+core schema, anchors that contain themselves and aliases that expand without bound are refused. Merge keys
+(`<<: *name`) work.
 """
 
 from __future__ import annotations
@@ -65,12 +66,12 @@ class _Loader(yaml.SafeLoader):
             if value == "<<":
                 return _TAG + "merge"
             return _TAG + next((name for name, pattern in _CORE if pattern.fullmatch(value)), "str")
-        return _TAG + {ScalarNode: "str", SequenceNode: "seq", MappingNode: "map"}[kind]  # type: ignore[index]
+        return _TAG + {ScalarNode: "str", SequenceNode: "seq", MappingNode: "map"}[kind]
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         self.depth += 1
         if self.depth > MOST_DEPTH:
-            raise YamlFault(f"nested more than {MOST_DEPTH} levels deep", _at(self.peek_event().start_mark))
+            raise YamlFault(f"nested more than {MOST_DEPTH} levels deep", _at(self.get_mark()))
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -83,7 +84,9 @@ def parse(text: str) -> Marked:
         loader = _Loader(text)
         node = loader.get_single_node()
     except yaml.reader.ReaderError as error:
-        raise YamlFault(f"character U+{ord(_char(error)):04X} is not allowed in YAML", _place(text, error.position)) from None
+        raise YamlFault(
+            f"character U+{ord(_char(error)):04X} is not allowed in YAML", _place(text, error.position)
+        ) from None
     except yaml.MarkedYAMLError as error:
         raise _syntax(error) from None
     except (ValueError, OverflowError):

@@ -1,0 +1,118 @@
+"""From the configuration to what the engine, the router and the feeds are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from stressd.alerts.routing import RouteSpec
+from stressd.config.facts import Facts, alias_row
+from stressd.config.fields import FeedConfig
+from stressd.config.model import Config, RouteConfig
+from stressd.config.rules import LevelConfig, SigmaConfig, SilenceConfig, rungs
+from stressd.engine.spec import (
+    SEVERITIES,
+    EngineSpec,
+    LevelRule,
+    MarketSpec,
+    PropagationSpec,
+    SeriesSpec,
+    SigmaRule,
+    SilenceRule,
+)
+from stressd.market.aliases import AliasTable
+from stressd.market.calendar import Calendar
+from stressd.market.series import market_of, parse_series, series_id
+
+
+def resolver(facts: Facts) -> AliasTable:
+    """The SeriesResolver of the feeds: configured series and aliases."""
+    rows = [alias_row(name, target) for name, (_, target) in facts.aliases.items()]
+    return AliasTable(rows, facts.series)
+
+
+def engine_spec(config: Config, facts: Facts, calendars: Mapping[str, Calendar]) -> EngineSpec:
+    """The engine's specification. Globs of rules are resolved to the configured series, in configured order."""
+    feeds = [feed for _, feed in facts.feeds]
+    sigma, level, silence = [], [], []
+    for _, rule in facts.rules:
+        series = tuple(facts.matching(rule.series))
+        if isinstance(rule, SigmaConfig):
+            sigma.append(_sigma(rule, series))
+        elif isinstance(rule, LevelConfig):
+            level.append(_level(rule, series))
+        else:
+            silence.append(_silence(rule, series))
+    propagation, gate = config.propagation, config.gate
+    return EngineSpec(
+        markets=tuple(
+            MarketSpec(name, calendars[name], series_id(name, market.gauge_tenor))
+            for name, market in config.markets.items()
+        ),
+        series=tuple(_series(name, config, facts, feeds) for name in facts.series),
+        sigma_rules=tuple(sigma),
+        level_rules=tuple(level),
+        silence_rules=tuple(silence),
+        propagation=PropagationSpec(
+            window=propagation.window, bar=propagation.bar, daily_bar=propagation.daily_bar, co_move=propagation.co_move
+        ),
+        future_tolerance=gate.future_tolerance,
+        max_age=gate.max_age,
+        failover_after=gate.failover_after,
+    )
+
+
+def routes(configured: Sequence[RouteConfig]) -> tuple[RouteSpec, ...]:
+    """The router's specification."""
+    return tuple(
+        RouteSpec(
+            sinks=tuple(route.sinks),
+            kinds=tuple(route.match.kind),
+            markets=tuple(route.match.market or ()),
+            series=tuple(route.match.series or ()),
+            rules=tuple(route.match.rule or ()),
+            severities=tuple(route.match.severity or ()),
+            directions=tuple(route.match.direction or ()),
+            origins=tuple(route.match.origin or ()),
+            updates=tuple(route.updates),
+        )
+        for route in configured
+    )
+
+
+def carries(feed: FeedConfig, series: str) -> bool:
+    """Whether a feed may carry a series."""
+    return (feed.markets is None or market_of(series) in feed.markets) and (
+        feed.series is None or any(fnmatchcase(series, glob) for glob in feed.series)
+    )
+
+
+def _series(name: str, config: Config, facts: Facts, feeds: Sequence[FeedConfig]) -> SeriesSpec:
+    parsed = parse_series(name)
+    stated = {target.convention for _, target in facts.aliases.values() if target.series == name and target.convention}
+    convention = config.markets[parsed.market].convention or (stated.pop() if len(stated) == 1 else None)
+    sources = tuple(feed.name for feed in feeds if carries(feed, name))
+    return SeriesSpec(name, parsed.market, parsed.tenor, sources, convention)
+
+
+def _sigma(rule: SigmaConfig, series: tuple[str, ...]) -> SigmaRule:
+    steps = rungs(rule.sigma.by_severity(), rule.exit.by_severity())
+    return SigmaRule(rule.name, series, tuple(rule.horizons), steps, rule.floors(), rule.hold)
+
+
+def _level(rule: LevelConfig, series: tuple[str, ...]) -> LevelRule:
+    return LevelRule(
+        name=rule.name,
+        series=series,
+        severity=SEVERITIES.index(rule.severity),
+        above=tuple(rule.above or ()),
+        below=tuple(rule.below or ()),
+        round_bp=rule.round,
+        highest_since=rule.highest_since,
+        lowest_since=rule.lowest_since,
+        rearm_bp=rule.rearm,
+    )
+
+
+def _silence(rule: SilenceConfig, series: tuple[str, ...]) -> SilenceRule:
+    return SilenceRule(rule.name, series, SEVERITIES.index(rule.severity), rule.after)

@@ -1,0 +1,209 @@
+"""What must fit together across the sections of a file: names, references, coverage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from stressd.config.facts import Facts, alias_row, entries
+from stressd.config.faults import did_you_mean, shown, suggest
+from stressd.config.model import MatchConfig
+from stressd.config.report import Report
+from stressd.config.rules import SilenceConfig
+from stressd.config.yaml_marks import Path
+from stressd.market.aliases import AliasTable
+from stressd.market.calendar import Calendar
+from stressd.market.hours import minutes
+from stressd.market.series import parse_series
+from stressd.market.sessions import calendar, names
+from stressd.market.times import parse_day
+
+
+def check_names(data: Mapping[str, Any], report: Report) -> None:
+    """Names of feeds, rules and sinks, and those of aliases in a list, are given once."""
+    for section in ("feeds", "rules", "sinks", "aliases"):
+        first: dict[str, int] = {}
+        for i, item in entries(data, section):
+            name = item.get("name")
+            if not isinstance(name, str):
+                continue
+            if name in first:
+                line = report.line_of((section, first[name], "name"))
+                report.value(
+                    (section, i, "name"), f"two {section} are named {shown(name)}", f"the first is on line {line}"
+                )
+            first.setdefault(name, i)
+
+
+def calendars(facts: Facts, report: Report) -> dict[str, Calendar]:
+    """The calendar of each market, with its overrides."""
+    made: dict[str, Calendar] = {}
+    for name, market in facts.markets.items():
+        path: Path = ("markets", name)
+        wanted = market.calendar or name
+        if wanted not in names():
+            if market.calendar is None:
+                known = ", ".join(names())
+                report.mapping(path, f"no calendar is called {shown(name)}", f"write `calendar:`  known: {known}")
+            else:
+                report.value((*path, "calendar"), f"unknown calendar {shown(wanted)}", suggest(wanted, names()))
+            continue
+        closed = {parse_day(day): f"holiday: {reason}" for day, reason in market.closed.items()}
+        early = {parse_day(day): minutes(clock) for day, clock in market.early.items()}
+        try:
+            made[name] = calendar(wanted, fixing=market.fixing, closed=closed, early=early)
+        except ValueError as error:
+            report.mapping(path, str(error))
+    return made
+
+
+def check_markets(facts: Facts, report: Report) -> None:
+    """Gauges are configured tenors, tenors are given once."""
+    for name, market in facts.markets.items():
+        if market.gauge is not None and market.gauge not in market.tenors:
+            report.value(
+                ("markets", name, "gauge"),
+                f"the gauge {shown(market.gauge)} is no tenor of {shown(name)}",
+                suggest(market.gauge, market.tenors, "its tenors"),
+            )
+        for i, tenor in enumerate(market.tenors):
+            if tenor in market.tenors[:i]:
+                report.value(("markets", name, "tenors", i), f"tenor {shown(tenor)} is listed twice")
+
+
+def check_aliases(facts: Facts, report: Report) -> None:
+    """Aliases stand for configured series and hide none."""
+    for name, (path, target) in facts.aliases.items():
+        where = (*path, "series") if isinstance(report.get(path), dict) else path
+        if target.pattern:
+            try:
+                AliasTable([alias_row(name, target)])
+            except ValueError as error:
+                report.key(path, str(error))
+        elif target.series not in facts.series and facts.complete:
+            report.value(
+                where, f"alias {shown(name)} stands for {_unknown_series(target.series)}", _near(target.series, facts)
+            )
+        if name in facts.series and name != target.series:
+            report.key(path, f"{shown(name)} is a configured series and cannot be an alias of another")
+
+
+def check_feeds(facts: Facts, report: Report) -> None:
+    """What a feed is said to carry is configured."""
+    for i, feed in facts.feeds:
+        _check_markets_known(feed.markets, ("feeds", i, "markets"), facts, report)
+        _check_globs(feed.series, ("feeds", i, "series"), facts, report)
+
+
+def check_rules(facts: Facts, report: Report) -> None:
+    """Rules match something."""
+    for i, rule in facts.rules:
+        _check_globs(rule.series, ("rules", i, "series"), facts, report)
+
+
+def check_pairs(data: Mapping[str, Any], facts: Facts, report: Report) -> None:
+    """Pairs are of two configured markets."""
+    section = data.get("propagation")
+    pairs = section.get("pairs") if isinstance(section, dict) else None
+    for i, pair in enumerate(pairs if isinstance(pairs, list) else []):
+        path: Path = ("propagation", "pairs", i)
+        ends = [end.strip() for end in pair.split("->")] if isinstance(pair, str) and pair.count("->") == 1 else []
+        for end in ends:
+            if end not in _market_names(report):
+                report.value(path, f"unknown market {shown(end)}", suggest(end, _market_names(report)))
+        if len(ends) == 2 and ends[0] == ends[1]:
+            report.value(path, "a pair is of two different markets")
+
+
+def check_routes(data: Mapping[str, Any], facts: Facts, report: Report) -> None:
+    """Routes name sinks, markets, rules and series that there are; all sinks are used; nothing goes unheard."""
+    sinks = [item["name"] for _, item in entries(data, "sinks") if isinstance(item.get("name"), str)]
+    rules = [item["name"] for _, item in entries(data, "rules") if isinstance(item.get("name"), str)]
+    used: set[str] = set()
+    for i, route in facts.routes:
+        path: Path = ("routes", i)
+        for j, sink in enumerate(route.sinks):
+            used.add(sink)
+            if sink not in sinks:
+                report.value((*path, "sinks", j), f"unknown sink {shown(sink)}", suggest(sink, sinks, "sinks"))
+        if route.match.kind == ["market"]:
+            _check_markets_known(route.match.market, (*path, "match", "market"), facts, report)
+            _check_globs(route.match.series, (*path, "match", "series"), facts, report)
+            for j, rule in enumerate(route.match.rule or []):
+                if rule not in rules:
+                    report.value(
+                        (*path, "match", "rule", j), f"unknown rule {shown(rule)}", suggest(rule, rules, "rules")
+                    )
+    if len(facts.routes) == len(data.get("routes") or []):
+        _check_coverage(data, facts, used, report)
+
+
+def _check_coverage(data: Mapping[str, Any], facts: Facts, used: set[str], report: Report) -> None:
+    if not data.get("routes"):
+        report.mapping(
+            ("routes",) if "routes" in data else (), "there are no routes: nobody would be told", "", "warning"
+        )
+        return
+    for i, item in entries(data, "sinks"):
+        name = item.get("name")
+        if isinstance(name, str) and name not in used:
+            report.value(("sinks", i, "name"), f"no route uses sink {shown(name)}", "", "warning")
+    matches = [route.match for _, route in facts.routes]
+    for i, rule in facts.rules:
+        kind = "feed" if isinstance(rule, SilenceConfig) else "market"
+        watched = facts.matching(rule.series)
+        for severity in rule.severities():
+            unheard = [s for s in watched if not any(_takes(m, kind, s, rule.name, severity) for m in matches)]
+            if unheard:
+                markets = list(dict.fromkeys(parse_series(s).market for s in unheard))
+                where = "" if len(unheard) == len(watched) else f" of {', '.join(markets)}"
+                text = f"rule {shown(rule.name)} can raise `{severity}`{where}, which no route takes"
+                report.value(("rules", i, "name"), text, "", "warning")
+    deaf = [kind for kind in ("feed", "self") if not any(kind in match.kind for match in matches)]
+    if deaf:
+        kinds = " and ".join(f"`{kind}`" for kind in deaf)
+        text = f"no route takes {kinds} events: nobody would hear that stressd is blind or in trouble"
+        report.key(("routes",), text, f"add a route with `match: {{kind: [{', '.join(deaf)}]}}`", "warning")
+
+
+def _takes(match: MatchConfig, kind: str, series: str, rule: str, severity: str) -> bool:
+    return (
+        kind in match.kind
+        and (match.market is None or parse_series(series).market in match.market)
+        and (match.rule is None or rule in match.rule)
+        and (match.severity is None or severity in match.severity)
+        and (match.series is None or any(fnmatchcase(series, glob) for glob in match.series))
+    )
+
+
+def _check_globs(globs: Sequence[str] | None, path: Path, facts: Facts, report: Report) -> None:
+    for i, glob in enumerate(globs or []):
+        if facts.complete and not facts.matching([glob]):
+            what = "no configured series matches" if any(c in glob for c in "*?[") else "unknown series"
+            report.value((*path, i), f"{what} {shown(glob)}", _near(glob, facts))
+
+
+def _check_markets_known(markets: Sequence[str] | None, path: Path, facts: Facts, report: Report) -> None:
+    known = _market_names(report)
+    for i, market in enumerate(markets or []):
+        if market not in known:
+            report.value((*path, i), f"unknown market {shown(market)}", suggest(market, known, "markets"))
+
+
+def _market_names(report: Report) -> list[str]:
+    markets = report.get(("markets",))
+    return list(markets) if isinstance(markets, dict) else []
+
+
+def _unknown_series(name: str) -> str:
+    return f"{shown(name)}, which is not configured"
+
+
+def _near(name: str, facts: Facts) -> str:
+    """The nearest series, and what there is of each market."""
+    there = "; ".join(
+        f"{market}.GOV.{'|'.join(s.rsplit('.', 1)[1] for s in config.series(market))}"
+        for market, config in list(facts.markets.items())[:6]
+    )
+    return "  ".join(part for part in (did_you_mean(name, facts.series), f"there are {there}" if there else "") if part)

@@ -1,0 +1,174 @@
+"""A configuration file, read whole: every fault in one run, or all that the rest of stressd needs to know."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+from stressd.alerts.routing import RouteSpec
+from stressd.config import build, checks
+from stressd.config.facts import Facts, gather, shell
+from stressd.config.faults import ConfigError, Fault
+from stressd.config.fields import FeedConfig, SinkConfig
+from stressd.config.model import Config, Listen
+from stressd.config.registry import Registry
+from stressd.config.report import Report
+from stressd.config.rules import AnyRule
+from stressd.config.secrets import check_environment
+from stressd.config.translate import secret_keys
+from stressd.config.yaml_marks import YamlFault, parse
+from stressd.engine.spec import EngineSpec
+from stressd.market.aliases import AliasTable
+
+LARGEST: Final = 1 << 20
+"""Bytes of a file that is read at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A valid configuration. feeds, sinks, rules: by their own types, in the order of the file. resolver: the
+    SeriesResolver for feeds. digest: "sha256:..." of the content, whatever its layout and comments; it holds references
+    to secrets, never secrets. listen: None where no HTTP server is wanted. warnings: what is valid but looks wrong."""
+
+    path: FilePath
+    model: Config
+    engine: EngineSpec
+    routes: tuple[RouteSpec, ...]
+    resolver: AliasTable
+    feeds: list[FeedConfig]
+    sinks: list[SinkConfig]
+    rules: list[AnyRule]
+    digest: str
+    warnings: list[Fault]
+
+    @property
+    def instance(self) -> str:
+        """Who speaks, in every event."""
+        return self.model.instance
+
+    @property
+    def state_dir(self) -> FilePath | None:
+        """Where state lives, if the file says so."""
+        return self.model.state_dir
+
+    @property
+    def listen(self) -> Listen | None:
+        """Host and port of the HTTP server."""
+        return self.model.listen
+
+    @property
+    def page_url(self) -> str | None:
+        """Where people reach the page; links in messages start with it."""
+        return self.model.page_url
+
+
+def load(path: FilePath | str, registry: Registry, *, environment: bool = True) -> Loaded:
+    """Read a file. environment: also require its secrets and certificates to be there (replay and backtest need none).
+
+    Raises ConfigError with all faults, and nothing else.
+    """
+    path = FilePath(path)
+    return load_text(_read(path), path, registry, environment=environment)
+
+
+def load_text(text: str, path: FilePath, registry: Registry, *, environment: bool = True) -> Loaded:
+    """The same with the text in hand; `path` names it in faults."""
+    models = [feed.config for feed in registry.feeds.values()] + [sink.config for sink in registry.sinks.values()]
+    report = Report(str(path), text, {key for model in models for key in secret_keys(model)})
+    try:
+        report.parsed(parse(text))
+    except YamlFault as fault:
+        report.unparsed(fault)
+        raise ConfigError(report.faults()) from None
+    data = report.marked.data
+    if not isinstance(data, dict):
+        report.value((), "the file must be a mapping of `key: value`, beginning with `instance:`")
+        raise ConfigError(report.faults())
+    return _loaded(data, path, registry, report, environment)
+
+
+def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Report, environment: bool) -> Loaded:
+    _refuse_spreads(data, report)
+    facts = gather(data, registry, report)
+    config = shell(data, report)
+    facts.series = [name for market, each in facts.markets.items() for name in each.series(market)]
+    calendars = checks.calendars(facts, report)
+    checks.check_names(data, report)
+    checks.check_markets(facts, report)
+    checks.check_aliases(facts, report)
+    checks.check_feeds(facts, report)
+    checks.check_rules(facts, report)
+    checks.check_pairs(data, facts, report)
+    checks.check_routes(data, facts, report)
+    _warn_of_gaps(data, report)
+    if environment:
+        _check_environment(facts, report)
+    if config is None or report.has_errors():
+        raise ConfigError(report.faults())
+    return Loaded(
+        path=path,
+        model=config,
+        engine=build.engine_spec(config, facts, calendars),
+        routes=build.routes(config.routes),
+        resolver=build.resolver(facts),
+        feeds=[feed for _, feed in facts.feeds],
+        sinks=[sink for _, sink in facts.sinks],
+        rules=[rule for _, rule in facts.rules],
+        digest=digest(data),
+        warnings=report.faults(),
+    )
+
+
+def digest(data: Any) -> str:
+    """sha256 of the parsed content: the same for two layouts of one configuration."""
+    canonical = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _read(path: FilePath) -> str:
+    def refuse(message: str) -> ConfigError:
+        return ConfigError([Fault(str(path), 1, 1, message)])
+
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST + 1)
+    except OSError as error:
+        raise refuse(f"cannot be read: {(error.strerror or str(error)).lower()}") from None
+    except ValueError:
+        raise refuse("this is no path of a file") from None
+    if len(raw) > LARGEST:
+        raise refuse("larger than 1 MiB: this is no configuration")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode("utf-8-sig", errors="replace").split("\n")
+        fault = Fault(str(path), len(before), len(before[-1]) + 1, "this is not UTF-8 text")
+        raise ConfigError([fault]) from None
+
+
+def _refuse_spreads(data: dict[str, Any], report: Report) -> None:
+    markets = data.get("markets")
+    for name, market in (markets if isinstance(markets, dict) else {}).items():
+        if isinstance(market, dict) and "spreads" in market:
+            report.key(
+                ("markets", name, "spreads"),
+                "spreads come with a later version of stressd",
+                "remove the line; the tenors are watched one by one",
+            )
+            del market["spreads"]
+
+
+def _warn_of_gaps(data: dict[str, Any], report: Report) -> None:
+    for section, consequence in (("feeds", "no tick would come in"), ("rules", "nothing would be told")):
+        if data.get(section) is None or data[section] == []:
+            report.mapping((section,), f"there are no {section}: {consequence}", "", "warning")
+
+
+def _check_environment(facts: Facts, report: Report) -> None:
+    for i, feed in facts.feeds:
+        check_environment(feed, ("feeds", i), report)
+    for i, sink in facts.sinks:
+        check_environment(sink, ("sinks", i), report)

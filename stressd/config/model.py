@@ -1,0 +1,227 @@
+"""The configuration file as a typed model. Feeds, sinks and rules are mappings here: each is read by its own type."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
+
+from stressd.alerts.event import Direction, EventType, Kind, Origin
+from stressd.alerts.routing import DEFAULT_UPDATES
+from stressd.config.fields import Duration, File, HttpUrl, KeyFault, Model, OneOrMany, SeverityName, Slug, written
+from stressd.market.series import series_id
+from stressd.market.tenors import tenor_months
+from stressd.market.times import parse_day
+from stressd.market.units import UNITS, check_unit
+
+MARKET_PATTERN: Final = r"^[A-Z]{2}[A-Z0-9]{0,6}$"
+CLOCK_PATTERN: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+DAY_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+PAIR_PATTERN: Final = r"^[A-Z]{2}[A-Z0-9]{0,6} ?-> ?[A-Z]{2}[A-Z0-9]{0,6}$"
+
+
+def _market(value: str) -> str:
+    if not re.fullmatch(MARKET_PATTERN[1:-1], value):
+        raise ValueError("a market is a code of capital letters such as `JP`")
+    return value
+
+
+def _tenor(value: str) -> str:
+    try:
+        tenor_months(value)
+    except ValueError:
+        raise ValueError("a tenor is a number of months or years such as `3M` or `10Y`") from None
+    return value
+
+
+def _clock(value: str) -> str:
+    if not re.fullmatch(CLOCK_PATTERN[1:-1], value):
+        raise ValueError("a time of day is written `15:00`")
+    return value
+
+
+def _day(value: str) -> str:
+    try:
+        parse_day(value)
+    except ValueError:
+        raise ValueError("a date is written `2026-12-31`") from None
+    return value
+
+
+def _pair(value: str) -> str:
+    if not re.fullmatch(PAIR_PATTERN[1:-1], value):
+        raise ValueError("a pair is written `JP -> US`")
+    return value
+
+
+MarketName = Annotated[str, AfterValidator(_market), WithJsonSchema({"type": "string", "pattern": MARKET_PATTERN})]
+Tenor = Annotated[str, AfterValidator(_tenor), WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,2}[MY]$"})]
+ClockTime = Annotated[str, AfterValidator(_clock), WithJsonSchema({"type": "string", "pattern": CLOCK_PATTERN})]
+Day = Annotated[str, AfterValidator(_day), WithJsonSchema({"type": "string", "pattern": DAY_PATTERN})]
+Pair = Annotated[str, AfterValidator(_pair), WithJsonSchema({"type": "string", "pattern": PAIR_PATTERN})]
+
+
+def _unit(value: str) -> str:
+    return check_unit(value)
+
+
+Convention = Literal["simple", "semi-annual", "annual"]
+"""As in market.conventions."""
+
+Unit = Annotated[str, AfterValidator(_unit), WithJsonSchema({"type": "string", "enum": list(UNITS)})]
+
+
+class MarketConfig(Model):
+    """One market. calendar: when it trades, by default the one of the market's own name. gauge: the tenor whose
+    response stands for the market, by default the one nearest 10Y. convention: how its live yields are defined. fixing:
+    local time of the daily fixing instead of the calendar's. closed: further closed days, each with its reason. early:
+    further days on which it closes early, each with the local time; dates as `2026-12-31`."""
+
+    calendar: str | None = None
+    tenors: list[Tenor] = Field(min_length=1)
+    gauge: Tenor | None = None
+    convention: Convention | None = None
+    fixing: ClockTime | None = None
+    closed: dict[Day, str] = written({})
+    early: dict[Day, ClockTime] = written({})
+
+    @property
+    def gauge_tenor(self) -> str:
+        """The configured gauge, else the tenor nearest ten years."""
+        return self.gauge or min(self.tenors, key=lambda tenor: abs(tenor_months(tenor) - 120))
+
+    def series(self, market: str) -> list[str]:
+        """Canonical ids, short tenors first."""
+        return [series_id(market, tenor) for tenor in sorted(set(self.tenors), key=tenor_months)]
+
+
+class AliasTarget(Model):
+    """What a vendor's name stands for. unit, convention: of the values that come under this name; without `unit` they
+    come in the feed's. pattern: the name is a regular expression, and `{group}` in `series` what a named group matched.
+    """
+
+    series: str
+    unit: Unit | None = None
+    convention: Convention | None = None
+    pattern: bool = False
+
+
+class AliasEntry(AliasTarget):
+    """The same in a list of aliases."""
+
+    name: Annotated[str, Field(min_length=1)]
+
+
+def _target(value: Any) -> Any:
+    return {"series": value} if isinstance(value, str) else value
+
+
+AliasValue = Annotated[AliasTarget, BeforeValidator(_target, json_schema_input_type=str | AliasTarget)]
+
+
+def _aliases_form(value: Any) -> str:
+    return "<list>" if isinstance(value, list) else "<mapping>"
+
+
+Aliases = Annotated[
+    Annotated[dict[str, AliasValue], Tag("<mapping>")] | Annotated[list[AliasEntry], Tag("<list>")],
+    Discriminator(_aliases_form),
+]
+"""`{NAME: SERIES}`, `{NAME: {series: ..., unit: ...}}`, or a list of `{name: ..., series: ...}`."""
+
+
+class PropagationConfig(Model):
+    """How other markets' responses are measured. pairs: hints; all pairs are watched. window: of the follower's own
+    open time. bar, daily_bar: excess response, in the follower's sigma, from which it has followed."""
+
+    pairs: list[Pair] = written([])
+    window: Duration = written("10m")
+    bar: float = written(2.0, gt=0)
+    daily_bar: float = written(1.0, gt=0)
+    co_move: Duration = written("5s")
+
+    @model_validator(mode="after")
+    def _positive(self) -> PropagationConfig:
+        if self.window <= 0:
+            raise KeyFault("window", "`window` must be longer than zero")
+        return self
+
+
+class GateConfig(Model):
+    """Which ticks are believed. future_tolerance: by which a source's clock may be ahead. max_age: beyond which a tick
+    opens nothing. failover_after: open time without a tick after which the next feed of a series takes over."""
+
+    future_tolerance: Duration = written("2s")
+    max_age: Duration = written("2m")
+    failover_after: Duration = written("60s")
+
+
+class MatchConfig(Model):
+    """What a route takes; a key that is absent takes anything, except `kind`, which is `market` then."""
+
+    kind: OneOrMany[Kind] = written("market")
+    market: OneOrMany[str] | None = None
+    series: OneOrMany[str] | None = None
+    rule: OneOrMany[str] | None = None
+    severity: OneOrMany[SeverityName] | None = None
+    direction: OneOrMany[Direction] | None = None
+    origin: OneOrMany[Origin] | None = None
+
+
+class RouteConfig(Model):
+    """Who hears of what. updates: which transitions of an episode are told."""
+
+    match: MatchConfig = MatchConfig()
+    updates: OneOrMany[EventType] = written(list(DEFAULT_UPDATES))
+    sinks: OneOrMany[str]
+
+
+class LogConfig(Model):
+    """level: least level that is written. format: `auto` is JSON lines, but coloured text on a terminal."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "text"] = "auto"
+
+
+class Listen(Model):
+    """Where the daemon's own HTTP server listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _listen(value: Any) -> Any:
+    if value is None or value == "none":
+        return None
+    if isinstance(value, Listen):
+        return value
+    match = re.fullmatch(
+        r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})", value if isinstance(value, str) else ""
+    )
+    if match is None or int(match[3]) > 65535:
+        raise ValueError("write host and port such as `127.0.0.1:8433`, or `none`")
+    return Listen(host=match[1] or match[2], port=int(match[3]))
+
+
+class Config(Model):
+    """The whole file. feeds, rules and sinks are checked by `load`, each by its own type."""
+
+    instance: Slug
+    state_dir: File | None = None
+    listen: Annotated[Listen | None, BeforeValidator(_listen), WithJsonSchema({"type": ["string", "null"]})] = written(
+        "127.0.0.1:8433"
+    )
+    page_url: HttpUrl | None = None
+    log: LogConfig = LogConfig()
+    markets: dict[MarketName, MarketConfig] = Field(min_length=1)
+    aliases: Aliases = written({})
+    gate: GateConfig = GateConfig()
+    feeds: list[dict[str, Any]] = written([])
+    rules: list[dict[str, Any]] = written([])
+    propagation: PropagationConfig = PropagationConfig()
+    routes: list[RouteConfig] = written([])
+    sinks: list[dict[str, Any]] = written([])
