@@ -31,13 +31,12 @@ RUN apt-get update \
 COPY --from=build /opt/stressd /opt/stressd
 ENV PATH=/opt/stressd/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
-    STATE_DIRECTORY=/var/lib/stressd \
-    STRESSD_HEALTH=http://127.0.0.1:8080/healthz
+    STATE_DIRECTORY=/var/lib/stressd
 USER 10001:10001
 VOLUME /var/lib/stressd
 STOPSIGNAL SIGTERM
-# STRESSD_HEALTH follows `listen` of the configuration
+# the daemon answers on a socket in its state directory, whether or not the configuration has it listen on TCP
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python3", "-c", "import os, urllib.request; urllib.request.urlopen(os.environ['STRESSD_HEALTH'], timeout=4)"]
+    CMD ["python3", "-c", "import socket; s = socket.socket(socket.AF_UNIX); s.settimeout(4); s.connect('/var/lib/stressd/stressd.sock'); s.sendall(b'GET /healthz HTTP/1.0\\r\\nHost: stressd\\r\\n\\r\\n'); assert b' 200 ' in s.recv(64)"]
 ENTRYPOINT ["stressd"]
 CMD ["run", "-c", "/etc/stressd/stressd.yaml"]
