@@ -1,0 +1,254 @@
+"""The MQTT feed: subscribes to topics of yields, and stays subscribed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+import structlog
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+
+from stressd.config.fields import (
+    Duration,
+    FeedConfig,
+    OneOrMany,
+    SecretError,
+    SecretRef,
+    TlsOptions,
+    UrlScheme,
+    written,
+)
+from stressd.feeds.backoff import Backoff
+from stressd.feeds.base import FeedHealth, Frame, Inbox, SeriesResolver
+from stressd.feeds.mqtt5_link import Mqtt5Link
+from stressd.feeds.mqtt311 import Mqtt311Link
+from stressd.feeds.mqtt_link import Link, LinkOptions, Lost, Refused
+from stressd.feeds.payload import PayloadDecoder, PayloadMap
+from stressd.feeds.tally import Fault, Tally
+from stressd.feeds.topics import TopicMap
+from stressd.market.tick import Tick
+from stressd.market.times import LATEST
+
+_SECOND: Final = 1_000_000_000
+_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+
+MqttUrl = Annotated[
+    str,
+    AfterValidator(UrlScheme("mqtt", "mqtts")),
+    WithJsonSchema({"type": "string", "format": "uri", "pattern": "^mqtts?://"}),
+]
+
+
+def _version(value: object) -> object:
+    return "5" if value == 5 and not isinstance(value, bool) else value
+
+
+class Config(FeedConfig):
+    """url: mqtt:// or, with TLS, mqtts://host:port. topics: templates such as `yields/{market}/{tenor}`. session: how
+    long the broker keeps undelivered messages for us while we are away (then the payload needs its own `time`)."""
+
+    url: MqttUrl
+    protocol: Annotated[
+        Literal["5", "3.1.1"], BeforeValidator(_version), WithJsonSchema({"enum": [5, "5", "3.1.1"]})
+    ] = "5"
+    username: str | None = None
+    password: SecretRef | None = None
+    client_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    tls: TlsOptions = Field(default_factory=TlsOptions)
+    topics: OneOrMany[str]
+    qos: Literal[0, 1] = 1
+    session: Duration = written("0s")
+    keep_alive: Duration = written("30s")
+    payload: PayloadMap = Field(default_factory=PayloadMap)
+
+    @field_validator("url")
+    @classmethod
+    def _only_a_server(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.username is not None:
+            raise ValueError("a user name does not belong in the URL: write `username:`")
+        if parts.path not in ("", "/") or parts.query or parts.fragment:
+            raise ValueError("the URL names a server only; topics go into `topics:`")
+        return url
+
+    @field_validator("topics")
+    @classmethod
+    def _templates(cls, topics: list[str]) -> list[str]:
+        TopicMap(topics)
+        return topics
+
+    @field_validator("keep_alive")
+    @classmethod
+    def _some_seconds(cls, keep_alive: int) -> int:
+        if not _SECOND <= keep_alive <= 65_535 * _SECOND or keep_alive % _SECOND:
+            raise ValueError("keep-alive is whole seconds, from 1s to 18h")
+        return keep_alive
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.payload.series is None and not all(t.names_series for t in TopicMap(self.topics).templates):
+            raise ValueError(
+                "no series is named: put {market} and {tenor}, or {series}, into every topic, or name `payload.series`"
+            )
+        if self.session % _SECOND or self.session > 0xFFFF_FFFE * _SECOND:
+            raise ValueError("a session is kept for whole seconds")
+        if self.session and self.payload.time is None:
+            raise ValueError(
+                "`session` needs `payload.time`: only its own time tells a message that waited from a fresh one"
+            )
+        if self.session and self.qos == 0:
+            raise ValueError("`session` needs `qos: 1`: a broker keeps nothing of QoS 0")
+        if self.password is not None and self.username is None:
+            raise ValueError("`password` needs `username`")
+        if self.url.startswith("mqtt:") and self.tls != TlsOptions():
+            raise ValueError("`tls` needs an mqtts:// URL")
+        return self
+
+
+class MqttFeed:
+    """A subscription that is always on its way back. backoff: after a lost connection; slow: after a refusal, which may
+    end without us (a rotated password is read anew on every attempt)."""
+
+    def __init__(
+        self,
+        config: Config,
+        resolver: SeriesResolver,
+        backoff: Backoff | None = None,
+        slow: Backoff | None = None,
+        link: Callable[[LinkOptions, MqttFeed, Inbox], Link] | None = None,
+    ) -> None:
+        self.name = config.name
+        self.health = FeedHealth()
+        self._config = config
+        self._backoff = backoff or Backoff()
+        self._slow = slow or Backoff(first=30.0, cap=300.0)
+        self._make_link = link or (Mqtt5Link if config.protocol == "5" else Mqtt311Link)
+        self._topics = TopicMap(config.topics)
+        self._decoder = PayloadDecoder(config.payload, resolver, config.name)
+        self._tally = Tally(config.name, self.health)
+        self._log: Any = structlog.get_logger("stressd.feeds").bind(feed=config.name, url=config.url)
+        self._link: Link | None = None
+        self._epoch = 0
+        self._connected_at = 0
+        self._client_id = config.client_id or _client_id(config.name, config.session > 0)
+
+    # -- connection
+
+    async def run(self, inbox: Inbox) -> None:
+        """Connects for ever, until it is cancelled."""
+        try:
+            while True:
+                wait = await self._connection(inbox)
+                await asyncio.sleep(wait)
+        finally:
+            self.health.state = "stopped"
+
+    async def _connection(self, inbox: Inbox) -> float:
+        """One connection from beginning to end; the seconds to wait before the next."""
+        health = self.health
+        if health.state != "refused":
+            health.state = "connecting"
+        began = 0.0
+        try:
+            self._link = link = self._make_link(self._options(), self, inbox)
+            # before the handshake: what the broker kept for us can come with its first answer
+            self._connected_at = inbox.now()
+            try:
+                note = await link.open()
+                began = time.monotonic()
+                self._up(note)
+                await link.serve()
+            finally:
+                await link.close()
+        except (Refused, SecretError, ssl.SSLError) as error:
+            self._backoff.lived(time.monotonic() - began if began else 0.0)
+            return self._down("refused", _text(error), self._slow)
+        except (Lost, OSError) as error:
+            self._backoff.lived(time.monotonic() - began if began else 0.0)
+            return self._down("waiting", _text(error), self._backoff)
+        return 0.0
+
+    def _up(self, note: str) -> None:
+        health = self.health
+        health.state = "connected"
+        health.detail = note
+        health.connects += 1
+        self._slow.lived(self._slow.stable)
+        if note:
+            self._log.warning("feed.refused", reason=note)
+        self._log.info("feed.connected", client_id=self._client_id, connects=health.connects)
+
+    def _down(self, state: str, why: str, backoff: Backoff) -> float:
+        wait = backoff.next()
+        was = self.health.state
+        self.health.state = state
+        self.health.detail = why
+        event = "feed.refused" if state == "refused" else "feed.disconnected"
+        self._log.warning(event, reason=why, was=was, retry_in_s=round(wait, 1))
+        return wait
+
+    def _options(self) -> LinkOptions:
+        """Raises SecretError, OSError (with ssl.SSLError)."""
+        config = self._config
+        parts = urlsplit(config.url)
+        self._epoch += 1
+        return LinkOptions(
+            host=parts.hostname or "",
+            port=parts.port or _PORTS[parts.scheme],
+            client_id=self._client_id,
+            filters=self._topics.filters,
+            qos=config.qos,
+            keep_alive=config.keep_alive // _SECOND,
+            session=config.session // _SECOND,
+            epoch=self._epoch,
+            tls=config.tls.context() if parts.scheme == "mqtts" else None,
+            username=config.username,
+            password=config.password.read() if config.password is not None else None,
+        )
+
+    # -- messages
+
+    def decode(self, frame: Frame) -> Sequence[Tick]:
+        """Ticks of one message. Retained and kept messages become history (flag BACKLOG) by their own time, and are
+        dropped where they have none. Raises DecodeError where nothing of it can be read."""
+        before = LATEST if frame.retained else self._connected_at if frame.backlog else 0
+        faults: list[Fault] = []
+        name = self._topics.name(frame.topic)
+        ticks = self._decoder.decode(frame.payload, name, frame.received, before, faults)
+        self._tally.settle(len(ticks), faults, frame.received, frame.topic)
+        return ticks
+
+    def processed(self, frames: Sequence[Frame]) -> None:
+        if self._link is not None:
+            self._link.acknowledge(frames)
+
+
+def build(config: Config, resolver: SeriesResolver) -> MqttFeed:
+    """The feed of a config."""
+    return MqttFeed(config, resolver)
+
+
+def _client_id(feed: str, stable: bool) -> str:
+    """Stable for a session, which is found again by it; else unlike any other's, so that two daemons do not drive each
+    other out."""
+    host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname().split(".")[0])
+    return f"stressd-{host}-{feed}" if stable else f"stressd-{host}-{feed}-{os.urandom(3).hex()}"
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the server's certificate is not trusted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {error.reason or error}"
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens there (connection refused)"
+    if isinstance(error, socket.gaierror):
+        return f"the host name cannot be resolved: {error.strerror}"
+    return str(error) or type(error).__name__

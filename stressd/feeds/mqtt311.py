@@ -1,0 +1,108 @@
+"""One connection by MQTT 3.1.1, through aiomqtt: for brokers without MQTT 5. It costs some 60 times the CPU a message.
+
+aiomqtt acknowledges a QoS 1 message when it has read it. paho under it has manual acknowledgements, which are switched
+on here through aiomqtt's own client object, so that a message is acknowledged when it has been processed, as by MQTT 5.
+The protocol has no session expiry: how long a session is kept is the broker's setting. It does not say either whether
+aiomqtt resumed one, so every message of a kept session may be backlog, which its own time decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.reasoncodes import ReasonCode
+
+from stressd.feeds.base import Feed, Frame, Inbox
+from stressd.feeds.mqtt_link import CONNECT_TIMEOUT, LinkOptions, Lost, Refused, packet_ids, token
+
+_FOR_PEOPLE: Final = frozenset(
+    {
+        "Unsupported protocol version",
+        "Client identifier not valid",
+        "Bad user name or password",
+        "Not authorized",
+    }
+)
+
+
+class Mqtt311Link:
+    """A `Link` by MQTT 3.1.1."""
+
+    def __init__(self, options: LinkOptions, feed: Feed, inbox: Inbox) -> None:
+        self._options = options
+        self._feed = feed
+        self._inbox = inbox
+        self._client = client = aiomqtt.Client(
+            options.host,
+            options.port,
+            username=options.username,
+            password=options.password,
+            identifier=options.client_id,
+            protocol=aiomqtt.ProtocolVersion.V311,
+            clean_session=options.session == 0,
+            timeout=CONNECT_TIMEOUT,
+            keepalive=options.keep_alive,
+            tls_context=options.tls,
+        )
+        self._paho = client._client
+        self._paho.manual_ack_set(True)
+        self._entered = False
+
+    async def open(self) -> str:
+        options = self._options
+        try:
+            await self._client.__aenter__()
+            self._entered = True
+            granted = await self._client.subscribe([(name, options.qos) for name in options.filters])
+        except MqttConnectError as error:
+            raise _refusal(error.rc) from None
+        except aiomqtt.MqttError as error:
+            raise Lost(str(error)) from None
+        codes = [code.value if isinstance(code, ReasonCode) else code for code in granted]
+        failed = [f"`{name}`" for name, code in zip(options.filters, codes, strict=True) if code >= 0x80]
+        note = f"the server refused the subscription to {', '.join(failed)}" if failed else ""
+        if len(failed) == len(codes):
+            raise Refused(note)
+        return note
+
+    async def serve(self) -> None:
+        put = self._inbox.put
+        now = self._inbox.now
+        feed = self._feed
+        health = feed.health
+        options = self._options
+        try:
+            async for message in self._client.messages:
+                received = now()
+                payload = message.payload
+                health.messages += 1
+                health.last_received = received
+                handle = token(options.epoch, message.mid) if message.qos else None
+                body = bytes(payload)
+                put(Frame(feed, message.topic.value, body, received, handle, message.retain, options.session > 0))
+        except aiomqtt.MqttError as error:
+            raise Lost(str(error)) from None
+        raise Lost("the server closed the connection")
+
+    async def close(self) -> None:
+        if not self._entered:
+            return
+        self._entered = False
+        try:
+            await asyncio.wait_for(self._client.__aexit__(None, None, None), CONNECT_TIMEOUT)
+        except (aiomqtt.MqttError, TimeoutError):
+            return
+
+    def acknowledge(self, frames: Sequence[Frame]) -> None:
+        for packet_id in packet_ids(frames, self._options.epoch):
+            self._paho.ack(packet_id, 1)
+
+
+def _refusal(code: object) -> Refused | Lost:
+    name = str(code)
+    text = f"the server refused the connection: {name.lower()}"
+    return Refused(text) if name in _FOR_PEOPLE else Lost(text)

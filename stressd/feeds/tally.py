@@ -1,0 +1,67 @@
+"""What a feed could not use: counted always, kept in a ring for people, logged once in a while."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import structlog
+
+from stressd.feeds.base import DecodeError, FeedHealth
+
+RING: Final = 50
+LOG_EVERY: Final = 10_000_000_000
+"""ns between two log lines about rejects of one feed: an overload is the worst time to write a line a message."""
+
+
+class Fault(NamedTuple):
+    """One value that made no tick. line: its place in the message, from 1. kind: "malformed", "unknown" (series) or
+    "dropped" (old, and without its own time)."""
+
+    line: int
+    kind: str
+    text: str
+    excerpt: bytes
+
+
+class Tally:
+    """Counts the faults of one feed into its health."""
+
+    __slots__ = ("_health", "_last_log", "_log", "_unlogged")
+
+    def __init__(self, feed: str, health: FeedHealth) -> None:
+        self._health = health
+        self._log = structlog.get_logger("stressd.feeds").bind(feed=feed)
+        self._last_log = -LOG_EVERY
+        self._unlogged = 0
+
+    def record(self, faults: list[Fault], received: int, topic: str) -> None:
+        """Counts and keeps them. received: ns UTC."""
+        health = self._health
+        for fault in faults:
+            if fault.kind == "malformed":
+                health.malformed += 1
+            elif fault.kind == "unknown":
+                health.unknown_series += 1
+            else:
+                health.dropped += 1
+        ring = health.rejects
+        ring.extend((received, topic, f.text, f.excerpt[:200]) for f in faults[-RING:])
+        del ring[:-RING]
+        self._unlogged += len(faults)
+        if abs(received - self._last_log) >= LOG_EVERY:
+            self._last_log = received
+            self._log.warning(
+                "feed.rejected", topic=topic, reason=faults[-1].text, values=self._unlogged, malformed=health.malformed
+            )
+            self._unlogged = 0
+
+    def settle(self, ticks: int, faults: list[Fault], received: int, topic: str) -> None:
+        """Counts the outcome of one message. Raises DecodeError where nothing of it could be read."""
+        self._health.ticks += ticks
+        if not faults:
+            return
+        self.record(faults, received, topic)
+        if not ticks:
+            first = next((f for f in faults if f.kind == "malformed"), None)
+            if first is not None:
+                raise DecodeError(first.text, first.excerpt)

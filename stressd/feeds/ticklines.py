@@ -1,0 +1,191 @@
+"""Lines of tick files (CSV with a header, or NDJSON) to ticks: what the file feed and replay read through."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from stressd.feeds.base import SeriesResolver
+from stressd.feeds.tally import Fault
+from stressd.feeds.values import Clock, Unit, Wires
+from stressd.market.tick import Tick
+
+COLUMNS: Final = ("time", "series", "value", "bid", "ask", "source", "received")
+
+
+class FileFault(NamedTuple):
+    """What is wrong with one line of a file."""
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: error: {self.text}"
+
+
+class _Row(msgspec.Struct, gc=False):
+    time: int | float | str | None = None
+    series: str | None = None
+    value: float | None = None
+    bid: float | None = None
+    ask: float | None = None
+    source: str | None = None
+    received: int | float | str | None = None
+
+
+class TickLines:
+    """Parses lines of one file in order. The first line that is not empty decides: `{` is NDJSON, all else the header
+    of a CSV. unit: of values whose alias states none. source: for lines that name none."""
+
+    __slots__ = ("_clock", "_columns", "_json", "_parse", "_source", "_unnamed", "_wires", "line")
+
+    def __init__(self, resolver: SeriesResolver, unit: Unit = "percent", source: str = "") -> None:
+        self._wires = Wires(resolver, unit)
+        self._clock = Clock("auto")
+        self._json = msgspec.json.Decoder(_Row, strict=False)
+        self._source = source
+        self._columns: tuple[int, ...] = ()
+        self._unnamed: set[str] = set()
+        self._parse: Callable[[bytes, list[Fault]], list[Tick]] = self._first
+        self.line = 0
+        """Lines read so far."""
+
+    @property
+    def started(self) -> bool:
+        """Whether the header, or the first line of NDJSON, has been read."""
+        return self._parse != self._first
+
+    def parse(self, block: bytes, faults: list[Fault]) -> list[Tick]:
+        """The ticks of whole lines. A value's `received` is its own where the file has one, else its time. Raises
+        ValueError where the header is none; what is wrong with a line is added to `faults`."""
+        return self._parse(block, faults)
+
+    def _first(self, block: bytes, faults: list[Fault]) -> list[Tick]:
+        if block.startswith(b"\xef\xbb\xbf"):
+            block = block[3:]
+        while block:
+            head, _, rest = block.partition(b"\n")
+            if head.strip():
+                break
+            self.line += 1
+            block = rest
+        else:
+            return []
+        if head.lstrip().startswith(b"{"):
+            self._parse = self._ndjson
+            return self._ndjson(block, faults)
+        self._columns = _header(head)
+        self.line += 1
+        self._parse = self._csv
+        return self._csv(rest, faults)
+
+    def _csv(self, block: bytes, faults: list[Fault]) -> list[Tick]:
+        ticks: list[Tick] = []
+        append = ticks.append
+        tick = self._tick
+        at = self._columns
+        line = self.line
+        width = max(at) + 1
+        for raw in _rows(block):
+            line += 1
+            if len(raw) < width:
+                if raw:
+                    faults.append(Fault(line, "malformed", f"{len(raw)} columns, the header has {width} or more", b""))
+                continue
+            # the columns that the header lacks point one past the end, at an empty text
+            raw.append("")
+            made = tick([raw[i] for i in at], line, faults)
+            if made is not None:
+                append(made)
+        self.line = line
+        return ticks
+
+    def _ndjson(self, block: bytes, faults: list[Fault]) -> list[Tick]:
+        ticks: list[Tick] = []
+        decode = self._json.decode
+        line = self.line
+        lines = block.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        for text in lines:
+            line += 1
+            try:
+                row = decode(text)
+            except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+                if text.strip():
+                    faults.append(Fault(line, "malformed", str(error), text[:200]))
+                continue
+            made = self._tick(
+                (row.time, row.series, row.value, row.bid, row.ask, row.source, row.received), line, faults
+            )
+            if made is not None:
+                ticks.append(made)
+        self.line = line
+        return ticks
+
+    def _tick(self, row: Sequence[Any], line: int, faults: list[Fault]) -> Tick | None:
+        time, series, value, bid, ask, source, received = row
+        if not series:
+            faults.append(Fault(line, "malformed", "`series` is empty or missing", b""))
+            return None
+        wire = self._wires.get(series)
+        if wire is None:
+            # once a name: a whole file of it would drown everything else
+            if series not in self._unnamed:
+                self._unnamed.add(series)
+                faults.append(Fault(line, "unknown", f"unknown series `{series[:80]}`", b""))
+            return None
+        try:
+            if time is None or time == "":
+                raise ValueError("`time` is empty or missing")
+            stamp = self._clock.read(time)
+            seen = stamp if received is None or received == "" else self._clock.read(received)
+            if value is not None and value != "":
+                percent = self._wires.percent(wire, float(value))
+            elif bid in ("", None) or ask in ("", None):
+                raise ValueError("`value` is empty or missing, and so is `bid` or `ask`")
+            else:
+                percent = (self._wires.percent(wire, float(bid)) + self._wires.percent(wire, float(ask))) / 2.0
+        except ValueError as error:
+            faults.append(Fault(line, "malformed", _plain(error), b""))
+            return None
+        return Tick(wire.series, percent, stamp, seen, source or self._source)
+
+
+def _rows(block: bytes) -> Sequence[list[str]]:
+    text = block.decode("utf-8", "replace")
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    if '"' not in text:
+        # no quotes: splitting is what the csv module would do, and keeps one row a line
+        return [line.rstrip("\r").split(",") if line and line != "\r" else [] for line in lines]
+    return [next(csv.reader([line]), []) for line in lines]
+
+
+def _header(head: bytes) -> tuple[int, ...]:
+    """Where each of COLUMNS stands; -1, the empty text that is added to each row, where it is absent."""
+    try:
+        names = [name.strip().lower() for name in next(csv.reader([head.decode("utf-8")]))]
+    except UnicodeDecodeError:
+        raise ValueError("not a tick file: it is not UTF-8 text") from None
+    for needed in ("time", "series"):
+        if needed not in names:
+            raise ValueError(f"the header has no column `{needed}`; a tick file has time, series, value")
+    if "value" not in names and not {"bid", "ask"} <= set(names):
+        raise ValueError("the header has neither a column `value` nor `bid` and `ask`")
+    twice = [name for name in COLUMNS if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"the header has two columns `{twice[0]}`")
+    return tuple(names.index(name) if name in names else -1 for name in COLUMNS)
+
+
+def _plain(error: ValueError) -> str:
+    text = str(error)
+    if text.startswith("could not convert string to float: "):
+        return f"{text.removeprefix('could not convert string to float: ')} is not a number"
+    return text

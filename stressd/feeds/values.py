@@ -1,0 +1,96 @@
+"""One value as it came on the wire: its series, its yield in percent and its own time."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Final, Literal
+
+from stressd.feeds.base import SeriesResolver
+from stressd.market.times import LATEST, parse_time
+
+Unit = Literal["percent", "bp", "decimal"]
+TimeUnit = Literal["auto", "s", "ms", "us", "ns"]
+
+_NS: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+_CACHED: Final = 200_000
+
+
+class Wire:
+    """A name on the wire, resolved. plain: its values are percent as they come, nothing is to be converted."""
+
+    __slots__ = ("name", "plain", "series")
+
+    def __init__(self, name: str, series: str, plain: bool) -> None:
+        self.name = name
+        self.series = series
+        self.plain = plain
+
+
+class Wires:
+    """Names on the wire to their series, looked up once each. unit: of values whose alias states none."""
+
+    __slots__ = ("_known", "_resolver", "_unit")
+
+    def __init__(self, resolver: SeriesResolver, unit: str) -> None:
+        self._resolver = resolver
+        self._unit = unit
+        self._known: dict[str, Wire | None] = {}
+
+    def get(self, name: str) -> Wire | None:
+        """None for a series that nobody configured."""
+        known = self._known
+        if name in known:
+            return known[name]
+        wire = self._resolve(name)
+        if len(known) >= _CACHED:
+            known.clear()
+        known[name] = wire
+        return wire
+
+    def percent(self, wire: Wire, value: float) -> float:
+        """`value` in percent. Raises ValueError for NaN, the infinities, and what the unit does not allow."""
+        if value - value != 0.0:
+            raise ValueError(f"value {value} is not a finite number")
+        if not wire.plain:
+            value = self._resolver.to_percent(wire.name, value, self._unit)
+        # a rounded -0.001 arrives as -0.0: a yield of zero has no sign
+        return value + 0.0
+
+    def _resolve(self, name: str) -> Wire | None:
+        series = self._resolver.series(name)
+        if series is None:
+            return None
+        try:
+            plain = all(self._resolver.to_percent(name, x, self._unit) == x for x in (1.0, -3.765, 1e-6))
+        except ValueError:
+            plain = False
+        return Wire(name, series, plain)
+
+
+class Clock:
+    """Reads the own time of a value. unit: of epochs, "auto" by their size."""
+
+    __slots__ = ("_ns",)
+
+    def __init__(self, unit: TimeUnit) -> None:
+        self._ns = _NS.get(unit, 0)
+
+    def read(self, given: int | float | str) -> int:
+        """ns UTC. Raises ValueError with a sentence."""
+        if self._ns:
+            return self._explicit(given)
+        if type(given) is int:
+            if 10**11 <= given < 10**14:
+                return given * 10**6
+            if 10**17 <= given <= LATEST:
+                return given
+        return parse_time(given)
+
+    def _explicit(self, given: int | float | str) -> int:
+        try:
+            ns = int(Decimal(str(given)) * self._ns)
+        except (InvalidOperation, OverflowError, ValueError):
+            return parse_time(given)
+        if not 0 < ns <= LATEST:
+            raise ValueError(f"time {given} is outside 1970 to 2262 in the configured unit")
+        return ns
