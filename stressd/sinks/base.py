@@ -31,6 +31,18 @@ class Receipt:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """How a sink may be driven; a sink without an attribute `traits` has these defaults. idempotent: the other side
+    tells repeats by the event's id, so that a possible repeat needs no mention. per_second, burst: most messages it takes.
+    concurrency: messages of different episodes under way at once."""
+
+    idempotent: bool = False
+    per_second: float | None = None
+    burst: int = 1
+    concurrency: int = 1
+
+
 class Sink(Protocol):
     """One configured channel. `send` either returns a receipt or raises SinkError, nothing else; it never retries."""
 

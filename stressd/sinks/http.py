@@ -1,0 +1,196 @@
+"""HTTP as every HTTP sink uses it: one POST, never repeated here, and what its failure means."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from stressd import __version__
+from stressd.config.fields import HttpOptions
+from stressd.sinks.base import SinkError
+
+BODY_LIMIT: Final = 4_096
+"""Bytes of an answer that are read; no answer that matters is longer."""
+
+IDLE: Final = 10.0
+"""Seconds that a connection is kept: servers and firewalls drop longer ones silently, and a POST on a dropped one
+cannot be told from one that arrived."""
+
+SHOWN: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. body: at most BODY_LIMIT bytes, as text; complete: it was read to its end or to the limit."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+    complete: bool
+
+
+class Endpoint:
+    """One URL to POST to, through a proxy and with a private CA where configured. The session is made at the first use.
+
+    url and the other `secrets` never appear in an error: only the host does. Raises OSError where the CA cannot
+    be read.
+    """
+
+    def __init__(self, url: str, options: HttpOptions, secrets: Sequence[str] = ()) -> None:
+        parts = urlsplit(url)
+        self.host = parts.hostname or "?"
+        self._url = url
+        self._timeout = options.timeout / 1e9
+        self._tls = options.context() if parts.scheme == "https" or options.proxy else None
+        self._proxy = options.proxy
+        self._proxy_headers: dict[str, str] | None = None
+        hidden = [url, parts.path, parts.query, *secrets]
+        if options.proxy_username is not None:
+            password = options.proxy_password.read() if options.proxy_password else ""
+            pair = base64.b64encode(f"{options.proxy_username}:{password}".encode()).decode()
+            self._proxy_headers = {"Proxy-Authorization": f"Basic {pair}"}
+            hidden += [password, pair]
+        self._hidden = sorted((h for h in hidden if len(h) > 3), key=len, reverse=True)
+        self._session: aiohttp.ClientSession | None = None
+
+    def redact(self, text: str) -> str:
+        """The other side's words, short, on one line and without the URL or a secret that it may echo."""
+        for hidden in self._hidden:
+            text = text.replace(hidden, "<secret>")
+        text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+    async def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Raises SinkError where no answer came: ambiguous once the request was on its way, else retry."""
+        return await self.request("POST", body, headers)
+
+    async def request(self, method: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        sent: list[bool] = []
+        try:
+            async with self._open().request(
+                method,
+                self._url,
+                data=body,
+                headers=headers,
+                proxy=self._proxy,
+                proxy_headers=self._proxy_headers,
+                allow_redirects=False,
+                trace_request_ctx=sent,
+            ) as response:
+                text, complete = await _read(response)
+                return Answer(response.status, response.headers, text, complete)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            words = self._in_words(error)
+            if sent and not isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
+                raise SinkError("ambiguous", f"{words}, after the request was sent: it may have arrived") from None
+            raise SinkError("retry", words) from None
+
+    async def close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            trace = aiohttp.TraceConfig()
+            trace.on_request_headers_sent.append(_mark_sent)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=self._tls or True, limit=8, keepalive_timeout=IDLE),
+                timeout=aiohttp.ClientTimeout(total=self._timeout),
+                headers={"User-Agent": f"stressd/{__version__}"},
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[trace],
+                trust_env=False,
+            )
+        return self._session
+
+    def _in_words(self, error: Exception) -> str:
+        """What happened, without what aiohttp's own texts may quote."""
+        host = self.host
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            reason = getattr(error.certificate_error, "verify_message", "") or "not valid for this host"
+            return f"{host}: its certificate is refused: {reason}"
+        if isinstance(error, aiohttp.ClientConnectorSSLError | ssl.SSLError):
+            return f"{host}: TLS cannot be set up"
+        if isinstance(error, aiohttp.ClientConnectorDNSError):
+            return f"{host}: its name cannot be resolved"
+        if isinstance(error, aiohttp.ClientHttpProxyError):
+            return f"{host}: the proxy answered HTTP {error.status}"
+        if isinstance(error, aiohttp.ClientProxyConnectionError):
+            return f"{host}: the proxy cannot be reached: {error.os_error.strerror or 'connection failed'}"
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return f"{host}: cannot be reached: {error.os_error.strerror or 'connection failed'}"
+        if isinstance(error, TimeoutError):
+            return f"{host}: no answer within {self._timeout:g} s"
+        if isinstance(error, aiohttp.ServerDisconnectedError):
+            return f"{host}: closed the connection without an answer"
+        if isinstance(error, aiohttp.InvalidURL):
+            return "the URL cannot be used"
+        return f"{host}: the connection failed ({type(error).__name__})"
+
+
+async def _mark_sent(session: aiohttp.ClientSession, context: object, params: object) -> None:
+    sent = getattr(context, "trace_request_ctx", None)
+    if isinstance(sent, list):
+        sent.append(True)
+
+
+async def _read(response: aiohttp.ClientResponse) -> tuple[str, bool]:
+    """Up to BODY_LIMIT bytes; a body that breaks off does not undo the status that came before it."""
+    body = b""
+    complete = True
+    try:
+        while len(body) < BODY_LIMIT:
+            piece = await response.content.read(BODY_LIMIT - len(body))
+            if not piece:
+                break
+            body += piece
+    except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError):
+        complete = False
+    return body.decode(errors="replace"), complete
+
+
+def failure(endpoint: Endpoint, answer: Answer) -> SinkError:
+    """What an answer other than success means. 410: disable. 429: rate limited. 5xx, 408, 425 and redirects (never
+    followed): retry, since a proxy or a restart explains them. Other 4xx: this message never."""
+    said = endpoint.redact(answer.body)
+    text = f"{endpoint.host}: HTTP {answer.status}" + (f": {said}" if said else "")
+    status = answer.status
+    wait = retry_after(answer.headers, time.time())
+    if status == 410:
+        return SinkError("disable", text)
+    if status == 429:
+        return SinkError("rate_limited", text, wait)
+    if 400 <= status < 500 and status not in (408, 425):
+        return SinkError("permanent", text)
+    return SinkError("retry", text, wait)
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds of a Retry-After header in either form, never negative; None where it is absent or garbage. A date is
+    compared with the server's own Date where it sent one. now: Unix time, s."""
+    value = headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    if value.isascii() and value.isdigit():
+        return float(value[:12])
+    until = _unix(value)
+    if until is None:
+        return None
+    return max(0.0, until - (_unix(headers.get("Date", "")) or now))
+
+
+def _unix(date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
