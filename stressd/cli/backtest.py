@@ -39,7 +39,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.add_argument(
         "--daily", nargs="+", action="extend", metavar="FILE", default=[],
-        help="wide CSV (date,JP.GOV.10Y,...), or as the MoF, FRED or the Treasury publish it; default: the store's history",
+        help="wide CSV (date,JP.GOV.10Y,...), or as the MoF, FRED or the Treasury publish it; default: the store",
     )  # fmt: skip
     parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="rules and routes; default: built in")
     parser.add_argument("--state", type=Path, metavar="DIR", help="where the store is")
@@ -105,7 +105,7 @@ def _stored(given: Path | None, loaded: Loaded | None) -> dict[str, Daily]:
     try:
         store = Store.open(directory, create=False)
     except StoreError as error:
-        raise UserError(f"{error}; give --daily FILE, or import history first: stressd history import FILE...") from None
+        raise UserError(f"{error}; give --daily FILE, or import history: stressd history import FILE...") from None
     try:
         daily = stored_daily(store)
     finally:

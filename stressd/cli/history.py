@@ -25,16 +25,16 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser = subparsers.add_parser("history", help="import the history that warms the engine")
     actions = parser.add_subparsers(metavar="ACTION", required=True, dest="action")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("-c", "--config", type=Path, metavar="FILE", help="for its state_dir, and its aliases in tick files")
+    common.add_argument("-c", "--config", type=Path, metavar="FILE", help="for its state_dir and aliases")
     common.add_argument("--state", type=Path, metavar="DIR", help="where the store is")
     common.add_argument("--json", action="store_true")
     importing = actions.add_parser(
         "import",
         parents=[common],
         help="read files into the store",
-        description="Daily files as the MoF (jgbcme), FRED (DGS*) or the Treasury (par yield curve) publish them, wide CSV "
-        "(date,JP.GOV.10Y,...), and tick files; told apart by content, gzipped or not. If one cannot be read, none is "
-        "imported. Importing a file again changes nothing.",
+        description="Daily files as the MoF (jgbcme), FRED (DGS*) or the Treasury (par yield curve) publish them, wide "
+        "CSV (date,JP.GOV.10Y,...), and tick files; told apart by content, gzipped or not. If one cannot be read, none "
+        "is imported. Importing a file again changes nothing.",
     )
     importing.add_argument("files", nargs="+", metavar="FILE")
     actions.add_parser("list", parents=[common], help="what the store holds")
@@ -83,7 +83,9 @@ def _tell_outcomes(daily: list[DailyFile], ticks: list[TickFile], outcomes: list
         times = [tick.time for tick in tick_file.ticks]
         print(f"{tick_file.path}: {len(times):,} ticks, {iso(min(times))} to {iso(max(times))}")
     for outcome in outcomes:
-        print(f"{outcome.source}: {outcome.done.added:,} new, {outcome.done.changed:,} changed, of {outcome.done.rows:,}")
+        print(
+            f"{outcome.source}: {outcome.done.added:,} new, {outcome.done.changed:,} changed, of {outcome.done.rows:,}"
+        )
         for change in outcome.changes[:CHANGES_SHOWN]:
             print(f"  {change}")
         if len(outcome.changes) > CHANGES_SHOWN:
@@ -127,9 +129,8 @@ def _list(directory: Path, as_json: bool) -> int:
         return 0
     for each in held:
         convention = each.convention or "convention not stated"
-        print(
-            f"{each.series:14}{each.source:10}{each.rows:>7,}  {day_iso(each.first)} to {day_iso(each.last)}  {convention}"
-        )
+        span = f"{day_iso(each.first)} to {day_iso(each.last)}"
+        print(f"{each.series:14}{each.source:10}{each.rows:>7,}  {span}  {convention}")
     if not held:
         print(f"no history in {directory}")
     return 0

@@ -24,7 +24,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "status 1 where a line cannot be read, a series is unknown or there is no tick.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE")
-    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="rules, aliases and routes; default: built in")
+    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="rules and aliases; default: built in")
     parser.add_argument("--json", action="store_true", help="events as JSON lines")
 
 

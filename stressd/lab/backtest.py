@@ -39,7 +39,7 @@ class SeriesSummary(TypedDict):
 
 
 def merged(files: Sequence[DailyFile]) -> dict[str, Daily]:
-    """All files' fixings by series. Raises UnreadFile where two files do not agree on a value or come from two sources."""
+    """All files' fixings by series. Raises UnreadFile where two files contradict each other or differ in source."""
     out: dict[str, Daily] = {}
     origin: dict[str, str] = {}
     faults: list[Fault] = []
@@ -51,7 +51,11 @@ def merged(files: Sequence[DailyFile]) -> dict[str, Daily]:
                 continue
             if known.source != file.source:
                 faults.append(
-                    Fault(file.path, 0, f"{series} is by {file.source} here, by {known.source} in {origin[series]}; give one")
+                    Fault(
+                        file.path,
+                        0,
+                        f"{series} is by {file.source} here but by {known.source} in {origin[series]}",
+                    )
                 )
                 continue
             values = dict(known.rows)
@@ -66,7 +70,7 @@ def merged(files: Sequence[DailyFile]) -> dict[str, Daily]:
 
 
 def daily_only(spec: EngineSpec) -> EngineSpec:
-    """The specification for fixings alone: they come from no feed, and a quiet day between two of them is no silence."""
+    """The specification for fixings alone: they come from no feed, and the hours between two are no silence."""
     series = tuple(replace(each, sources=()) for each in spec.series)
     return replace(spec, series=series, silence_rules=())
 

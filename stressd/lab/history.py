@@ -34,7 +34,7 @@ class Change:
 
 
 class Outcome:
-    """What became of the files of one source. kind: "daily" or "ticks". changes: of daily values, in order of series."""
+    """What became of the files of one source. kind: "daily" or "ticks". changes: of daily values."""
 
     __slots__ = ("changes", "done", "files", "kind", "source")
 
@@ -80,7 +80,11 @@ def import_files(
         changes = _changes(store, source, table)
         rows = [(series, day, value) for series, given in table.items() for day, value in given.rows]
         done = store.import_daily(
-            rows, source=source, convention=convention, name=", ".join(names), progress=_told(progress, source, len(rows))
+            rows,
+            source=source,
+            convention=convention,
+            name=", ".join(names),
+            progress=_told(progress, source, len(rows)),
         )
         outcomes.append(Outcome("daily", source, names, done, changes))
     for tick_file in ticks:

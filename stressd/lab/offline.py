@@ -18,8 +18,8 @@ from stressd.engine.spec import EngineSpec
 from stressd.market.tick import Tick
 
 SETTLE: Final = 60_000_000_000
-"""ns after the last tick up to which deadlines still fall due, so that what was seen is told to its end; what would fall
-due later (a silence, a market that is still closed) the input says nothing of."""
+"""ns after the last tick up to which deadlines still fall due, so that what was seen is told to its end; of what would
+fall due later (a silence, a market that is still closed) the input says nothing."""
 
 
 class Setup:
@@ -58,7 +58,8 @@ class Setup:
         """The same, where a series whose ticks come from elsewhere than its configured feeds takes any source. carried:
         sources of the input by series."""
         series = tuple(
-            spec if carried.get(spec.id, set()) <= set(spec.sources) else replace(spec, sources=()) for spec in self.spec.series
+            spec if carried.get(spec.id, set()) <= set(spec.sources) else replace(spec, sources=())
+            for spec in self.spec.series
         )
         return Setup(replace(self.spec, series=series), self.instance, self.routes, self.config)
 

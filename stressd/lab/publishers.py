@@ -1,7 +1,7 @@
 """Daily yields as their publishers lay them out, told apart by content, never by file name.
 
-Read are: the Ministry of Finance Japan's `jgbcme` (and its Japanese edition `jgbcm` with era dates), FRED's `DGS*`, the US
-Treasury's par yield curve, and the wide CSV of the contract (`date,JP.GOV.10Y,...`). All plain or gzipped.
+Read are: the Ministry of Finance Japan's `jgbcme` (and its Japanese edition `jgbcm` with era dates), FRED's `DGS*`, the
+US Treasury's par yield curve, and the wide CSV of the contract (`date,JP.GOV.10Y,...`). All plain or gzipped.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PAR: Final = re.compile(r"(\d{1,2})\s*(Mo|Month|Yr|Year)s?", re.IGNORECASE)
 
 class DailyFile:
     """What one file holds. layout: "MoF", "FRED", "Treasury" or "wide". source: who publishes it. convention: how the
-    yield is defined, "" where the file does not say. series: canonical id to (ordinal day, percent), ascending by day."""
+    yield is defined, "" where the file does not say. series: canonical id to (ordinal day, percent), by day."""
 
     __slots__ = ("convention", "layout", "path", "series", "source")
 
@@ -57,7 +57,7 @@ class DailyFile:
 
 
 class _Layout:
-    """A table that was recognised: which row holds the header, the series of each further column, and the date's form."""
+    """A table that was recognised: the row of its header, the series of each further column, the form of its dates."""
 
     __slots__ = ("columns", "convention", "date", "header", "name", "source")
 
@@ -127,20 +127,16 @@ def _recognise(path: str, rows: Sequence[tuple[int, list[str]]]) -> _Layout:
         return _ministry(path, rows)
     names = [name for name in cells[1:] if name]
     if first in ("observation_date", "DATE") and names:
-        return _Layout("FRED", "FRED", "bond equivalent, constant maturity", 0, _named(path, line, cells, _fred), parse_day)
+        return _Layout(
+            "FRED", "FRED", "bond equivalent, constant maturity", 0, _named(path, line, cells, _fred), parse_day
+        )
     if first == "Date" and names and _PAR.fullmatch(names[0]):
         columns = _named(path, line, cells, _par)
         return _Layout("Treasury", "Treasury", "bond equivalent, par curve", 0, columns, _american)
     if first.lower() == "date" and names:
         return _Layout("wide", "file", "", 0, _named(path, line, cells, lambda name: parse_series(name).id), parse_day)
-    raise UnreadFile(
-        [
-            Fault(
-                path, line, "no daily file that is known here: expected the header of the MoF's jgbcme, FRED's DGS*, the "
-                "Treasury's par yield curve, or `date,JP.GOV.10Y,...`",
-            )
-        ]
-    )  # fmt: skip
+    known = "the MoF's jgbcme, FRED's DGS*, the Treasury's par yield curve, or `date,JP.GOV.10Y,...`"
+    raise UnreadFile([Fault(path, line, f"no daily file that is known here: its header is none of {known}")])
 
 
 def _ministry(path: str, rows: Sequence[tuple[int, list[str]]]) -> _Layout:
@@ -212,9 +208,7 @@ def _ordinal(text: str, year: str, month: str, day: str) -> int:
         raise ValueError(f"{text[:40]!r} is no date") from None
 
 
-def _values(
-    path: str, layout: _Layout, rows: Sequence[tuple[int, list[str]]]
-) -> dict[str, list[tuple[int, float]]]:
+def _values(path: str, layout: _Layout, rows: Sequence[tuple[int, list[str]]]) -> dict[str, list[tuple[int, float]]]:
     """The table's values by series. Every line must be whole: a file cut short must not pass for a shorter history."""
     columns = layout.columns
     out: dict[str, list[tuple[int, float]]] = {series: [] for series in columns if series}

@@ -36,8 +36,8 @@ Level = Annotated[float, Field(ge=-5.0, le=60.0)]
 
 class ScenarioMarket(Model):
     """How one market's ticks look. calendar: its name in the session table. gap: mean open time between two ticks of a
-    series. bounce: how far a tick stands from the middle, half of them above. grid, fixing_grid: steps of a tick and of a
-    fixing. sigma: of a daily change, per series. common: share of the noise variance that the tenors have in common."""
+    series. bounce: how far a tick stands from the middle, half of them above. grid, fixing_grid: steps of a tick and of
+    a fixing. sigma: of a daily change, per series. common: share of the noise variance that tenors have in common."""
 
     calendar: str
     gap: Duration
@@ -103,7 +103,9 @@ class Scenario(Model):
 
     def extremes_of(self, series: str) -> list[tuple[int, float, bool]]:
         """(time, percent, whether it is a high) of one series."""
-        return [(a.time, a.levels[series], a.extreme == "high") for a in self.anchors if a.extreme and series in a.levels]
+        return [
+            (a.time, a.levels[series], a.extreme == "high") for a in self.anchors if a.extreme and series in a.levels
+        ]
 
     def anchors_of(self, series: str) -> list[tuple[int, float, str]]:
         """(time, percent, basis) of one series, by time."""
@@ -122,7 +124,9 @@ def load_scenario(name: str = DEFAULT) -> Scenario:
     folder = resources.files("stressd.lab").joinpath("scenarios")
     known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
     if name not in known:
-        raise UnreadFile([Fault(name, 0, f"no such scenario; there is {', '.join(known)}, or give the path of a YAML file")])
+        raise UnreadFile(
+            [Fault(name, 0, f"no such scenario; there is {', '.join(known)}, or give the path of a YAML file")]
+        )
     return read_scenario(f"{name}.yaml", folder.joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
 
 

@@ -1,7 +1,7 @@
-"""Ticks between a scenario's anchors: Brownian bridges in each market's open time, common to its tenors for the most part.
+"""Ticks between a scenario's anchors: Brownian bridges in each market's open time, mostly common to its tenors.
 
-Deterministic: the same scenario, calendars and seed give the same ticks. Each series draws from its own generator, so that
-leaving one out changes no other. Everything it makes carries the source "simulated".
+Deterministic: the same scenario, calendars and seed give the same ticks. Each series draws from its own generator, so
+that leaving one out changes no other. Everything it makes carries the source "simulated".
 """
 
 from __future__ import annotations
@@ -184,8 +184,8 @@ class _Bounds:
 class _Bridge:
     """A level (percent) along open time: straight between the anchors, plus noise that is nought at each of them.
 
-    anchors: (offset, level, opening). An opening anchor says where the market came back after having been closed: the way
-    to it from the anchor before is a gap, not a drift.
+    anchors: (offset, level, opening). An opening anchor says where the market came back after having been closed: the
+    way to it from the anchor before is a gap, not a drift.
     """
 
     __slots__ = ("_at", "_levels", "_noise", "_noise_at", "_opening")
