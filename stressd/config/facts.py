@@ -105,7 +105,7 @@ def _typed(item: dict[str, Any], what: str, types: Mapping[str, type[M]], path: 
     if "type" not in item:
         report.mapping(path, f"`type` is missing in {report.label(path)}", suggest("", known))
     elif not isinstance(name, str) or name not in types:
-        hint = suggest(name, known) if isinstance(name, str) else suggest("", known)
+        hint = suggest(name if isinstance(name, str) else "", known, always=True)
         report.value((*path, "type"), f"unknown {what} type {shown(name)}", hint)
     else:
         try:

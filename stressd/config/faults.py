@@ -77,19 +77,24 @@ def in_order(faults: Iterable[Fault]) -> list[Fault]:
     return sorted(unique.values(), key=lambda f: (f.line, f.column, f.level, f.message))
 
 
+def near(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant."""
+    by_folded = {w.casefold(): w for w in known}
+    found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    return by_folded[found[0]] if found else None
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean `x`?`, or nothing where no known word is near."""
-    words = list(known)
-    by_folded = {w.casefold(): w for w in words}
-    near = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
-    return f"did you mean `{by_folded[near[0]]}`?" if near else ""
+    meant = near(word, known)
+    return f"did you mean `{meant}`?" if meant is not None else ""
 
 
-def suggest(word: str, known: Sequence[str], label: str = "known") -> str:
-    """The nearest known word and, where they are few, all of them."""
+def suggest(word: str, known: Sequence[str], label: str = "known", always: bool = False) -> str:
+    """The nearest known word; all of them where none is near (or `always`), if they are few."""
     nearest = did_you_mean(word, known)
-    listed = f"{label}: {', '.join(known)}" if known and len(known) <= 24 else ""
-    return "  ".join(part for part in (nearest, listed) if part)
+    listed = f"{label}: {', '.join(known)}" if known and len(known) <= 24 and (always or not nearest) else ""
+    return " ".join(part for part in (nearest, listed) if part)
 
 
 def shown(value: object) -> str:

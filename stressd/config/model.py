@@ -27,16 +27,18 @@ def _market(value: str) -> str:
     return value
 
 
-def _tenor(value: str) -> str:
+def _tenor(value: Any) -> str:
+    if isinstance(value, int):
+        raise ValueError(f"a tenor needs a unit: write `{value}Y`")
     try:
-        tenor_months(value)
+        tenor_months(value if isinstance(value, str) else "")
     except ValueError:
         raise ValueError("a tenor is a number of months or years such as `3M` or `10Y`") from None
-    return value
+    return str(value)
 
 
-def _clock(value: str) -> str:
-    if not re.fullmatch(CLOCK_PATTERN[1:-1], value):
+def _clock(value: Any) -> Any:
+    if not isinstance(value, str) or not re.fullmatch(CLOCK_PATTERN[1:-1], value):
         raise ValueError("a time of day is written `15:00`")
     return value
 
@@ -56,8 +58,8 @@ def _pair(value: str) -> str:
 
 
 MarketName = Annotated[str, AfterValidator(_market), WithJsonSchema({"type": "string", "pattern": MARKET_PATTERN})]
-Tenor = Annotated[str, AfterValidator(_tenor), WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,2}[MY]$"})]
-ClockTime = Annotated[str, AfterValidator(_clock), WithJsonSchema({"type": "string", "pattern": CLOCK_PATTERN})]
+Tenor = Annotated[str, BeforeValidator(_tenor), WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,2}[MY]$"})]
+ClockTime = Annotated[str, BeforeValidator(_clock), WithJsonSchema({"type": "string", "pattern": CLOCK_PATTERN})]
 Day = Annotated[str, AfterValidator(_day), WithJsonSchema({"type": "string", "pattern": DAY_PATTERN})]
 Pair = Annotated[str, AfterValidator(_pair), WithJsonSchema({"type": "string", "pattern": PAIR_PATTERN})]
 

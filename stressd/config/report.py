@@ -73,6 +73,8 @@ class Report:
         """The value in the file at `path`; None where there is none."""
         value = self.marked.data
         for key in path:
+            if isinstance(value, str):
+                return None
             try:
                 value = value[key]
             except (LookupError, TypeError):

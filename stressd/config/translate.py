@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from stressd.config.faults import shown, suggest
+from stressd.config.faults import near, shown, suggest
 from stressd.config.fields import KeyFault, Model, SecretRef
 from stressd.config.report import Report
 from stressd.config.yaml_marks import Path
@@ -38,8 +38,16 @@ _BOUNDS: Final = {
 
 def tell(error: ValidationError, model: type[Model], path: Path, report: Report) -> None:
     """Report every error of validating the mapping at `path` as a `model`."""
-    for detail in error.errors(include_url=False, include_input=False):
-        _tell(detail, model, path, report)
+    details = error.errors(include_url=False, include_input=False)
+    misspelt = {
+        (*detail["loc"][:-1], meant)
+        for detail in details
+        if detail["type"] == "extra_forbidden"
+        for meant in [near(str(detail["loc"][-1]), _known_at(detail, model, path, report))]
+    }
+    for detail in details:
+        if detail["type"] != "missing" or detail["loc"] not in misspelt:
+            _tell(detail, model, path, report)
 
 
 def _tell(detail: ErrorDetails, model: type[Model], base: Path, report: Report) -> None:
@@ -50,10 +58,10 @@ def _tell(detail: ErrorDetails, model: type[Model], base: Path, report: Report) 
         where = report.label(path[:-1])
         report.mapping(path[:-1], f"`{path[-1]}` is missing" + (f" in {where}" if where else ""))
     elif kind == "extra_forbidden":
-        known = _known_keys(model, path[len(base) : -1])
+        known = _known_at(detail, model, base, report)
         report.key(path, f"unknown key {shown(str(path[-1]))}", suggest(str(path[-1]), known))
     elif detail["loc"] and detail["loc"][-1] == "[key]":
-        report.key(path, str(cause) if cause is not None else "this is not a valid name")
+        _tell_key(path, context, report)
     elif isinstance(cause, KeyFault):
         report.value((*path, *cause.path), str(cause))
     elif cause is not None:
@@ -62,6 +70,13 @@ def _tell(detail: ErrorDetails, model: type[Model], base: Path, report: Report) 
         _tell_literal(path, str(context["expected"]), report)
     else:
         report.value(path, *_words(kind, context, detail["msg"], report.get(path), _name(path)))
+
+
+def _tell_key(path: Path, context: dict[str, Any], report: Report) -> None:
+    word = str(path[-1])
+    known = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+    message = str(context["error"]) if "error" in context else f"unknown key {shown(word)}"
+    report.key(path, message, suggest(word, known))
 
 
 def _tell_literal(path: Path, expected: str, report: Report) -> None:
@@ -116,6 +131,12 @@ def _name(path: Path) -> str:
     if key is None:
         return "the file"
     return f"an entry of `{key}`" if inside else f"`{key}`"
+
+
+def _known_at(detail: ErrorDetails, model: type[Model], base: Path, report: Report) -> list[str]:
+    """Keys that the mapping could have which an error's last step is in."""
+    path = _path(base, detail["loc"], detail["type"], report)
+    return list(dict.fromkeys(_known_keys(model, path[len(base) : -1])))
 
 
 def _known_keys(model: type[Model], path: Path) -> list[str]:
