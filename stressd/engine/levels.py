@@ -1,7 +1,7 @@
 """Levels: yields crossed, round numbers, new highs and lows. One-shot, re-armed by a distance.
 
-Each source has its own memory: values of two sources or conventions are never compared, and the first value of a source only
-says on which side of every level it stands.
+Each source has its own memory: values of two sources or conventions are never compared, and the first value of a source
+only says on which side of every level it stands.
 """
 
 from __future__ import annotations

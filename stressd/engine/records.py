@@ -1,7 +1,8 @@
 """How a day stands in the series' own history: rank, how often exceeded, largest since, highest since.
 
-Monotone stacks hold, for each question "since when", only the days that can still be an answer: a day is dropped as soon as
-a later one is at least as large. Everything is bounded; what a bound would lose is told as more recent, never as older.
+Monotone stacks hold, for each question "since when", only the days that can still be an answer: a day is dropped as
+soon as a later one is at least as large. Everything is bounded; what a bound would lose is told as more recent, never
+as older.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ class Records:
         self._levels: dict[str, Levels] = {}
 
     def observe(self, day: int, change_bp: float, z: float, level: float, source: str) -> None:
-        """Take in the day's move (bp), its sigma and the level (percent) it led to; nan for a move or a z not measured."""
+        """Take in the day's move (bp), its sigma and the level (percent) it led to; nan for one not measured."""
         if self._first == 0:
             self._first = day
         if change_bp == change_bp:

@@ -1,9 +1,10 @@
-"""Silence: no tick of a series for so much of its market's open time. Nights, lunch, weekends and holidays do not count."""
+"""Silence: no tick of a series for so much of its market's open time, in which closed hours do not count."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+from stressd.engine.clock import after_open_time
 from stressd.engine.events import ENTERED, LEFT, Silence
 from stressd.engine.spec import SilenceRule
 from stressd.market.calendar import Calendar
@@ -15,8 +16,8 @@ NEVER: Final = -2
 class SilenceWatch:
     """One silence rule on one series.
 
-    The age of a series is the open time since the engine's clock stood at its last tick, or since `begin` where there was
-    none. A silence is due at the first instant at which the market is open and the age has reached `rule.after`.
+    The age of a series is the open time since the engine's clock stood at its last tick, or since `begin` where there
+    was none. A silence is due at the first instant at which the market is open and the age has reached `rule.after`.
     """
 
     __slots__ = ("_calendar", "_deadline", "_last", "_market", "_series", "_since", "_told", "rule")
@@ -37,6 +38,18 @@ class SilenceWatch:
             self._since = at
             self._deadline = UNKNOWN
 
+    def resume(self, at: int) -> None:
+        """The engine listens again after a stop: what it could not hear is no silence."""
+        if not self._told and at > self._since:
+            self._since = at
+            self._deadline = UNKNOWN
+
+    def adopt(self, told: bool) -> None:
+        """Whether this silence stands told, whatever this state says."""
+        if told != self._told:
+            self._told = told
+            self._deadline = NEVER if told else UNKNOWN
+
     def tick(self, at: int, time: int) -> Silence | None:
         """A tick came at `at` and was true at `time` (ns). The end of the silence, if one had been told."""
         said: Silence | None = None
@@ -52,9 +65,9 @@ class SilenceWatch:
         return said
 
     def deadline(self) -> int | None:
-        """When the silence is due unless a tick comes (ns); None where it has been told, or the engine has not begun."""
+        """When the silence is due unless a tick comes (ns); None where it has been told or the engine has not begun."""
         if self._deadline == UNKNOWN:
-            self._deadline = self._find()
+            self._deadline = after_open_time(self._calendar, self._since, self.rule.after)
         return None if self._deadline == NEVER else self._deadline
 
     def due(self, now: int) -> Silence | None:
@@ -65,18 +78,6 @@ class SilenceWatch:
         self._told = True
         self._deadline = NEVER
         return self._say(deadline, deadline, ENTERED, self._calendar.open_between(self._since, deadline))
-
-    def _find(self) -> int:
-        left = self.rule.after
-        t = self._since
-        span = self._calendar.span_at(t)
-        while True:
-            if span.is_open:
-                if t + left < span.end:
-                    return t + left
-                left -= span.end - t
-            t = span.end
-            span = self._calendar.span_at(t)
 
     def _say(self, at: int, time: int, phase: str, age: int) -> Silence:
         rule = self.rule

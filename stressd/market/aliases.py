@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from stressd.market.series import parse_series
-from stressd.market.units import PERCENT, check_unit, to_percent
+from stressd.market.units import check_unit, to_percent
 
 REMEMBERED: Final = 4096
 """Names that matched a pattern are kept, this many at most: a sender may invent endless ones."""
@@ -131,11 +131,6 @@ class AliasTable:
                 if self._known(series):
                     return Alias(name, series, alias.unit, alias.convention, f"{alias.origin}, pattern {alias.name}")
         return None
-
-
-def default_unit(alias: Alias) -> str:
-    """The unit of an alias' values where the feed does not say."""
-    return PERCENT if alias.unit is None else alias.unit
 
 
 def _compiled(alias: Alias) -> re.Pattern[str]:
