@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Final, TextIO
+from typing import TextIO
 
 import structlog
 
-LEVELS: Final = ("debug", "info", "warning", "error")
-
-
-def configure(level: str = "info", stream: TextIO | None = None) -> None:
-    """Set up the log once for the process. Libraries that use `logging` speak through it from `warning` on."""
+def configure(level: str = "info", form: str = "auto", stream: TextIO | None = None) -> None:
+    """Set up the log once for the process. form: "json", "text", or "auto" (text on a terminal). Libraries that use
+    `logging` speak through it from `warning` on."""
     out = stream or sys.stderr
+    text = out.isatty() if form == "auto" else form == "text"
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
-        if out.isatty()
+        [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        if text
         else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(sort_keys=False)]
     )
     number = logging.getLevelNamesMapping()[level.upper()]

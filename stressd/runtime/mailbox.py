@@ -63,7 +63,7 @@ class Mailbox:
     """`feeds.base.Inbox`, read by one pump.
 
     Counters: received (frames), dropped (ticks of which nothing is left but an envelope), malformed (refused while
-    folding). overloaded: it has folded and has not been drained since.
+    folding). folded_at: when it last folded by its clock, None for never.
     """
 
     def __init__(self, now: Callable[[], int], max_frames: int = 100_000, max_bytes: int = 64 << 20) -> None:
@@ -78,7 +78,7 @@ class Mailbox:
         self.received = 0
         self.dropped = 0
         self.malformed = 0
-        self.overloaded = False
+        self.folded_at: int | None = None
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -107,7 +107,6 @@ class Mailbox:
             frames = list(self._frames)
             self._frames.clear()
             self.bytes = 0
-            self.overloaded = False
             self._woken.clear()
         else:
             frames = [self._frames.popleft() for _ in range(limit)]
@@ -136,7 +135,7 @@ class Mailbox:
                 self._woken.clear()
 
     def _fold(self) -> None:
-        self.overloaded = True
+        self.folded_at = self._now()
         frames = self._frames
         floor_frames = self.max_frames - self.max_frames // FOLD
         floor_bytes = self.max_bytes - self.max_bytes // FOLD

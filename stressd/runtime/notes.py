@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -12,6 +13,7 @@ OVERLOAD: Final = "overload"
 STORE: Final = "store-failing"
 CLOCK: Final = "clock-set-back"
 FEED: Final = "feed-down"
+RULES: Final = (OVERLOAD, STORE, CLOCK, FEED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,12 @@ class Conditions:
 
     def __init__(self) -> None:
         self._lasting: dict[tuple[str, str], Condition] = {}
+
+    def resume(self, noted: Sequence[tuple[str, str]]) -> None:
+        """Take over what people were told before a restart, as (rule, source): it ends when it is no longer so."""
+        for rule, source in noted:
+            if rule in RULES:
+                self._lasting[rule, source] = Condition(rule, rule, "", "feed" if rule == FEED else "self", source)
 
     def lasting(self) -> list[Condition]:
         """What is so now, oldest first."""

@@ -18,25 +18,33 @@ class Server:
 
     def __init__(self, app: web.Application) -> None:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+        self._address: tuple[str | None, int] = (None, 0)
+        self._site: web.TCPSite | None = None
         self.port = 0
 
-    async def start(self, host: str | None, port: int, socket_path: Path | None) -> None:
-        """Listen. Raises OSError with the address in its text where that is not possible."""
+    async def start(self, socket_path: Path) -> None:
+        """Listen on a Unix socket. Raises OSError with the path in its text where that is not possible."""
+        if len(os.fsencode(socket_path)) > LONGEST_PATH:
+            raise OSError(f"{socket_path}: too long for a socket: keep the state in a directory with a shorter path")
         await self._runner.setup()
+        # A socket that a killed daemon left behind; whoever holds the state directory may replace it.
+        socket_path.unlink(missing_ok=True)
+        await web.UnixSite(self._runner, str(socket_path)).start()
+        socket_path.chmod(0o660)
+
+    async def listen(self, host: str | None, port: int) -> None:
+        """Listen on this TCP address from now on and on no other; host None: on none. Raises OSError and goes on as
+        before where that is not possible."""
+        if (host, port) == self._address:
+            return
+        site = None
         if host is not None:
             site = web.TCPSite(self._runner, host, port)
             await site.start()
-            self.port = self._runner.addresses[0][1]
-        if socket_path is not None:
-            await self._listen_unix(socket_path)
-
-    async def _listen_unix(self, path: Path) -> None:
-        if len(os.fsencode(path)) > LONGEST_PATH:
-            raise OSError(f"the state directory's path is too long for a socket in it ({LONGEST_PATH} bytes): {path}")
-        # A socket that a killed daemon left behind; the state directory's lock says that nobody else uses it.
-        path.unlink(missing_ok=True)
-        await web.UnixSite(self._runner, str(path)).start()
-        path.chmod(0o660)
+        if self._site is not None:
+            await self._site.stop()
+        self._site, self._address = site, (host, port)
+        self.port = next((address[1] for address in self._runner.addresses if isinstance(address, tuple)), 0)
 
     async def stop(self) -> None:
         await self._runner.cleanup()

@@ -37,7 +37,8 @@ class Told:
 async def served(tmp_path: Path) -> AsyncIterator[tuple[Told, str, Path]]:
     told = Told()
     server = Server(make_app(told))
-    await server.start("127.0.0.1", 0, tmp_path / SOCKET_NAME)
+    await server.start(tmp_path / SOCKET_NAME)
+    await server.listen("127.0.0.1", 0)
     yield told, f"http://127.0.0.1:{server.port}", tmp_path / SOCKET_NAME
     await server.stop()
 
@@ -81,7 +82,7 @@ async def test_a_socket_left_behind_by_a_killed_daemon_is_replaced(tmp_path: Pat
     for _ in range(2):
         server = Server(make_app(Told()))
         path.touch()
-        await server.start(None, 0, path)
+        await server.start(path)
         assert (await get("http://stressd/healthz", aiohttp.UnixConnector(str(path))))[0] == 200
         await server.stop()
 
@@ -89,5 +90,24 @@ async def test_a_socket_left_behind_by_a_killed_daemon_is_replaced(tmp_path: Pat
 async def test_a_state_directory_too_deep_for_a_socket_is_refused_with_its_path(tmp_path: Path) -> None:
     server = Server(make_app(Told()))
     with pytest.raises(OSError, match="too long for a socket"):
-        await server.start(None, 0, tmp_path / ("d" * 120) / SOCKET_NAME)
+        await server.start(tmp_path / ("d" * 120) / SOCKET_NAME)
     await server.stop()
+
+
+async def test_the_tcp_address_can_change_and_a_taken_one_changes_nothing(served: tuple[Told, str, Path]) -> None:
+    _, url, path = served
+    async with aiohttp.ClientSession() as session:
+        server = Server(make_app(Told()))
+        await server.start(path.with_name("other.sock"))
+        assert server.port == 0
+        await server.listen("127.0.0.1", 0)
+        first = server.port
+        with pytest.raises(OSError, match=r"address already in use|error while attempting to bind"):
+            await server.listen("127.0.0.1", int(url.rpartition(":")[2]))
+        async with session.get(f"http://127.0.0.1:{first}/healthz") as answer:
+            assert answer.status == 200
+        await server.listen("localhost", 0)
+        assert server.port not in (0, first)
+        await server.listen(None, 0)
+        assert server.port == 0
+        await server.stop()

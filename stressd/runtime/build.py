@@ -1,0 +1,96 @@
+"""From a loaded configuration to working parts. Everything that can fail fails here, before anything is exchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import msgspec
+import structlog
+
+from stressd import METHOD, __version__
+from stressd.alerts.episodes import Episodes
+from stressd.alerts.event import Origin
+from stressd.alerts.pipeline import Pipeline
+from stressd.alerts.routing import Router
+from stressd.alerts.spec import EpisodesSpec
+from stressd.config.fields import SecretError
+from stressd.config.load import Loaded
+from stressd.config.registry import Registry
+from stressd.engine.engine import Engine
+from stressd.feeds.base import Feed
+from stressd.runtime.outbox import EPISODES, ROUTER
+from stressd.sinks.base import Sink
+
+log = structlog.get_logger()
+
+
+class BuildError(Exception):
+    """A part that cannot be made from a configuration that is right by itself: a secret or a certificate that cannot be
+    read. The text names the part."""
+
+
+def episodes_spec(loaded: Loaded, origin: Origin) -> EpisodesSpec:
+    """What the episode machine is told of the configuration."""
+    watched: dict[str, int] = {}
+    for series in loaded.engine.series:
+        watched[series.market] = watched.get(series.market, 0) + 1
+    return EpisodesSpec(
+        instance=loaded.instance,
+        origin=origin,
+        version=__version__,
+        method=METHOD,
+        config=loaded.digest,
+        calendars={market.name: market.calendar for market in loaded.engine.markets},
+        watched=watched,
+    )
+
+
+def build_pipeline(loaded: Loaded, engine: Engine, origin: Origin, machine: Mapping[str, bytes]) -> Pipeline:
+    """A pipeline around a warm engine. machine: the episodes' and the router's state from the store, by which the engine
+    is reconciled: what was told stays told. A state that cannot be read is logged, and the episodes in it are lost."""
+    pipeline = Pipeline(engine, Episodes(episodes_spec(loaded, origin)), Router(loaded.routes))
+    if machine:
+        try:
+            pipeline.episodes.restore(msgspec.json.decode(machine[EPISODES]))
+            pipeline.router.restore(msgspec.json.decode(machine[ROUTER]))
+        except (msgspec.MsgspecError, KeyError, TypeError) as error:
+            log.error("episodes.lost", reason=f"their saved state cannot be read: {error}")
+            pipeline = Pipeline(engine, Episodes(episodes_spec(loaded, origin)), Router(loaded.routes))
+    pipeline.reconcile()
+    return pipeline
+
+
+def make_feeds(
+    loaded: Loaded, registry: Registry, running: Loaded | None = None, feeds: Mapping[str, Feed] | None = None
+) -> dict[str, Feed]:
+    """The configured feeds by name, in their order. A feed whose configuration is as in `running` stays the object that it
+    is in `feeds`. Raises BuildError."""
+    made: dict[str, Feed] = {}
+    for config in loaded.feeds:
+        same = running is not None and _names(running) == _names(loaded) and config in running.feeds
+        if same and feeds is not None and config.name in feeds:
+            made[config.name] = feeds[config.name]
+        else:
+            made[config.name] = cast(Feed, _make(f"feed {config.name}", registry.feeds[config.type].build, config, loaded.resolver))
+    return made
+
+
+def make_sinks(loaded: Loaded, registry: Registry) -> dict[str, Sink]:
+    """The configured sinks by name. Raises BuildError."""
+    return {
+        config.name: cast(Sink, _make(f"sink {config.name}", registry.sinks[config.type].build, config, loaded.instance))
+        for config in loaded.sinks
+    }
+
+
+def _make(part: str, build: Any, config: Any, context: object) -> Any:
+    try:
+        return build(config, context)
+    except (SecretError, OSError, ValueError) as error:
+        raise BuildError(f"{part}: {error}") from None
+
+
+def _names(loaded: Loaded) -> tuple[object, ...]:
+    """What decides how a name on the wire becomes a series."""
+    return loaded.model.markets, loaded.model.aliases

@@ -1,0 +1,248 @@
+"""The daemon: one group of named tasks around the pump, from the first read of the configuration to a clean stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from stressd.alerts.event import Origin
+from stressd.alerts.pipeline import Pipeline
+from stressd.config.load import Loaded
+from stressd.config.registry import Registry
+from stressd.engine.spec import HIGH
+from stressd.feeds.base import Feed
+from stressd.runtime import warm
+from stressd.runtime.build import build_pipeline, make_feeds, make_sinks
+from stressd.runtime.clock import Clock, WallClock
+from stressd.runtime.delivery import Deliverer
+from stressd.runtime.feedset import FeedSet
+from stressd.runtime.mailbox import Mailbox
+from stressd.runtime.metrics import Metrics
+from stressd.runtime.notes import CLOCK, OVERLOAD, STORE, Condition
+from stressd.runtime.outbox import StoreOutbox, machine_state
+from stressd.runtime.pump import Pump
+from stressd.runtime.reload import Refused, next_config, refusing
+from stressd.runtime.report import Reporter
+from stressd.runtime.sdnotify import Systemd
+from stressd.runtime.snapshots import Saved, Snapshots
+from stressd.sinks.base import Sink
+from stressd.store import Store, StoreError
+from stressd.web.app import make_app
+from stressd.web.serve import SOCKET_NAME, Server
+
+SNAPSHOT_EVERY: Final = 60.0
+STATUS_EVERY: Final = 5.0
+DRAIN: Final = 10.0
+"""Seconds that pending deliveries get at a stop; what is left is sent after the next start."""
+
+OVERLOAD_FOR: Final = 60_000_000_000
+"""ns without folding after which an overload is over."""
+
+CLOCK_TOLERANCE: Final = 5_000_000_000
+"""ns by which the machine's clock may be set back before people are told."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A reload that was refused. at: ns UTC."""
+
+    at: int
+    faults: tuple[str, ...]
+
+
+class Daemon:
+    """One configuration at work. `run` returns after `stop`; `ready` is set once every part is started.
+
+    state: the state directory. origin: said in every message that is not live. clock: event time; deliveries and their
+    retries stay on wall time.
+    """
+
+    def __init__(
+        self, loaded: Loaded, registry: Registry, state: Path, clock: Clock | None = None, origin: Origin = "live"
+    ) -> None:
+        self.loaded = loaded
+        self.registry = registry
+        self.state = state
+        self.clock: Clock = clock or WallClock()
+        self.origin: Origin = origin
+        self.ready = asyncio.Event()
+        self.rejected: Rejected | None = None
+        self.started = self.loaded_at = self.clock.now()
+        self.started_steady = time.monotonic()
+        self.reporter = Reporter(self)
+        self.metrics = Metrics(self.reporter.status)
+        self.systemd = Systemd()
+        self.server = Server(make_app(self.reporter))
+        self.mailbox = Mailbox(self.clock.now)
+        self._stopping = asyncio.Event()
+        self._reload = asyncio.Event()
+
+    def stop(self) -> None:
+        """Stop cleanly: what came is judged, what was told is delivered, as far as a few seconds allow."""
+        self._stopping.set()
+
+    def reload(self) -> None:
+        """Read the configuration again, and go on with it if it is right."""
+        self._reload.set()
+
+    async def run(self) -> None:
+        """Work until `stop`. Raises BuildError, StoreError, OSError where it cannot start."""
+        feeds = make_feeds(self.loaded, self.registry)
+        sinks = make_sinks(self.loaded, self.registry)
+        self.store = Store.open(self.state, owner=True)
+        try:
+            self.snapshots = Snapshots(self.store)
+            self._prepare(sinks)
+            await self._work(feeds)
+        finally:
+            await self.server.stop()
+            self.systemd.close()
+            await asyncio.to_thread(self.store.close)
+        log.info("daemon.stopped", uptime_s=round(time.monotonic() - self.started_steady, 1))
+
+    # --- start --------------------------------------------------------------------------------------------------------
+
+    def _prepare(self, sinks: dict[str, Sink]) -> None:
+        loop = asyncio.get_running_loop()
+        saved = self.snapshots.load()
+        if saved is not None:
+            self.snapshots.saved_at = saved.at
+        pipeline = self._pipeline(self.loaded, saved, self.store.machine())
+        self.deliverer = Deliverer(self.store, sinks, page_url=self.loaded.page_url)
+        outbox = StoreOutbox(self.store, lambda: loop.call_soon_threadsafe(self.deliverer.wake))
+        self.pump = Pump(
+            self.mailbox, pipeline, self.clock, outbox, self._conditions, self.systemd.beat, self.metrics.observe_pass
+        )
+        self.pump.conditions.resume([(rule, source) for rule, _, _, source in pipeline.episodes.noted()])
+
+    def _pipeline(self, loaded: Loaded, saved: Saved | None, machine: Mapping[str, bytes]) -> Pipeline:
+        """A pipeline that is warm, and in step with what was told."""
+        self.history = warm.choose(loaded.engine, self.store)
+        engine = warm.prepare(loaded.engine, self.clock.now(), self.store, saved, self.history)
+        return build_pipeline(loaded, engine, self.origin, machine)
+
+    async def _work(self, feeds: dict[str, Feed]) -> None:
+        async with asyncio.TaskGroup() as group:
+            self.feeds = FeedSet(self.mailbox, group)
+            pumping = group.create_task(self.pump.run(), name="pump")
+            delivering = group.create_task(self.deliverer.run(), name="deliverer")
+            background = [
+                group.create_task(self._save_regularly(), name="snapshotter"),
+                group.create_task(self._tell_systemd(), name="status"),
+                group.create_task(self._reload_on_request(), name="reloader"),
+            ]
+            await self.server.start(self.state / SOCKET_NAME)
+            await self.server.listen(*_address(self.loaded))
+            await self.feeds.replace(feeds)
+            # What lives as long as the process is not looked through again at every full collection.
+            gc.collect()
+            gc.freeze()
+            log.info("daemon.started", instance=self.loaded.instance, config=str(self.loaded.path), state=str(self.state))
+            self.systemd.ready(self.reporter.summary())
+            self.ready.set()
+            await self._stopping.wait()
+            await self._wind_down(pumping, delivering, background)
+
+    async def _wind_down(
+        self, pumping: asyncio.Task[None], delivering: asyncio.Task[None], background: Sequence[asyncio.Task[None]]
+    ) -> None:
+        log.info("daemon.stopping")
+        self.systemd.stopping()
+        for task in background:
+            task.cancel()
+        await asyncio.wait(background)
+        await self.feeds.stop()
+        self.pump.stop()
+        await pumping
+        await self.save()
+        left = await self.deliverer.drain(DRAIN)
+        if left:
+            log.warning("deliveries.left", count=left, reason="they are sent after the next start")
+        delivering.cancel()
+
+    # --- what goes on -------------------------------------------------------------------------------------------------
+
+    def _conditions(self) -> list[Condition]:
+        found = self.feeds.conditions()
+        folded_at = self.mailbox.folded_at
+        if folded_at is not None and self.clock.now() - folded_at < OVERLOAD_FOR:
+            text = "ticks come faster than they can be judged: of the oldest only first, lowest, highest and last are kept"
+            found.append(Condition(OVERLOAD, "overload", text, severity=HIGH))
+        if (trouble := self.store.trouble) is not None:
+            found.append(Condition(STORE, "store failing", trouble, severity=HIGH))
+        if isinstance(self.clock, WallClock) and (behind := self.clock.behind()) > CLOCK_TOLERANCE:
+            text = f"this machine's clock was set back by {behind / 1e9:.0f} s: ticks may be taken for old until it has caught up"
+            found.append(Condition(CLOCK, "clock set back", text))
+        return found
+
+    async def save(self) -> None:
+        """Save the engine's state now."""
+        engine = self.pump.pipeline.engine
+        try:
+            await self.snapshots.save(Saved(engine.now, engine.snapshot(), self.history.signature()))
+        except StoreError as error:
+            log.error("snapshot.failed", error=str(error))
+
+    async def _save_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(SNAPSHOT_EVERY)
+            await self.save()
+
+    async def _tell_systemd(self) -> None:
+        while True:
+            await asyncio.sleep(STATUS_EVERY)
+            self.systemd.status(self.reporter.summary())
+
+    # --- reload -------------------------------------------------------------------------------------------------------
+
+    async def _reload_on_request(self) -> None:
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            self.systemd.reloading()
+            try:
+                await self._exchange()
+                self.rejected = None
+            except Refused as refused:
+                self.rejected = Rejected(self.clock.now(), refused.faults)
+                log.error("config.rejected", path=str(self.loaded.path), faults=list(refused.faults))
+            self.systemd.ready(self.reporter.summary())
+
+    async def _exchange(self) -> None:
+        """Everything that can fail first, then the swap between two passes of the pump. Raises Refused."""
+        loaded = await next_config(self.loaded, self.registry, self.state)
+        with refusing():
+            feeds = make_feeds(loaded, self.registry, self.loaded, self.feeds.feeds)
+            sinks = make_sinks(loaded, self.registry)
+            await self.server.listen(*_address(loaded))
+            try:
+                pipeline = self._successor(loaded)
+            except BaseException:
+                await self.server.listen(*_address(self.loaded))
+                raise
+        # Not a word of the loop's between the old pipeline's state and here: no tick is missed.
+        self.pump.swap(pipeline)
+        before, self.loaded = self.loaded, loaded
+        self.loaded_at = self.clock.now()
+        await self.deliverer.replace(sinks, page_url=loaded.page_url)
+        await self.feeds.replace(feeds)
+        log.info("config.reloaded", digest=loaded.digest, before=before.digest)
+
+    def _successor(self, loaded: Loaded) -> Pipeline:
+        """A pipeline for the next configuration that goes on where the present one stands."""
+        present = self.pump.pipeline
+        saved = Saved(present.engine.now, present.engine.snapshot(), self.history.signature())
+        return self._pipeline(loaded, saved, machine_state(present))
+
+
+def _address(loaded: Loaded) -> tuple[str | None, int]:
+    return (loaded.listen.host, loaded.listen.port) if loaded.listen is not None else (None, 0)

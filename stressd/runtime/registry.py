@@ -1,0 +1,24 @@
+"""Which feeds and sinks there are: the one place that knows them all."""
+
+from __future__ import annotations
+
+from stressd.config.registry import FeedType, Registry, SinkType
+from stressd.feeds import file, mqtt, push
+from stressd.sinks import console, email, slack, webhook
+
+
+def registry() -> Registry:
+    """Every feed and sink by the `type` that names it in YAML."""
+    return Registry(
+        feeds={
+            "mqtt": FeedType(mqtt.Config, mqtt.build),
+            "file": FeedType(file.Config, file.build),
+            "push": FeedType(push.Config, push.build),
+        },
+        sinks={
+            "slack": SinkType(slack.Config, slack.build),
+            "webhook": SinkType(webhook.Config, webhook.build),
+            "email": SinkType(email.Config, email.build),
+            "console": SinkType(console.Config, console.build),
+        },
+    )

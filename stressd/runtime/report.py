@@ -1,0 +1,228 @@
+"""What the daemon tells of itself: one structure for `stressd status`, the API and the metrics."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from stressd import METHOD, __version__
+from stressd.engine.form import FORM
+from stressd.engine.spec import HORIZONS, SEVERITIES, EngineSpec
+from stressd.market.times import iso
+
+if TYPE_CHECKING:
+    from stressd.runtime.daemon import Daemon
+
+STUCK_AFTER: Final = 10.0
+"""Seconds without a pass of the pump after which it counts as stuck; it passes at least once a second."""
+
+SECOND: Final = 1_000_000_000
+
+SAMPLE: Final = {"1m": 60, "5m": 300, "30m": 1800}
+"""Seconds of open time that one sample of an intraday horizon takes."""
+
+
+class Reporter:
+    """`web.app.Provider` on a running daemon."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def stuck(self) -> str:
+        idle = time.monotonic() - self._daemon.pump.passed
+        return f"the pump has not passed for {idle:.0f} s" if idle > STUCK_AFTER else ""
+
+    def unready(self) -> Sequence[str]:
+        return reasons(self._daemon, self._alerting())
+
+    def metrics(self) -> bytes:
+        return self._daemon.metrics.exposition()
+
+    def status(self) -> dict[str, Any]:
+        d = self._daemon
+        now = d.clock.now()
+        alerting = self._alerting()
+        stuck = self.stuck()
+        wrong = reasons(d, alerting)
+        rejected = d.rejected
+        saved_at = d.snapshots.saved_at
+        return {
+            "instance": d.loaded.instance,
+            "version": __version__,
+            "method": METHOD,
+            "engine": FORM,
+            "pid": os.getpid(),
+            "state": "stuck" if stuck else "blind" if blind(d, alerting) else "degraded" if wrong else "ok",
+            "reasons": [*([stuck] if stuck else []), *wrong],
+            "time": iso(now),
+            "started": iso(d.started),
+            "uptime_s": time.monotonic() - d.started_steady,
+            "config": {
+                "path": str(d.loaded.path),
+                "digest": d.loaded.digest,
+                "loaded": iso(d.loaded_at),
+                "rejected": None if rejected is None else {"time": iso(rejected.at), "faults": list(rejected.faults)},
+            },
+            "feeds": [_feed(d, name, now) for name in d.feeds.feeds],
+            "alerting": alerting,
+            "episodes": [_episode(each) for each in d.pump.pipeline.episodes.open_episodes()],
+            "sinks": d.deliverer.status(),
+            "conditions": [
+                {"rule": c.rule, "source": c.source, "text": c.text} for c in d.pump.conditions.lasting()
+            ],
+            "pump": _pump(d),
+            "mailbox": {
+                "frames": len(d.mailbox),
+                "bytes": d.mailbox.bytes,
+                "received": d.mailbox.received,
+                "folded": d.mailbox.dropped,
+            },
+            "store": {
+                "commits": d.store.commits,
+                "failed_commits": d.store.failed_commits,
+                "queued": d.store.queued,
+                "trouble": d.store.trouble,
+            },
+            "snapshot": {
+                "time": None if saved_at is None else iso(saved_at),
+                "age_s": None if saved_at is None else (now - saved_at) / SECOND,
+            },
+        }
+
+    def summary(self) -> str:
+        """One line for `systemctl status`."""
+        d = self._daemon
+        alerting = self._alerting()
+        connected = sum(1 for feed in d.feeds.feeds.values() if feed.health.state == "connected")
+        episodes = len(d.pump.pipeline.episodes.open_episodes())
+        parts = [
+            f"{connected} of {len(d.feeds.feeds)} feeds connected",
+            f"{alerting['ready']} of {alerting['series']} series can alert",
+            f"{episodes} open episodes",
+        ]
+        if d.rejected is not None:
+            parts.append("the last configuration was refused, the one before runs on")
+        return ", ".join(parts)
+
+    def _alerting(self) -> dict[str, Any]:
+        return alerting(self._daemon.loaded.engine, self._daemon.pump.pipeline.engine.status(), self._daemon.clock.now())
+
+
+def alerting(spec: EngineSpec, rows: Sequence[dict[str, Any]], now: int) -> dict[str, Any]:
+    """Which series can alert now, and how far the others are. rows: `Engine.status()`; now: ns UTC."""
+    horizons: dict[str, set[str]] = {}
+    for rule in spec.sigma_rules:
+        for name in rule.series:
+            horizons.setdefault(name, set()).update(rule.horizons)
+    other = {name for rule in (*spec.level_rules, *spec.silence_rules) for name in rule.series}
+    detail = [_series(spec, row, horizons.get(row["series"], set()), row["series"] in other, now) for row in rows]
+    return {
+        "series": len(detail),
+        "ready": sum(1 for row in detail if row["ready"] or (row["other_rules"] and not row["waiting"])),
+        "detail": detail,
+    }
+
+
+def _series(spec: EngineSpec, row: dict[str, Any], horizons: set[str], other: bool, now: int) -> dict[str, Any]:
+    ordered = [name for name in HORIZONS if name in horizons]
+    waiting = [
+        {"horizon": name, "warm": round(row["warm"][name], 3), "needs": _needs(spec, name, row["warm"][name])}
+        for name in ordered
+        if row["warm"][name] < 1.0
+    ]
+    return {
+        "series": row["series"],
+        "market": row["market"],
+        "value": row["value"],
+        "time": iso(row["time"]) if row["time"] else None,
+        "age_s": (now - row["time"]) / SECOND if row["time"] else None,
+        "source": row["source"] or None,
+        "ready": [name for name in ordered if row["warm"][name] >= 1.0],
+        "waiting": waiting,
+        "other_rules": other,
+        "provisional": row["provisional"] or None,
+        "active": row["active"],
+        "sigma_bp": {name: round(row["sigma_bp"][name], 3) for name in ordered if row["warm"][name] >= 1.0},
+        "counts": {key: row[key] for key in ("ticks", "fixings", "duplicates", "late", "rejected", "future")},
+    }
+
+
+def _needs(spec: EngineSpec, horizon: str, warm: float) -> str:
+    """What a horizon still waits for, about: open time, sessions or fixings."""
+    samples = (1.0 - warm) * spec.horizons[horizon].min_samples
+    if horizon in SAMPLE:
+        minutes = max(1, round(samples * SAMPLE[horizon] / 60))
+        hours, rest = divmod(minutes, 60)
+        return f"about {hours} h {rest:02d} of trading" if hours else f"about {rest} min of trading"
+    count = max(1, round(samples))
+    what = "fixing" if horizon == "1d" else "session"
+    return f"about {count} {what}{'s' if count > 1 else ''}"
+
+
+def blind(daemon: Daemon, alerting: dict[str, Any]) -> bool:
+    """Whether nothing at all could be seen or said now."""
+    feeds = daemon.feeds.feeds.values()
+    return bool(feeds) and not any(feed.health.state in ("connected", "stopped") for feed in feeds) or not alerting["ready"]
+
+
+def reasons(daemon: Daemon, alerting: dict[str, Any]) -> list[str]:
+    """Everything that could make it miss or not tell something, one plain sentence each."""
+    found = []
+    for name, feed in daemon.feeds.feeds.items():
+        health = feed.health
+        if health.state not in ("connected", "stopped"):
+            found.append(f"feed {name} is {health.state}" + (f": {health.detail}" if health.detail else ""))
+    if not alerting["ready"]:
+        found.append("no series can alert yet: every horizon is still warming up")
+    if daemon.store.trouble is not None:
+        found.append(daemon.store.trouble)
+    found += [c.text for c in daemon.pump.conditions.lasting() if c.kind == "self" and c.text != daemon.store.trouble]
+    return found
+
+
+def _feed(daemon: Daemon, name: str, now: int) -> dict[str, Any]:
+    health = daemon.feeds.feeds[name].health
+    return {
+        "name": name,
+        "state": health.state,
+        "detail": health.detail or None,
+        "connects": health.connects,
+        "crashes": daemon.feeds.crashes.get(name, 0),
+        "messages": health.messages,
+        "ticks": health.ticks,
+        "malformed": health.malformed,
+        "unknown_series": health.unknown_series,
+        "dropped": health.dropped,
+        "last_message": iso(health.last_received) if health.last_received else None,
+        "last_message_age_s": (now - health.last_received) / SECOND if health.last_received else None,
+        "rejects": [
+            {"time": iso(at), "topic": topic, "why": why, "excerpt": excerpt.decode(errors="replace")}
+            for at, topic, why, excerpt in health.rejects[-5:]
+        ],
+    }
+
+
+def _episode(episode: Any) -> dict[str, Any]:
+    return {
+        "episode": episode.id,
+        "rule": episode.rule,
+        "market": episode.market,
+        "direction": {1: "up", -1: "down"}.get(episode.direction),
+        "severity": SEVERITIES[episode.severity],
+        "opened": iso(episode.opened_at),
+    }
+
+
+def _pump(daemon: Daemon) -> dict[str, Any]:
+    pump = daemon.pump
+    return {
+        "passes": pump.passes,
+        "frames": pump.frames,
+        "ticks": pump.ticks,
+        "malformed": pump.malformed + daemon.mailbox.malformed,
+        "faults": pump.faults,
+        "events": dict(pump.events),
+        "idle_s": time.monotonic() - pump.passed,
+    }

@@ -1,0 +1,64 @@
+"""The engine's state, saved every minute and at the stop, so that a restart does not begin from nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from stressd import METHOD
+from stressd.store import Store
+
+NAME: Final = "engine"
+FORMAT: Final = 1
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A snapshot. at: engine time (ns UTC) of its making. method: of the statistics that it holds; another method's are of no use. history: what each
+    series had been warmed with (`warm.signature`). engine: `Engine.snapshot()`."""
+
+    at: int
+    engine: dict[str, Any]
+    history: dict[str, str] = field(default_factory=dict)
+    method: str = METHOD
+
+
+_decoder = msgspec.json.Decoder(Saved)
+
+
+class Snapshots:
+    """Saves and loads through the store. saved_at: engine time of the newest on disk, None before the first."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.saved_at: int | None = None
+
+    async def save(self, saved: Saved) -> None:
+        """Encoded off the loop, written on the store's thread. Raises StoreError."""
+        blob = await asyncio.to_thread(msgspec.json.encode, saved)
+        await asyncio.wrap_future(self._store.save_snapshot(NAME, FORMAT, blob))
+        self.saved_at = saved.at
+
+    def load(self) -> Saved | None:
+        """The newest that this version can use; None where there is none."""
+        kept = self._store.load_snapshot(NAME)
+        if kept is None:
+            return None
+        if kept.version != FORMAT:
+            log.warning("snapshot.refused", reason=f"its format is {kept.version}, this version reads {FORMAT}")
+            return None
+        try:
+            saved = _decoder.decode(kept.blob)
+        except msgspec.DecodeError as error:
+            log.warning("snapshot.refused", reason=f"it cannot be read: {error}")
+            return None
+        if saved.method != METHOD:
+            log.warning("snapshot.refused", reason=f"its method is {saved.method}, this version's is {METHOD}")
+            return None
+        return saved
