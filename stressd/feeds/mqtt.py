@@ -222,7 +222,10 @@ class MqttFeed:
         faults: list[Fault] = []
         name = self._topics.name(frame.topic)
         ticks = self._decoder.decode(frame.payload, name, frame.received, before, faults)
-        self._tally.settle(len(ticks), faults, frame.received, frame.topic)
+        if faults:
+            self._tally.settle(len(ticks), faults, frame.received, frame.topic)
+        else:
+            self.health.ticks += len(ticks)
         return ticks
 
     def processed(self, frames: Sequence[Frame]) -> None:

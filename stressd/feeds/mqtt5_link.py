@@ -12,17 +12,15 @@ from stressd.feeds.base import Feed, Frame, Inbox
 from stressd.feeds.mqtt5_protocol import Mqtt5Protocol, words
 from stressd.feeds.mqtt_link import CONNECT_TIMEOUT, LinkOptions, Lost, Refused
 
-_FOR_PEOPLE: Final = frozenset(
-    {
-        ConnAckReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
-        ConnAckReasonCode.CLIENT_ID_NOT_VALID,
-        ConnAckReasonCode.BAD_USER_NAME_OR_PASSWORD,
-        ConnAckReasonCode.NOT_AUTHORIZED,
-        ConnAckReasonCode.BANNED,
-        ConnAckReasonCode.BAD_AUTHENTICATION_METHOD,
-        ConnAckReasonCode.USE_ANOTHER_SERVER,
-        ConnAckReasonCode.SERVER_MOVED,
-    }
+_FOR_PEOPLE: Final = (
+    ConnAckReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
+    ConnAckReasonCode.CLIENT_ID_NOT_VALID,
+    ConnAckReasonCode.BAD_USER_NAME_OR_PASSWORD,
+    ConnAckReasonCode.NOT_AUTHORIZED,
+    ConnAckReasonCode.BANNED,
+    ConnAckReasonCode.BAD_AUTHENTICATION_METHOD,
+    ConnAckReasonCode.USE_ANOTHER_SERVER,
+    ConnAckReasonCode.SERVER_MOVED,
 )
 """Refusals that a quick retry does not change."""
 
@@ -94,12 +92,13 @@ def judge_subscriptions(answer: SubAckPacket, options: LinkOptions) -> str:
     """What is not as asked, "" where all is. Raises Refused where no subscription was granted."""
     if len(answer.reason_codes) != len(options.filters):
         raise Lost("the server broke the protocol: its answer to the subscription has the wrong length")
+    # the codec's codes are no integers, whatever its stubs say
     pairs = list(zip(options.filters, answer.reason_codes, strict=True))
-    failed = [f"`{name}`: {words(code)}" for name, code in pairs if code >= 0x80]
+    failed = [f"`{name}`: {words(code)}" for name, code in pairs if int(code) >= 0x80]
     notes = [f"the server refused the subscription to {'; '.join(failed)}"] if failed else []
     if len(failed) == len(pairs):
         raise Refused(notes[0])
-    lower = [f"`{name}`" for name, code in pairs if code < options.qos]
+    lower = [f"`{name}`" for name, code in pairs if int(code) < options.qos]
     if lower:
         notes.append(f"QoS 0 only for {', '.join(lower)}: messages can get lost on the way")
     return "; ".join(notes)

@@ -43,14 +43,12 @@ MAX_PACKET: Final = 16 * 1024 * 1024
 _PING: Final = PingReqPacket().write()
 _PUBACK: Final = 0x40020000
 _SUBSCRIBE_ID: Final = 1
-_FOR_PEOPLE: Final = frozenset(
-    {
-        DisconnectReasonCode.NOT_AUTHORIZED,
-        DisconnectReasonCode.SESSION_TAKEN_OVER,
-        DisconnectReasonCode.ADMINISTRATIVE_ACTION,
-        DisconnectReasonCode.USE_ANOTHER_SERVER,
-        DisconnectReasonCode.SERVER_MOVED,
-    }
+_FOR_PEOPLE: Final = (
+    DisconnectReasonCode.NOT_AUTHORIZED,
+    DisconnectReasonCode.SESSION_TAKEN_OVER,
+    DisconnectReasonCode.ADMINISTRATIVE_ACTION,
+    DisconnectReasonCode.USE_ANOTHER_SERVER,
+    DisconnectReasonCode.SERVER_MOVED,
 )
 """Reasons that a quick retry makes worse."""
 
@@ -265,7 +263,7 @@ class Mqtt5Protocol(asyncio.Protocol):
             self._bound()
         if not packet.topic:
             raise _Violation("a topic alias, none was allowed", DisconnectReasonCode.TOPIC_ALIAS_INVALID)
-        if packet.qos > 1:
+        if int(packet.qos) > 1:
             raise _Violation("a message with QoS 2, which was never asked for", DisconnectReasonCode.QOS_NOT_SUPPORTED)
         if self._unacknowledged > RECEIVE_MAX:
             raise _Violation(

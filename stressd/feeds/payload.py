@@ -242,7 +242,10 @@ class PayloadDecoder:
                 stamp = self._clock.read(time)
                 if stamp < before:
                     flags = BACKLOG
-            percent = self._percent(wire, value, bid, ask)
+            if value is not None and wire.plain and value - value == 0.0:
+                percent = value + 0.0
+            else:
+                percent = self._percent(wire, value, bid, ask)
         except ValueError as error:
             faults.append(Fault(line, "malformed", str(error), text[:200]))
             return None

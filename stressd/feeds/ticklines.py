@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -90,6 +91,7 @@ class TickLines:
         at = self._columns
         line = self.line
         width = max(at) + 1
+        pick = itemgetter(*at)
         for raw in _rows(block):
             line += 1
             if len(raw) < width:
@@ -98,7 +100,7 @@ class TickLines:
                 continue
             # the columns that the header lacks point one past the end, at an empty text
             raw.append("")
-            made = tick([raw[i] for i in at], line, faults)
+            made = tick(pick(raw), line, faults)
             if made is not None:
                 append(made)
         self.line = line
@@ -143,9 +145,11 @@ class TickLines:
             if time is None or time == "":
                 raise ValueError("`time` is empty or missing")
             stamp = self._clock.read(time)
-            seen = stamp if received is None or received == "" else self._clock.read(received)
+            seen = self._clock.read(received) if received else stamp
             if value is not None and value != "":
-                percent = self._wires.percent(wire, float(value))
+                percent = float(value)
+                if not wire.plain or percent - percent != 0.0:
+                    percent = self._wires.percent(wire, percent)
             elif bid in ("", None) or ask in ("", None):
                 raise ValueError("`value` is empty or missing, and so is `bid` or `ask`")
             else:
@@ -153,17 +157,17 @@ class TickLines:
         except ValueError as error:
             faults.append(Fault(line, "malformed", _plain(error), b""))
             return None
-        return Tick(wire.series, percent, stamp, seen, source or self._source)
+        return Tick(wire.series, percent + 0.0, stamp, seen, source or self._source)
 
 
 def _rows(block: bytes) -> Sequence[list[str]]:
-    text = block.decode("utf-8", "replace")
+    text = block.decode("utf-8", "replace").replace("\r\n", "\n")
     lines = text.split("\n")
     if not lines[-1]:
         lines.pop()
     if '"' not in text:
         # no quotes: splitting is what the csv module would do, and keeps one row a line
-        return [line.rstrip("\r").split(",") if line and line != "\r" else [] for line in lines]
+        return [line.split(",") if line else [] for line in lines]
     return [next(csv.reader([line]), []) for line in lines]
 
 

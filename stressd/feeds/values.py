@@ -13,6 +13,7 @@ TimeUnit = Literal["auto", "s", "ms", "us", "ns"]
 
 _NS: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _CACHED: Final = 200_000
+_MINUTES: Final = 1_000
 
 
 class Wire:
@@ -39,8 +40,9 @@ class Wires:
     def get(self, name: str) -> Wire | None:
         """None for a series that nobody configured."""
         known = self._known
-        if name in known:
-            return known[name]
+        wire = known.get(name)
+        if wire is not None or name in known:
+            return wire
         wire = self._resolve(name)
         if len(known) >= _CACHED:
             known.clear()
@@ -53,6 +55,8 @@ class Wires:
             raise ValueError(f"value {value} is not a finite number")
         if not wire.plain:
             value = self._resolver.to_percent(wire.name, value, self._unit)
+            if value - value != 0.0:
+                raise ValueError("the value is too large in percent")
         # a rounded -0.001 arrives as -0.0: a yield of zero has no sign
         return value + 0.0
 
@@ -70,10 +74,11 @@ class Wires:
 class Clock:
     """Reads the own time of a value. unit: of epochs, "auto" by their size."""
 
-    __slots__ = ("_ns",)
+    __slots__ = ("_minutes", "_ns")
 
     def __init__(self, unit: TimeUnit) -> None:
         self._ns = _NS.get(unit, 0)
+        self._minutes: dict[str, int] = {}
 
     def read(self, given: int | float | str) -> int:
         """ns UTC. Raises ValueError with a sentence."""
@@ -84,7 +89,26 @@ class Clock:
                 return given * 10**6
             if 10**17 <= given <= LATEST:
                 return given
+        elif type(given) is str and given[-1:] == "Z" and len(given) >= 20 and given[13] == given[16] == ":":
+            return self._utc(given)
         return parse_time(given)
+
+    def _utc(self, text: str) -> int:
+        """ISO 8601 in UTC, whose minute is read once: most of a feed's times share it with the one before."""
+        minute = self._minutes.get(text[:17])
+        seconds = text[17:19]
+        decimals = text[20:-1]
+        plain = (
+            seconds.isdecimal() and seconds < "60" and (len(text) == 20 or (text[19] == "." and decimals.isdecimal()))
+        )
+        if not plain or not text.isascii():
+            return parse_time(text)
+        if minute is None:
+            if len(self._minutes) >= _MINUTES:
+                self._minutes.clear()
+            minute = self._minutes[text[:17]] = parse_time(text[:17] + "00Z")
+        ns = minute + int(seconds) * 10**9
+        return ns + int(decimals[:9].ljust(9, "0")) if decimals else ns
 
     def _explicit(self, given: int | float | str) -> int:
         try:

@@ -65,8 +65,8 @@ class _Session:
 class LoopbackBroker:
     """Listens on `host`, `port` (0: a free one). accounts: user name to password; None lets anybody in.
 
-    Faults, to be set at any time: `refuse` (answer CONNECT with this code), `mute` (read, and never write again), `denied`
-    (filters whose subscription fails), `drop()` (cut all connections).
+    Faults, to be set at any time: `refuse` (answer CONNECT with this code), `mute` (read, and never write again),
+    `denied` (filters whose subscription fails), `drop()` (cut all connections).
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0, accounts: Mapping[str, str] | None = None) -> None:
@@ -140,18 +140,23 @@ class LoopbackBroker:
     async def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> None:
         """Publishes from inside the process. It waits where a subscriber is slower, and lets the loop run now and then;
         so a tight loop of it is fine."""
-        if retain:
-            if payload:
-                self._retained[topic] = (payload, qos)
-            else:
-                self._retained.pop(topic, None)
-        for session, granted, as_published in self._route(topic):
-            if self.deliver(session, topic, payload, min(qos, granted), retain and as_published):
-                connection = session.connection
-                assert connection is not None
-                await connection.drained()
+        for connection in self.spread(topic, payload, qos, retain):
+            await connection.drained()
 
     # -- for the connections
+
+    def spread(self, topic: str, payload: bytes, qos: int, retain: bool) -> list[_Connection]:
+        """Hands a message to all who subscribed; the connections whose sender should wait."""
+        if retain and payload:
+            self._retained[topic] = (payload, qos)
+        elif retain:
+            self._retained.pop(topic, None)
+        full: list[_Connection] = []
+        for session, granted, as_published in self._route(topic):
+            slow = self.deliver(session, topic, payload, min(qos, granted), retain and as_published)
+            if slow and session.connection is not None:
+                full.append(session.connection)
+        return full
 
     def deliver(self, session: _Session, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
         """Hands a message to a session; whether its connection has so much to write that the sender should wait."""
@@ -226,7 +231,7 @@ class LoopbackBroker:
             if wanted.pattern not in session.filters or wanted.retain_handling == 0:
                 fresh.append(wanted)
             session.filters[wanted.pattern] = wanted
-            codes.append(SubAckReasonCode(min(wanted.max_qos, 1)))
+            codes.append(SubAckReasonCode(min(int(wanted.max_qos), 1)))
         self._routes.clear()
         assert session.connection is not None
         session.connection.send(SubAckPacket(packet.packet_id, codes).write())
@@ -235,7 +240,7 @@ class LoopbackBroker:
                 continue
             for topic, (payload, qos) in self._retained.items():
                 if matches(wanted.pattern, topic):
-                    self.deliver(session, topic, payload, min(qos, wanted.max_qos), True)
+                    self.deliver(session, topic, payload, min(qos, int(wanted.max_qos)), True)
 
     def unsubscribe(self, session: _Session, packet: UnsubscribePacket) -> None:
         codes = [
@@ -247,9 +252,6 @@ class LoopbackBroker:
         self._routes.clear()
         assert session.connection is not None
         session.connection.send(UnsubAckPacket(packet.packet_id, codes).write())
-
-    def joined(self, connection: _Connection) -> None:
-        self._connections.add(connection)
 
     def notify(self) -> None:
         """Wakes who waits in `until`."""
@@ -288,12 +290,11 @@ class _Connection(asyncio.Protocol):
         self._flushing = False
         self._writable = asyncio.Event()
         self._writable.set()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._broker.joined(self)
+        self._broker._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._writable.set()
@@ -396,8 +397,4 @@ class _Connection(asyncio.Protocol):
         broker.received.append((packet.topic, packet.payload))
         if packet.packet_id is not None:
             self.send(PubAckPacket(packet.packet_id).write())
-        task = asyncio.get_running_loop().create_task(
-            broker.publish(packet.topic, packet.payload, int(packet.qos), packet.retain)
-        )
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        broker.spread(packet.topic, packet.payload, int(packet.qos), packet.retain)
