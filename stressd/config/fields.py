@@ -14,7 +14,18 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from stressd.config.secret import SecretError, SecretRef
 
@@ -212,13 +223,15 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-def _one_or_many_schema(schema: dict[str, Any]) -> None:
-    items = schema.pop("items", {})
-    rest = {k: schema.pop(k) for k in ("type", "minItems") if k in schema}
-    schema["anyOf"] = [items, {**rest, "items": items}]
+class _OneOrManySchema:
+    """In JSON Schema: an item, or the list of them."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        listed = handler(core)
+        return {"anyOf": [listed.get("items", {}), listed]}
 
 
-OneOrMany = Annotated[list[T], BeforeValidator(_listed), Field(min_length=1, json_schema_extra=_one_or_many_schema)]
+OneOrMany = Annotated[list[T], Field(min_length=1), BeforeValidator(_listed), _OneOrManySchema()]
 """A list that may be written as a single value: `severity: high` or `severity: [high, critical]`."""
 
 

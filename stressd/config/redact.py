@@ -41,7 +41,7 @@ class Redactor:
         """Mask what stands below secret keys, but not the names in references."""
         for marks in (marked.values, marked.keys):
             for path, span in marks.items():
-                if self._hidden(path, marks is marked.keys) and not _has_children(marked, path, marks):
+                if self._hidden(path, marks is marked.keys) and not _has_children(marked, path):
                     self._mask(span)
 
     def mask_text(self) -> None:
@@ -64,8 +64,7 @@ class Redactor:
         depth = next((i for i, key in enumerate(above) if self.is_secret(key)), None)
         if depth is None:
             return False
-        below = path[depth + 1 :]
-        return len(below) != 1 or below[0] not in ("file", "env")
+        return len(path) == depth + 1 or path[-1] not in ("file", "env")
 
     def _mask(self, span: Span) -> None:
         for number in range(span.line, min(span.end_line, len(self._lines) - 1) + 1):
@@ -76,10 +75,8 @@ class Redactor:
             self._lines[number] = line[:start] + middle + line[end:]
 
 
-def _has_children(marked: Marked, path: Path, marks: dict[Path, Span]) -> bool:
+def _has_children(marked: Marked, path: Path) -> bool:
     """Whether the value is a mapping or a list, whose own parts are judged one by one."""
-    if marks is marked.keys:
-        return False
     value = marked.data
     for key in path:
         value = value[key]

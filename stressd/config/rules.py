@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from stressd.config.fields import Bp, Duration, KeyFault, Model, OneOrMany, Percent, SeverityName, Slug, written
 from stressd.engine.spec import HORIZONS, SEVERITIES, Rung
@@ -34,12 +36,15 @@ def _floor(value: Any) -> Any:
     return value if isinstance(value, dict) else dict.fromkeys(HORIZONS, value)
 
 
-def _floor_schema(schema: dict[str, Any]) -> None:
-    by_horizon = {key: schema.pop(key) for key in list(schema) if key not in ("title", "default", "description")}
-    schema["anyOf"] = [by_horizon.get("additionalProperties", {}), by_horizon]
+class _FloorSchema:
+    """In JSON Schema: one size for all horizons, or one for each."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        by_horizon = handler(core)
+        return {"anyOf": [by_horizon.get("additionalProperties", {}), by_horizon]}
 
 
-Floor = Annotated[dict[Horizon, Bp], BeforeValidator(_floor), Field(json_schema_extra=_floor_schema)]
+Floor = Annotated[dict[Horizon, Bp], BeforeValidator(_floor), _FloorSchema()]
 
 
 class RuleConfig(Model):

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path as FilePath
 from typing import Any
 
-from stressd.config.fields import HttpOptions, Model, SecretError, SecretRef, TlsOptions
+from stressd.config.fields import Model, SecretError, SecretRef
 from stressd.config.report import Report
 from stressd.config.yaml_marks import Path
 
 _FILES = ("ca_file", "cert_file", "key_file")
+"""Keys of files that must be there from the start, wherever they occur."""
 
 
 def check_environment(model: Model, path: Path, report: Report) -> None:
@@ -18,11 +19,8 @@ def check_environment(model: Model, path: Path, report: Report) -> None:
     for where, value in _walk(model, path):
         if isinstance(value, SecretRef):
             _check_secret(value, where, report)
-        elif isinstance(value, TlsOptions | HttpOptions):
-            for name in _FILES:
-                file = getattr(value, name, None)
-                if isinstance(file, FilePath) and (problem := _unreadable(file)):
-                    report.value((*where, name), f"file `{file}` {problem}")
+        elif where[-1] in _FILES and isinstance(value, FilePath) and (problem := _unreadable(value)):
+            report.value(where, f"file `{value}` {problem}")
 
 
 def _check_secret(ref: SecretRef, path: Path, report: Report) -> None:
