@@ -34,8 +34,8 @@ class Receipt:
 @dataclass(frozen=True, slots=True)
 class Traits:
     """How a sink may be driven; a sink without an attribute `traits` has these defaults. idempotent: the other side
-    tells repeats by the event's id, so that a possible repeat needs no mention. per_second, burst: most messages it takes.
-    concurrency: messages of different episodes under way at once."""
+    tells repeats by the event's id, so that a possible repeat needs no mention. per_second, burst: most messages it
+    takes. concurrency: messages of different episodes under way at once."""
 
     idempotent: bool = False
     per_second: float | None = None

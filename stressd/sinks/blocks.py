@@ -7,7 +7,6 @@ unpublished size near 13 200 characters, so 10 000 are used.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any, Final
 
 from stressd.alerts.notification import Notification
@@ -28,33 +27,21 @@ BANNERS: Final = {
 _BREAK: Final = "\u200b"
 
 
-def severity_line(n: Notification) -> str:
-    """Severity in a sign and in words, and what happened: "🔴 CRITICAL · JP 30Y +20.3bp to 3.765%"."""
+def severity_word(n: Notification) -> str:
+    """Severity in a sign and in a word, never in colour alone."""
     if n.type == "resolved":
-        return f"{RESOLVED} RESOLVED ({n.severity}) · {n.title}"
-    return f"{SIGNS.get(n.severity, '')} {n.severity.upper()} · {n.title}".lstrip()
+        return f"{RESOLVED} RESOLVED ({n.severity})"
+    return f"{SIGNS.get(n.severity, '')} {n.severity.upper()}".lstrip()
 
 
-def notices(n: Notification) -> list[str]:
-    """What the reader must know about the message itself: not live, late, merged, perhaps a repeat."""
-    said: list[str] = []
-    if n.origin != "live":
-        said.append(BANNERS.get(n.origin, f"{n.origin.upper()}: not live"))
-    if n.late_s is not None:
-        said.append(f"Late: {_span(n.late_s)} after the event")
-    if n.merged:
-        updates = "1 earlier update" if n.merged == 1 else f"{n.merged} earlier updates"
-        opened = ", opened and resolved" if n.first and n.type == "resolved" else ""
-        said.append(f"Stands for {updates} not delivered before{opened}")
-    if n.possible_repeat:
-        said.append("Possible repeat: an earlier attempt may have arrived")
-    return said
+def severity_line(n: Notification) -> str:
+    """Severity and what happened: "🔴 CRITICAL · JP 30Y +20.3bp to 3.765%"."""
+    return f"{severity_word(n)} · {n.title}"
 
 
-def _span(seconds: float) -> str:
-    if seconds < 120.0:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60.0:.0f} min" if seconds < 7_200.0 else f"{seconds / 3_600.0:.1f} h"
+def banner(n: Notification) -> str | None:
+    """What stands above every message that is not about the live market."""
+    return None if n.origin == "live" else BANNERS.get(n.origin, f"{n.origin.upper()}: not live")
 
 
 def blocks(n: Notification) -> list[Block]:
@@ -69,8 +56,8 @@ def blocks(n: Notification) -> list[Block]:
 def _build(n: Notification, rows: int, facts: int) -> list[Block]:
     line = severity_line(n)
     built: list[Block] = []
-    if said := notices(n):
-        built.append({"type": "context", "elements": [_markdown("\n".join(f"*{escape(s)}*" for s in said), SECTION)]})
+    if (said := banner(n)) is not None:
+        built.append({"type": "context", "elements": [_markdown(f"*{escape(said)}*", SECTION)]})
     built.append({"type": "header", "text": {"type": "plain_text", "text": fit(line, HEADER), "emoji": True}})
     if len(escape(line)) > HEADER:
         built.append({"type": "section", "text": {"type": "mrkdwn", "text": fit(n.title, SECTION)}})
@@ -148,8 +135,10 @@ def _footer(n: Notification) -> str:
 
 def plain(n: Notification) -> str:
     """The message without blocks: for notifications and screen readers, and where blocks are refused."""
-    said: Sequence[str] = [*notices(n), severity_line(n)]
-    return fit("\n".join([*said, n.text]), TEXT)
+    said = banner(n)
+    lines = [severity_line(n), *([said] if said else []), *(f"{label}: {value}" for label, value in n.facts)]
+    lines += ["", *table_lines(n, 20)] if n.table else []
+    return fit("\n".join([*lines, *([n.link] if n.link else [])]), TEXT)
 
 
 def escape(text: str) -> str:

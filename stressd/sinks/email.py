@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field, model_validator
 from stressd.alerts.notification import Notification
 from stressd.config.fields import Duration, File, OneOrMany, SecretRef, SinkConfig, UrlScheme, written
 from stressd.sinks.base import Fault, Receipt, SinkError, Traits
-from stressd.sinks.blocks import notices, severity_line
+from stressd.sinks.blocks import banner, severity_line, severity_word
 
 REMEMBERED: Final = 1_000
 """Messages of which it is kept who has them already, for attempts that reached a part of the recipients."""
@@ -129,7 +129,7 @@ class EmailSink:
             port=self._port,
             timeout=self._config.timeout / 1e9,
             use_tls=self._implicit,
-            start_tls=False if self._implicit or self._tls is None else True,
+            start_tls=not (self._implicit or self._tls is None),
             tls_context=self._tls,
             username=self._config.username,
             password=self._password,
@@ -262,7 +262,8 @@ def _in_words(error: Exception) -> str:
 
 
 def _text(n: Notification) -> str:
-    parts = [*notices(n), severity_line(n), "", n.text]
+    said = banner(n)
+    parts = [*([said] if said else []), severity_word(n), n.text]
     if n.link and n.link not in n.text:
         parts += ["", n.link]
     return "\n".join(parts) + "\n"
@@ -272,7 +273,8 @@ def _html(n: Notification) -> str:
     """Plain tables with inline styles: what Outlook shows. Everything from outside is escaped."""
     colour = "#2e7d32" if n.type == "resolved" else _COLOURS.get(n.severity, "#444444")
     cell = 'style="padding:2px 14px 2px 0;vertical-align:top;white-space:nowrap"'
-    said = "".join(f'<p style="margin:0 0 6px"><b>{escape(s)}</b></p>' for s in notices(n))
+    above = banner(n)
+    said = f'<p style="margin:0 0 6px"><b>{escape(above)}</b></p>' if above else ""
     facts = "".join(f"<tr><td {cell}>{escape(k)}</td><td>{escape(v)}</td></tr>" for k, v in n.facts)
     rows = "".join(_row("td", row.cells, cell) for row in n.table)
     table = _table(_row("th", n.table_header, cell + ' align="left"') + rows) if n.table else ""

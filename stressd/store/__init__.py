@@ -1,7 +1,7 @@
 """SQLite: episodes, deliveries (the outbox), history, engine snapshots."""
 
 from stressd.store.database import Store
-from stressd.store.rows import Commit, Delivery, Episode, Fixing, HistorySource, Imported, RoutedEvent, Snapshot
+from stressd.store.rows import Commit, Delivery, Episode, Fixing, HistorySource, Imported, RoutedEvent, Snapshot, Told
 from stressd.store.schema import StoreError
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "Snapshot",
     "Store",
     "StoreError",
+    "Told",
 ]

@@ -1,0 +1,384 @@
+"""From the outbox to the sinks: one lane a sink, every attempt and its end recorded, retries here and nowhere else.
+
+Promised: from its commit on an event reaches every sink of its route at least once, or the dead letters, with the same
+id on every attempt; per sink and episode in order. Updates of an episode that could not be delivered yet collapse into the
+newest, which says so; opened and resolved become one message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Final
+
+import structlog
+
+from stressd.alerts.render import render
+from stressd.runtime import retry
+from stressd.runtime.lane import DeadLetter, Item, Lane, Waiting
+from stressd.runtime.outgoing import Render, compose, told_of
+from stressd.runtime.retry import Timing
+from stressd.sinks.base import Receipt, Sink, SinkError
+from stressd.store import Delivery, RoutedEvent, Store, StoreError, Told
+
+MARK_WAIT: Final = 0.25
+"""Seconds that a lane waits for the disk to record an attempt: a disk in trouble must not hold up alerts."""
+
+RESCAN: Final = 10.0
+"""Seconds between two looks at what somebody put back into the queue."""
+
+log = structlog.get_logger()
+
+
+def _mourn_nothing(letter: DeadLetter) -> None:
+    """Until somebody listens."""
+
+
+class Deliverer:
+    """Runs all lanes. on_dead: told of every loss on the event loop, except that of the daemon's own alerts, which
+    would raise the next one."""
+
+    def __init__(
+        self,
+        store: Store,
+        sinks: Mapping[str, Sink],
+        *,
+        page_url: str | None = None,
+        on_dead: Callable[[DeadLetter], None] = _mourn_nothing,
+        render: Render = render,
+        timing: Timing | None = None,
+    ) -> None:
+        self._store = store
+        self._sinks = dict(sinks)
+        self._page_url = page_url
+        self._on_dead = on_dead
+        self._render = render
+        self._timing = timing or Timing()
+        self._lanes: dict[str, Lane] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._rescanner: asyncio.Task[None] | None = None
+
+    # -- life
+
+    async def start(self) -> None:
+        """Take up what the store holds, and begin. Raises StoreError."""
+        self._loop = asyncio.get_running_loop()
+        self._lanes = {name: Lane(name, sink) for name, sink in self._sinks.items()}
+        pending = await asyncio.to_thread(self._store.pending)
+        self._take_rows(pending)
+        for lane in self._lanes.values():
+            self._man(lane)
+        self._rescanner = asyncio.create_task(self._rescan_for_ever(), name="delivery-rescan")
+
+    def committed(self, routed: Sequence[RoutedEvent]) -> None:
+        """These are on disk: deliver them. From any thread."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._take, routed)
+
+    async def stop(self, timeout: float = 10.0) -> None:
+        """Finish what is under way within `timeout` seconds, then close the sinks. The rest stays pending; an attempt
+        that was cut off is repeated after the next start and says so."""
+        self._loop = None
+        if self._rescanner is not None:
+            self._rescanner.cancel()
+        await self._dismiss(self._lanes.values(), timeout)
+        for lane in self._lanes.values():
+            await lane.sink.close()
+
+    async def replace(self, sinks: Mapping[str, Sink], page_url: str | None, timeout: float = 15.0) -> None:
+        """Go on with other sinks. Queues stay; what waits for a sink that is gone goes to the dead letters; a sink that
+        was disabled is tried again."""
+        former = self._lanes
+        await self._dismiss(former.values(), timeout)
+        self._page_url = page_url
+        self._lanes = {name: Lane(name, sink) for name, sink in sinks.items()}
+        for name, old in former.items():
+            if name in self._lanes:
+                self._lanes[name].adopt(old)
+            else:
+                self._bury_lane(old, "permanent", f"sink `{name}` is no longer configured")
+        for lane in self._lanes.values():
+            self._man(lane)
+        for old in former.values():
+            await old.sink.close()
+
+    async def idle(self) -> None:
+        """Until nothing waits for any sink, retries included."""
+        while any(lane.waiting or lane.unsettled for lane in self._lanes.values()):
+            await self._timing.sleep(0.02)
+
+    def report(self) -> list[dict[str, Any]]:
+        """Per sink: outcomes, pending, ages, latencies, the newest trouble."""
+        now, monotonic = self._timing.now(), self._timing.monotonic()
+        return [lane.report(now, monotonic) for lane in self._lanes.values()]
+
+    def _man(self, lane: Lane) -> None:
+        lane.workers = [
+            asyncio.create_task(self._work(lane), name=f"delivery[{lane.name}]") for _ in range(lane.traits.concurrency)
+        ]
+
+    async def _dismiss(self, lanes: Iterable[Lane], timeout: float) -> None:
+        workers = [worker for lane in lanes for worker in lane.workers]
+        for lane in lanes:
+            lane.retired = True
+            lane.wake.set()
+        if workers:
+            _, late = await asyncio.wait(workers, timeout=timeout)
+            for worker in late:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
+    # -- what comes in
+
+    def _take(self, routed: Sequence[RoutedEvent]) -> None:
+        now = self._timing.now()
+        for one in routed:
+            event = one.event
+            for sink in one.sinks:
+                self._accept(sink, event.episode, Item(event.id, event.seq, event.type, event.kind, now, event))
+
+    def _accept(self, sink: str, episode: str, item: Item, due: float = 0.0) -> None:
+        lane = self._lanes.get(sink)
+        if lane is None or lane.disabled is not None:
+            error = (
+                f"sink `{sink}` is not configured" if lane is None else f"sink `{sink}` is disabled: {lane.disabled}"
+            )
+            fault = "permanent" if lane is None else "disable"
+            self._note(self._store.bury_delivery(item.event_id, sink, attempts=item.attempts, fault=fault, error=error))
+            self._mourn(DeadLetter(sink, item.event_id, item.kind, fault, error, 1), lane)
+            return
+        lane.accept(episode, item, due)
+
+    def _take_rows(self, rows: Sequence[Delivery]) -> None:
+        now, monotonic = self._timing.now(), self._timing.monotonic()
+        lost: dict[str, list[Delivery]] = {}
+        for row in rows:
+            if row.sink not in self._lanes:
+                lost.setdefault(row.sink, []).append(row)
+                continue
+            item = Item(row.event_id, row.seq, row.type, row.kind, row.created_at)
+            item.attempts = row.attempts
+            item.repeat = row.state == "sending" or row.fault == "ambiguous"
+            due = 0.0
+            if row.next_at is not None and row.state == "pending":
+                # Never trusted further than our own longest wait: the machine's clock may have been set meanwhile
+                due = monotonic + min(max(0.0, (row.next_at - now) / 1e9), retry.RETRY_AFTER_CAP)
+            self._accept(row.sink, row.episode, item, due)
+        for sink, of_sink in lost.items():
+            error = f"sink `{sink}` is no longer configured"
+            self._note(self._store.bury_sink(sink, fault="permanent", error=error))
+            newest = of_sink[-1]
+            self._mourn(DeadLetter(sink, newest.event_id, newest.kind, "permanent", error, len(of_sink)), None)
+
+    async def _rescan_for_ever(self) -> None:
+        while True:
+            await self._timing.sleep(RESCAN)
+            await self.rescan()
+
+    async def rescan(self) -> None:
+        """Take up dead letters that were put back into the queue, by this process or another."""
+        known = self._known()
+        try:
+            rows = await asyncio.to_thread(self._store.requeued)
+        except StoreError as error:
+            log.warning("outbox.unreadable", error=str(error))
+            return
+        # What was known when the read began may have been delivered since
+        known |= self._known()
+        self._take_rows([row for row in rows if (row.sink, row.event_id) not in known])
+
+    def _known(self) -> set[tuple[str, str]]:
+        return {
+            (lane.name, event_id)
+            for lane in self._lanes.values()
+            for event_id in [*lane.unsettled, *(item.event_id for w in lane.waiting.values() for item in w.queue)]
+        }
+
+    # -- what goes out
+
+    async def _work(self, lane: Lane) -> None:
+        while not lane.retired:
+            wait = lane.ready_in(self._timing.monotonic())
+            if wait != 0.0:
+                lane.wake.clear()
+                await self._pause(lane.wake, wait)
+                continue
+            waiting = lane.take(self._timing.monotonic())
+            try:
+                await self._attempt(lane, waiting)
+            except Exception:
+                # A fault of ours: the message stays queued, and the lane goes on
+                log.exception("delivery.crashed", sink=lane.name, episode=waiting.episode)
+                self._put_off(lane, waiting, None)
+
+    async def _pause(self, wake: asyncio.Event, seconds: float | None) -> None:
+        tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(wake.wait())]
+        if seconds is not None:
+            tasks.append(asyncio.ensure_future(self._timing.sleep(seconds)))
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _attempt(self, lane: Lane, waiting: Waiting) -> None:
+        """Send the newest event of the episode, in the place of all that wait."""
+        item = waiting.queue[waiting.busy - 1]
+        told = await told_of(self._store, lane, waiting)
+        item.attempts += 1
+        if not lane.traits.idempotent:
+            await self._settle(self._store.begin_delivery(item.event_id, lane.name, item.attempts))
+        try:
+            notification = await compose(
+                self._store, self._render, lane, waiting, item, told, self._page_url, self._timing.now()
+            )
+            receipt = await lane.sink.send(notification)
+        except SinkError as error:
+            self._failed(lane, waiting, item, error)
+        except StoreError as error:
+            self._failed(lane, waiting, item, SinkError("retry", str(error)))
+        except Exception as error:
+            log.exception("delivery.unsendable", sink=lane.name, event_id=item.event_id)
+            self._failed(lane, waiting, item, SinkError("permanent", f"cannot be rendered or sent: {error!r}"))
+        else:
+            await self._delivered(lane, waiting, item, told, receipt)
+
+    async def _delivered(self, lane: Lane, waiting: Waiting, item: Item, told: Told, receipt: Receipt) -> None:
+        now, merged = self._timing.now(), waiting.busy - 1
+        lane.tally.outcomes["delivered"] += 1
+        lane.tally.outcomes["merged"] += merged
+        lane.tally.latencies.append((now - item.created_at) / 1e9)
+        lane.tally.failing_since = None
+        lane.remember(waiting.episode, Told(told.root or item.event_id, max(told.seq, item.seq), 0))
+        log.info(
+            "delivery.delivered", sink=lane.name, event_id=item.event_id, attempts=item.attempts, merged=merged,
+            detail=receipt.detail or None,
+        )  # fmt: skip
+        ids = [each.event_id for each in waiting.queue[: waiting.busy]]
+        lane.unsettled.update(ids)
+        del waiting.queue[: waiting.busy]
+        mark = self._store.complete_delivery(
+            item.event_id,
+            lane.name,
+            attempts=item.attempts,
+            remote_ref=receipt.remote_ref,
+            detail=receipt.detail,
+            merged=merged,
+        )
+        await self._settle(mark, lambda: lane.unsettled.difference_update(ids))
+        waiting.failures, waiting.due = 0, 0.0
+        lane.push(waiting)
+
+    def _failed(self, lane: Lane, waiting: Waiting, item: Item, error: SinkError) -> None:
+        lane.tally.outcomes["failed"] += 1
+        lane.tally.last_error = str(error)
+        if lane.tally.failing_since is None:
+            lane.tally.failing_since = self._timing.monotonic()
+        log.warning(
+            "delivery.failed", sink=lane.name, event_id=item.event_id, attempts=item.attempts, fault=error.fault,
+            error=str(error),
+        )  # fmt: skip
+        if error.fault == "disable":
+            lane.disabled = str(error)
+            log.error("sink.disabled", sink=lane.name, error=str(error))
+            waiting.busy = 0
+            self._bury_lane(lane, "disable", str(error))
+        elif lane.disabled is not None:
+            self._bury(lane, waiting, waiting.busy, "disable", lane.disabled)
+        elif error.fault == "permanent":
+            self._bury(lane, waiting, waiting.busy, "permanent", str(error))
+        else:
+            item.repeat = item.repeat or error.fault == "ambiguous"
+            self._put_off(lane, waiting, error)
+            return
+        lane.push(waiting)
+
+    def _put_off(self, lane: Lane, waiting: Waiting, error: SinkError | None) -> None:
+        """Another attempt later; what is too old by now is given up."""
+        now, monotonic = self._timing.now(), self._timing.monotonic()
+        fault, text = (error.fault, str(error)) if error else ("retry", "a fault of stressd; see its log")
+        waiting.failures += 1
+        if waiting.failures == 1:
+            waiting.failing_since = monotonic
+        delay = retry.wait(
+            waiting.failures,
+            monotonic - waiting.failing_since,
+            error.retry_after if error else None,
+            self._timing.random(),
+        )
+        waiting.due = monotonic + delay
+        if fault == "rate_limited":
+            lane.paused_until = max(lane.paused_until, waiting.due)
+        if waiting.busy:
+            item = waiting.queue[waiting.busy - 1]
+            kept = "ambiguous" if item.repeat else fault
+            self._note(
+                self._store.fail_delivery(
+                    item.event_id,
+                    lane.name,
+                    attempts=item.attempts,
+                    next_at=now + int(delay * 1e9),
+                    fault=kept,
+                    error=text,
+                )
+            )
+        old = sum(1 for item in waiting.queue if now - item.created_at > retry.GIVE_UP)
+        if old:
+            self._bury(lane, waiting, old, fault, f"given up after three days: {text}")
+        lane.push(waiting)
+
+    # -- what is given up
+
+    def _bury(self, lane: Lane, waiting: Waiting, count: int, fault: str, error: str) -> None:
+        """The oldest `count` of an episode into the dead letters."""
+        if count == 0:
+            return
+        last = waiting.queue[count - 1]
+        del waiting.queue[:count]
+        told = lane.told.get(waiting.episode)
+        if told is not None:
+            lane.remember(waiting.episode, Told(told.root, told.seq, told.lost + count))
+        self._note(
+            self._store.bury_delivery(last.event_id, lane.name, attempts=last.attempts, fault=fault, error=error)
+        )
+        self._mourn(DeadLetter(lane.name, last.event_id, last.kind, fault, error, count), lane)
+
+    def _bury_lane(self, lane: Lane, fault: str, error: str) -> None:
+        """Everything that waits, and is not under way in another worker, into the dead letters."""
+        items = lane.clear()
+        if not items:
+            return
+        self._note(self._store.bury_sink(lane.name, fault=fault, error=error))
+        newest = next((item for item in reversed(items) if item.kind != "self"), items[-1])
+        self._mourn(DeadLetter(lane.name, newest.event_id, newest.kind, fault, error, len(items)), lane)
+
+    def _mourn(self, letter: DeadLetter, lane: Lane | None) -> None:
+        if lane is not None:
+            lane.tally.outcomes["dead"] += letter.count
+        log.error(
+            "delivery.dead", sink=letter.sink, event_id=letter.event_id, count=letter.count, fault=letter.fault,
+            error=letter.error,
+        )  # fmt: skip
+        if letter.kind != "self":
+            self._on_dead(letter)
+
+    # -- the store's answers
+
+    def _note(self, mark: Future[Any]) -> asyncio.Future[Any]:
+        """A record that nobody waits for; the store keeps it in order and repeats it while the disk is in trouble."""
+        wrapped = asyncio.wrap_future(mark)
+        wrapped.add_done_callback(_heard)
+        return wrapped
+
+    async def _settle(self, mark: Future[Any], then: Callable[[], None] | None = None) -> None:
+        wrapped = self._note(mark)
+        if then is not None:
+            wrapped.add_done_callback(lambda _: then())
+        await asyncio.wait([wrapped], timeout=MARK_WAIT)
+
+
+def _heard(mark: asyncio.Future[Any]) -> None:
+    if not mark.cancelled() and (error := mark.exception()) is not None:
+        log.error("delivery.unrecorded", error=str(error))

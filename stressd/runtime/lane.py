@@ -1,0 +1,206 @@
+"""What waits for one sink: a queue per episode, the order among them, and the sink's own pace."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import Counter, OrderedDict, deque
+from dataclasses import dataclass
+from typing import Any, Final
+
+from stressd.alerts.event import Event
+from stressd.sinks.base import Sink, Traits
+from stressd.store import Told
+
+REMEMBERED: Final = 2_000
+"""Episodes of which a lane remembers what the sink was told; the store knows of the others."""
+
+LATENCIES: Final = 1_024
+
+
+class Item:
+    """One undelivered event. created_at: of its commit, ns UTC. event: None where it is to be read from the store.
+    repeat: an earlier attempt may have arrived."""
+
+    __slots__ = ("attempts", "created_at", "event", "event_id", "kind", "repeat", "seq", "type")
+
+    def __init__(
+        self, event_id: str, seq: int, type_: str, kind: str, created_at: int, event: Event | None = None
+    ) -> None:
+        self.event_id = event_id
+        self.seq = seq
+        self.type = type_
+        self.kind = kind
+        self.created_at = created_at
+        self.event = event
+        self.attempts = 0
+        self.repeat = False
+
+
+class Waiting:
+    """Undelivered events of one episode, oldest first. busy: how many of them the attempt under way stands for; the
+    last of these is the one that is sent. due: monotonic s; 0 for what has not failed."""
+
+    __slots__ = ("busy", "due", "episode", "failing_since", "failures", "queue")
+
+    def __init__(self, episode: str) -> None:
+        self.episode = episode
+        self.queue: list[Item] = []
+        self.busy = 0
+        self.failures = 0
+        self.failing_since = 0.0
+        self.due = 0.0
+
+    def holds(self, event_id: str) -> bool:
+        return any(item.event_id == event_id for item in self.queue)
+
+    def add(self, item: Item) -> None:
+        """In order of seq, behind what is under way."""
+        place = len(self.queue)
+        while place > self.busy and self.queue[place - 1].seq > item.seq:
+            place -= 1
+        self.queue.insert(place, item)
+        for older in self.queue[self.busy : -1]:
+            older.event = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Messages given up: `count` of one sink, the newest of them `event_id`."""
+
+    sink: str
+    event_id: str
+    kind: str
+    fault: str
+    error: str
+    count: int
+
+    def __str__(self) -> str:
+        many = "1 message" if self.count == 1 else f"{self.count} messages"
+        return f"{self.sink}: {many} could not be delivered ({self.error}); `stressd deliveries list` shows them"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of a sink's deliveries since the start, and the newest trouble."""
+
+    outcomes: Counter[str]
+    latencies: deque[float]
+    last_error: str = ""
+    failing_since: float | None = None
+    """Monotonic s of the first of the failures that no success has ended yet."""
+
+
+class Lane:
+    """One sink's queue. An episode whose message waits for a retry holds up only itself; what has not failed yet goes
+    before what has, so that an outage's backlog does not hold up what is new."""
+
+    def __init__(self, name: str, sink: Sink) -> None:
+        self.name = name
+        self.sink = sink
+        self.traits: Traits = getattr(sink, "traits", Traits())
+        self.waiting: dict[str, Waiting] = {}
+        self.told: OrderedDict[str, Told] = OrderedDict()
+        self.unsettled: set[str] = set()
+        self.disabled: str | None = None
+        self.paused_until = 0.0
+        self.tally = Tally(Counter(), deque(maxlen=LATENCIES))
+        self.wake = asyncio.Event()
+        self.workers: list[asyncio.Task[None]] = []
+        self.retired = False
+        self._fresh: deque[Waiting] = deque()
+        self._retries: list[tuple[float, int, Waiting]] = []
+        self._pushed = 0
+        self._tokens = float(self.traits.burst)
+        self._filled = 0.0
+
+    def adopt(self, old: Lane) -> None:
+        """Go on with what waited for this sink under its former configuration; its workers have ended."""
+        self.tally, self.told, self.unsettled = old.tally, old.told, old.unsettled
+        self.waiting = old.waiting
+        for waiting in list(self.waiting.values()):
+            if waiting.busy:
+                # Cut off in the middle of its attempt
+                waiting.queue[waiting.busy - 1].repeat = True
+            self.push(waiting)
+
+    def accept(self, episode: str, item: Item, due: float = 0.0) -> None:
+        """Queue an event; what is there already is left alone. due: monotonic s, of one that failed before."""
+        waiting = self.waiting.get(episode)
+        if waiting is None:
+            waiting = self.waiting[episode] = Waiting(episode)
+            waiting.add(item)
+            if due:
+                waiting.due, waiting.failing_since, waiting.failures = due, due, item.attempts
+            self.push(waiting)
+        elif not waiting.holds(item.event_id):
+            waiting.add(item)
+
+    def push(self, waiting: Waiting) -> None:
+        """Make an episode that is not under way available again; forget it where nothing of it waits."""
+        waiting.busy = 0
+        if not waiting.queue:
+            self.waiting.pop(waiting.episode, None)
+        elif waiting.due:
+            self._pushed += 1
+            heapq.heappush(self._retries, (waiting.due, self._pushed, waiting))
+        else:
+            self._fresh.append(waiting)
+        self.wake.set()
+
+    def ready_in(self, now: float) -> float | None:
+        """Seconds until `take` has something: 0 if it has, None if nothing waits."""
+        if not self._fresh and not self._retries:
+            return None
+        due = 0.0 if self._fresh else self._retries[0][0] - now
+        return max(due, self.paused_until - now, self._next_token(now), 0.0)
+
+    def take(self, now: float) -> Waiting:
+        """The next episode; to be called when `ready_in` says 0. It is under way until `push`."""
+        if self.traits.per_second is not None:
+            self._tokens -= 1.0
+        waiting = self._fresh.popleft() if self._fresh else heapq.heappop(self._retries)[2]
+        waiting.busy = len(waiting.queue)
+        return waiting
+
+    def clear(self) -> list[Item]:
+        """Drop everything that waits, and return it; what is under way stays so."""
+        self._fresh.clear()
+        self._retries.clear()
+        dropped: list[Item] = []
+        for waiting in self.waiting.values():
+            dropped += waiting.queue[waiting.busy :]
+            del waiting.queue[waiting.busy :]
+        self.waiting = {episode: waiting for episode, waiting in self.waiting.items() if waiting.busy}
+        return dropped
+
+    def remember(self, episode: str, told: Told) -> None:
+        self.told[episode] = told
+        self.told.move_to_end(episode)
+        while len(self.told) > REMEMBERED:
+            self.told.popitem(last=False)
+
+    def report(self, now: int, monotonic: float) -> dict[str, Any]:
+        """For the status and the metrics. Ages and latencies in s; latency is from commit to acceptance."""
+        items = [item for waiting in self.waiting.values() for item in waiting.queue]
+        seen = sorted(self.tally.latencies)
+        failing = self.tally.failing_since
+        return {
+            "name": self.name,
+            "outcomes": {k: self.tally.outcomes[k] for k in ("delivered", "failed", "dead", "merged")},
+            "pending": len(items),
+            "oldest_age_s": max((now - item.created_at) / 1e9 for item in items) if items else None,
+            "disabled": self.disabled,
+            "failing_s": None if failing is None else monotonic - failing,
+            "last_error": self.tally.last_error or None,
+            "latency_p50_s": seen[len(seen) // 2] if seen else None,
+            "latency_p99_s": seen[len(seen) * 99 // 100] if seen else None,
+        }
+
+    def _next_token(self, now: float) -> float:
+        rate = self.traits.per_second
+        if rate is None:
+            return 0.0
+        self._tokens = min(float(self.traits.burst), self._tokens + (now - self._filled) * rate)
+        self._filled = now
+        return 0.0 if self._tokens >= 1.0 - 1e-9 else (1.0 - self._tokens) / rate
