@@ -46,6 +46,8 @@ class Links:
         That a market did not respond, or cannot yet, is said in whatever is told next.
         """
         market = response.follower
+        if response.value is not None:
+            episode.heard(response.time, "")
         own = self._link(episode, response) if response.wording in FOLLOWING else None
         zone = self._spec.zone(market) if market in self._spec.calendars else None
         before = episode.answers.get(market)

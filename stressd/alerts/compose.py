@@ -10,6 +10,7 @@ from stressd.alerts.episode import FOLLOWING, NOTE, SIGMA, SILENCE, Episode
 from stressd.alerts.event import DataQuality, Event, EventType, Kind
 from stressd.alerts.headline import (
     answer_clause,
+    breadth_clauses,
     fit,
     level_clauses,
     market_clauses,
@@ -72,7 +73,7 @@ def _headline(spec: EpisodesSpec, episode: Episode, type: str, at: int) -> str:
     if type == "resolved":
         return fit(resolved_clauses(moves, lasted))
     clauses = market_clauses(moves, datetime.fromtimestamp(at // SECOND, spec.zone(episode.market)).date())
-    if type == "propagated":
-        followers = [answer.follower for answer in episode.answers.values()]
-        clauses += [answer_clause(each) for each in followers if each.wording in FOLLOWING]
-    return fit(clauses)
+    if type != "propagated":
+        return fit(clauses + breadth_clauses(moves))
+    followers = [answer.follower for answer in episode.answers.values()]
+    return fit(clauses + [answer_clause(each) for each in followers if each.wording in FOLLOWING])

@@ -9,7 +9,8 @@ import msgspec
 from stressd.alerts.event import Follower, SeriesMove, Source
 
 Key = tuple[str, str, int]
-"""(rule, market, direction): what makes two breaches one episode. Severity, tenors and horizons are attributes."""
+"""(rule, scope, direction): what makes two breaches one episode. Severity, tenors and horizons are attributes.
+The scope is the market; of a feed note without a market, the source."""
 
 SIGMA: Final = "sigma"
 SILENCE: Final = "silence"
@@ -46,6 +47,7 @@ class Episode(msgspec.Struct, kw_only=True):
     id: str
     kind: str
     rule: str
+    scope: str
     market: str
     direction: int
     opened_at: int
@@ -75,7 +77,7 @@ class Episode(msgspec.Struct, kw_only=True):
 
     @property
     def key(self) -> Key:
-        return (self.rule, self.market, self.direction)
+        return (self.rule, self.scope, self.direction)
 
     def record(self, name: str, move: SeriesMove, z: float, change_bp: float) -> None:
         """The latest state of one series over one horizon. z and change_bp unrounded."""

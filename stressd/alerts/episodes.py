@@ -21,7 +21,16 @@ from stressd.alerts.headline import answer_clause
 from stressd.alerts.ids import episode_id
 from stressd.alerts.moves import breach_move, level_move
 from stressd.alerts.spec import SECOND, EpisodesSpec
-from stressd.alerts.words import bp_text, duration_text, listing, series_name, sigma_text, tenor_name, yield_text
+from stressd.alerts.words import (
+    bp_text,
+    curve_key,
+    duration_text,
+    listing,
+    series_name,
+    sigma_text,
+    tenor_name,
+    yield_text,
+)
 from stressd.engine import events as engine
 from stressd.engine.spec import SEVERITIES
 
@@ -86,7 +95,7 @@ class Episodes:
     def noted(self) -> list[tuple[str, str, str]]:
         """(rule, market or source, series or source) of each feed note that keeps an episode open."""
         return [
-            (episode.rule, episode.market, name)
+            (episode.rule, episode.scope, name)
             for episode in self._open.values()
             if episode.what == NOTE
             for name in episode.active
@@ -141,9 +150,7 @@ class Episodes:
         """Tell a rise in severity at once, or remember a joiner or a peak for the end of the settle window."""
         if event.severity > episode.severity:
             before, episode.severity = episode.severity, event.severity
-            return [
-                self._tell(episode, "escalated", event.at, f"from {SEVERITIES[before]} to {SEVERITIES[event.severity]}")
-            ]
+            return [self._tell(episode, "escalated", event.at, f"was {SEVERITIES[before]} before")]
         if joiner is not None:
             episode.joined.append(joiner)
             self._settle(episode, event.at + self.spec.settle)
@@ -187,15 +194,15 @@ class Episodes:
         return self._affect(episode, event.series, event.series, fresh, event)
 
     def _note(self, note: engine.FeedNote) -> list[Event]:
-        market = note.market or note.source
-        episode = self._open.get((note.rule, market, 0))
+        scope = note.market or note.source
+        episode = self._open.get((note.rule, scope, 0))
         name = note.series or note.source
         if note.phase == engine.LEFT:
             return self._ended(episode, [name], note.at)
         fresh = episode is None
         if episode is None:
-            episode = self._start(note, NOTE, note.severity, market)
-        episode.text = note.text
+            episode = self._start(note, NOTE, note.severity, scope)
+        episode.text = note.text if note.text.strip() else note.what
         episode.heard(0, note.source)
         return self._affect(episode, name, note.series, fresh, note)
 
@@ -233,15 +240,15 @@ class Episodes:
         self._settle(episode, last + self.spec.settle)
         return []
 
-    def _start(self, event: engine.Event, what: str, severity: int, market: str | None = None) -> Episode:
-        named = event.market if market is None else market
+    def _start(self, event: engine.Event, what: str, severity: int, scope: str | None = None) -> Episode:
         self._links.forget(event.at)
-        name = episode_id(self.spec, event.kind, event.rule, named, event.direction, event.at, self._links.known())
+        key = (event.rule, event.market if scope is None else scope, event.direction)
         episode = Episode(
-            id=name,
+            id=episode_id(self.spec, key, event.kind, event.market, event.at, self._links.known()),
             kind=event.kind,
             rule=event.rule,
-            market=named,
+            scope=key[1],
+            market=event.market,
             direction=event.direction,
             opened_at=event.at,
             began=min(event.time, event.at),
@@ -287,5 +294,5 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _joiners(episode: Episode) -> str:
-    names = sorted({_split(name)[0] for name in episode.joined} - {""})
-    return listing([tenor_name(name) for name in names]) if names else f"{len(episode.joined)} more"
+    names = sorted({_split(name)[0] for name in episode.joined}, key=curve_key)
+    return listing([tenor_name(name) for name in names])

@@ -48,10 +48,15 @@ def market_clauses(moves: list[SeriesMove], today: date) -> list[str]:
         if text is not None and since is not None and (today - date.fromisoformat(since)).days >= NOTABLE_DAYS:
             clauses.append(text)
             break
-    others = len({move.series for move in moves}) - 1
-    if others:
-        clauses.append(f"with {others} more series" if others > 1 else f"with {series_name(_other(moves))}")
     return clauses
+
+
+def breadth_clauses(moves: list[SeriesMove]) -> list[str]:
+    """How many series move besides the lead."""
+    others = sorted({move.series for move in moves} - {moves[0].series})
+    if not others:
+        return []
+    return [f"with {len(others)} more series" if len(others) > 1 else f"with {series_name(others[0])}"]
 
 
 def resolved_clauses(moves: list[SeriesMove], lasted_s: float) -> list[str]:
@@ -99,7 +104,3 @@ def _sigma(move: SeriesMove) -> list[str]:
     if move.sigma is None or move.sigma_bp is None:
         return []
     return [f"{sigma_text(abs(move.sigma))} of {move.sigma_bp:.1f}bp"]
-
-
-def _other(moves: list[SeriesMove]) -> str:
-    return next(move.series for move in moves if move.series != moves[0].series)

@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import count
 from typing import Final
 
+from stressd.alerts.episode import Key
 from stressd.alerts.spec import SECOND, EpisodesSpec
 
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -16,16 +17,15 @@ ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH: Final = 4
 
 
-def episode_id(
-    spec: EpisodesSpec, kind: str, rule: str, market: str, direction: int, opened_at: int, known: Container[str]
-) -> str:
+def episode_id(spec: EpisodesSpec, key: Key, kind: str, market: str, opened_at: int, known: Container[str]) -> str:
     """`JP-260120-7q2f`: market, opening date in the market's zone, and a hash that avoids the ids in `known`.
 
     opened_at: ns UTC. An episode without a market is named by its kind. Episodes of one key that open at the same
     instant (two levels crossed by one tick) are told apart by an ordinal in the hash.
     """
+    rule, scope, direction = key
     day = datetime.fromtimestamp(opened_at // SECOND, spec.zone(market)).strftime("%y%m%d")
-    identity = "\x1f".join((spec.instance, rule, market, str(direction), str(opened_at)))
+    identity = "\x1f".join((spec.instance, rule, scope, str(direction), str(opened_at)))
     for ordinal in count():
         number = int.from_bytes(hashlib.sha256(f"{identity}\x1f{ordinal}".encode()).digest()[:4], "big")
         digits = "".join(ALPHABET[(number >> 5 * place) & 31] for place in range(LENGTH))

@@ -15,6 +15,7 @@ from stressd.alerts.words import (
     curve_key,
     duration_text,
     extreme_text,
+    is_spread,
     iso_day_text,
     listing,
     moment_text,
@@ -28,7 +29,7 @@ from stressd.alerts.words import (
     yield_text,
 )
 
-HEADER: Final = ("Series", "Now", "Move", "Sigma", "Over, or answer")
+HEADER: Final = ("Series", "Value", "Move", "Sigma", "Over, or answer")
 MARKS: Final = {"simulated": "SIMULATED", "drill": "DRILL", "replay": "REPLAY"}
 """What stands first in every message that is not about the live market."""
 
@@ -96,7 +97,7 @@ def _subject(event: Event, mark: str | None) -> str:
     if event.kind == "market":
         about = f"{event.market} yields {event.direction}" if event.direction else f"{event.market} curve"
     else:
-        about = f"{event.market} {event.rule}".strip()
+        about = f"{event.market or ' '.join(event.data.sources) or 'stressd'} {event.kind}: {event.rule}"
     date = iso_day_text(f"20{day[:2]}-{day[2:4]}-{day[4:]}")
     return JOIN.join([f"[stressd] {mark}: {about}" if mark else f"[stressd] {about}", date, f"#{name}"])
 
@@ -145,12 +146,12 @@ def _facts(event: Event, status: str) -> list[tuple[str, str]]:
     if event.source is not None:
         facts.append(("Source", _source_text(event.source)))
     if event.series:
-        facts += _lead_facts(event.series[0], event.direction == "up")
+        facts += _lead_facts(event.series[0], event.type == "resolved", event.direction == "up")
     if event.shape:
         picture = curve_picture(event.series)
         facts.append(("Curve", f"{event.shape}  {picture}" if picture else event.shape))
     if event.data.affected:
-        facts.append(("Series", listing([series_name(name) for name in event.data.affected])))
+        facts.append(("Series", listing([series_name(name) for name in sorted(event.data.affected, key=curve_key)])))
     data = _data_text(event)
     if data:
         facts.append(("Data", data))
@@ -159,10 +160,11 @@ def _facts(event: Event, status: str) -> list[tuple[str, str]]:
     return facts
 
 
-def _lead_facts(move: SeriesMove, rising: bool) -> list[tuple[str, str]]:
+def _lead_facts(move: SeriesMove, over: bool, rising: bool) -> list[tuple[str, str]]:
     """Every number behind the leading move, most important first."""
     name = series_name(move.series)
-    facts = [("Now", f"{name} {yield_text(move.series, move.value)}")]
+    label = "Peak" if over else "Spread" if is_spread(move.series) else "Yield"
+    facts = [(label, f"{name} {yield_text(move.series, move.value)}")]
     if move.horizon == LEVEL and move.level is not None:
         facts.append(("Level", yield_text(move.series, move.level)))
     if move.change_bp is not None and move.horizon is not None:
@@ -233,7 +235,7 @@ def _follower_row(follower: Follower) -> Row:
 
 
 def _answer_text(follower: Follower) -> str:
-    """ "followed after 14 h 30 min by the clock, 8 h 30 min of open time; 1d"."""
+    """ "followed after 8 h 30 min of open time, 14 h 30 min by the clock (1d)"."""
     text = str(follower.wording)
     if follower.reason:
         text += f": {follower.reason}"
@@ -241,9 +243,9 @@ def _answer_text(follower: Follower) -> str:
         local = f" ({follower.next_open_local})" if follower.next_open_local else ""
         text += f", opens {moment_text(follower.next_open)}{local}"
     if follower.lag_s is not None:
-        text += f", {_lag_text(follower.lag_s, follower.open_lag_s)}"
-    if follower.resolution == "1d" and follower.lag_s is not None:
-        text += ", measured from fixing to fixing"
+        preposition = "within" if follower.wording == "did not respond" else "after"
+        text += f" {preposition} {_lag_text(follower.lag_s, follower.open_lag_s)}"
+        text += " (1d)" if follower.resolution == "1d" else ""
     if follower.beta is not None:
         usual = f", usually {number_text(follower.usual_beta)}" if follower.usual_beta is not None else ""
         text += f"; {number_text(follower.beta)}bp per bp{usual}"
@@ -259,12 +261,12 @@ def _answer_text(follower: Follower) -> str:
 def _lag_text(lag_s: float, open_lag_s: float | None) -> str:
     """Open time and wall clock, where they differ."""
     if open_lag_s is None or open_lag_s == lag_s:
-        return f"{duration_text(lag_s)} later"
+        return duration_text(lag_s)
     return f"{duration_text(open_lag_s)} of open time, {duration_text(lag_s)} by the clock"
 
 
 def _source_text(source: Source) -> str:
-    lag = f", {_lag_text(source.lag_s, source.open_lag_s)}" if source.lag_s is not None else ""
+    lag = f" after {_lag_text(source.lag_s, source.open_lag_s)}" if source.lag_s is not None else ""
     return f"{source.wording} {source.market} ({source.episode}){lag}"
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from stressd.alerts.event import SeriesMove
-from stressd.market.series import CROSS, YIELD, SeriesId, parse_series
+from stressd.market.series import YIELD, SeriesId, parse_series
 from stressd.market.times import parse_time
 
 SECOND: Final = 1_000_000_000
@@ -37,9 +37,9 @@ def tenor_name(series: str) -> str:
 
 def yield_text(series: str, value: float) -> str:
     """A level. Yields in percent, JGBs with three decimals, others with two or three; spreads in bp."""
-    known = parsed(series)
-    if known is not None and known.kind != YIELD:
+    if is_spread(series):
         return f"{value * 100.0 + 0.0:.1f}bp"
+    known = parsed(series)
     text = f"{value + 0.0:.3f}"
     if known is not None and known.market != "JP" and text.endswith("0"):
         text = text[:-1]
@@ -49,7 +49,7 @@ def yield_text(series: str, value: float) -> str:
 def is_spread(series: str) -> bool:
     """Whether an id names a slope, a fly or a spread between markets."""
     known = parsed(series)
-    return known is not None and known.kind in ("slope", "fly", CROSS)
+    return known is not None and known.kind != YIELD
 
 
 def bp_text(change_bp: float) -> str:

@@ -1,0 +1,180 @@
+"""What holds of every episode, whatever the engine says and however the calls are cut."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stressd.alerts.episodes import Episodes
+from stressd.alerts.event import Event, from_json, to_json
+from stressd.alerts.headline import LIMIT
+from stressd.alerts.render import render
+from stressd.alerts.routing import Router, RouteSpec
+from stressd.engine.spec import SEVERITIES
+from stressd.market.times import parse_time
+from tests.alerts.facts import FIXING_20, HOUR, SECOND, breach, spec
+from tests.alerts.scripts import SCRIPTS, Fact, build, run
+
+Script = list[tuple[int, Fact]]
+PAUSES = st.lists(st.integers(0, 40 * 3600).map(lambda s: FIXING_20 + s * SECOND), max_size=20)
+FORBIDDEN = re.compile(
+    r"caus(ed?|ing)\b|because|due to|gaussian|normal distribution|one in [\d,]+|million years|odds"
+    r"|\bbuy\b|\bsell\b|\bhedge\b|\bshould\b|recommend|advis",
+    re.IGNORECASE,
+)
+
+
+def by_episode(events: list[Event]) -> dict[str, list[Event]]:
+    lives: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        lives[event.episode].append(event)
+    return lives
+
+
+@given(SCRIPTS, PAUSES)
+@settings(max_examples=200)
+def test_the_same_facts_give_the_same_events_however_the_clock_is_looked_at(script: Script, pauses: list[int]) -> None:
+    facts = build(script)
+    each_deadline = [event.at + SECOND * step for event in facts for step in (1, 5)]
+    assert run(facts) == run(facts, pauses=pauses) == run(facts, pauses=each_deadline)
+
+
+@given(SCRIPTS, st.integers(0, 40))
+@settings(max_examples=200)
+def test_a_restart_anywhere_changes_nothing(script: Script, cut: int) -> None:
+    facts = build(script)
+    assert run(facts, restart_at=cut) == run(facts)
+
+
+@given(SCRIPTS)
+@settings(max_examples=300)
+def test_every_life_is_in_order(script: Script) -> None:
+    told = run(build(script))
+    assert len({event.id for event in told}) == len(told)
+    assert [event.time for event in told] == [event.time for event in sorted(told, key=lambda e: parse_time(e.time))]
+    keys_open: set[tuple[str, str, str | None]] = set()
+    for event in [event for event in told if event.kind == "market"]:
+        key = (event.rule, event.market, event.direction)
+        if event.type == "opened":
+            assert key not in keys_open
+            keys_open.add(key)
+        if event.type == "resolved":
+            keys_open.remove(key)
+    for name, life in by_episode(told).items():
+        assert re.fullmatch(r"[A-Z]+-\d{6}-[0-9a-hjkmnp-tv-z]{4}", name)
+        assert [event.seq for event in life] == list(range(1, len(life) + 1))
+        assert [event.id for event in life] == [f"{name}.{event.seq}" for event in life]
+        kinds = [event.type for event in life]
+        assert kinds[0] == "opened"
+        assert kinds.count("opened") == 1
+        assert kinds.count("resolved") <= 1
+        if "resolved" in kinds:
+            assert set(kinds[kinds.index("resolved") + 1 :]) <= {"propagated"}
+        severities = [SEVERITIES.index(event.severity) for event in life]
+        assert severities == sorted(severities)
+        raised = [later.type == "escalated" for earlier, later in pairwise(life) if later.severity != earlier.severity]
+        assert all(raised)
+        assert kinds.count("escalated") == len(raised)
+
+
+@given(SCRIPTS)
+@settings(max_examples=200)
+def test_what_gathers_is_told_at_most_once_per_settle_window(script: Script) -> None:
+    settle = spec().settle
+    for life in by_episode(run(build(script))).values():
+        gathered = [parse_time(event.time) for event in life if event.type in ("widened", "peaked")]
+        answers = [parse_time(event.time) for event in life if event.type == "propagated"]
+        for times in (gathered, answers):
+            assert all(later - earlier >= settle for earlier, later in pairwise(times))
+
+
+@given(SCRIPTS)
+@settings(max_examples=200)
+def test_episodes_name_their_source_and_never_in_a_circle(script: Script) -> None:
+    told = run(build(script))
+    source = {event.episode: event.source.episode for event in told if event.source is not None}
+    begun = {event.episode: parse_time(event.time) for event in reversed(told)}
+    for name in source:
+        seen = [name]
+        while seen[-1] in source:
+            cause = source[seen[-1]]
+            assert cause not in seen
+            assert begun[cause] <= begun[seen[-1]]
+            seen.append(cause)
+
+
+@given(SCRIPTS, st.booleans(), st.sampled_from([None, 0.0, 840.0]), st.integers(0, 3), st.booleans())
+@settings(max_examples=300)
+def test_every_message_is_whole_and_says_nothing_that_it_must_not(
+    script: Script, first: bool, late_s: float | None, merged: int, repeat: bool
+) -> None:
+    subjects: dict[str, str] = {}
+    for event in run(build(script)):
+        assert 0 < len(event.headline) <= LIMIT
+        assert from_json(to_json(event)) == event
+        message = render(event, first=first, late_s=late_s, merged=merged, possible_repeat=repeat)
+        if event.kind == "market":
+            assert not FORBIDDEN.search(message.text), message.text
+        assert subjects.setdefault(event.episode, message.subject) == message.subject
+        assert event.headline in message.text
+        assert event.episode in message.text
+        assert len(message.title) <= LIMIT
+        assert all(len(row.cells) == len(message.table_header) for row in message.table)
+        assert all(label and value.strip() for label, value in message.facts)
+        assert "None" not in message.text or event.kind != "market"
+        assert from_json(message.body) == event
+
+
+@given(
+    st.permutations([f"JP.GOV.{n}Y" for n in (1, 2, 3, 5, 7, 10, 20, 30, 40)]),
+    st.lists(st.integers(0, 4), min_size=8, max_size=8),
+)
+def test_a_curve_wide_storm_of_one_severity_opens_once_and_widens_once_a_window(
+    series: list[str], gaps: list[int]
+) -> None:
+    at = FIXING_20
+    facts = [breach(at, series[0])]
+    for name, gap in zip(series[1:], gaps, strict=True):
+        at += gap * SECOND
+        facts.append(breach(at, name))
+    told = run(facts)
+    assert told[0].type == "opened"
+    assert {event.type for event in told[1:]} == {"widened"}
+    assert len(told) - 1 <= 1 + (at - FIXING_20) // spec().settle
+    assert {move.series for move in told[-1].series} == set(series)
+
+
+@given(SCRIPTS)
+@settings(max_examples=100)
+def test_the_record_and_the_routes_agree_on_who_hears_the_end(script: Script) -> None:
+    router = Router(
+        (
+            RouteSpec(sinks=("desk",), severities=("high", "critical")),
+            RouteSpec(sinks=("ops",), kinds=("feed", "self")),
+            RouteSpec(sinks=("all",), kinds=("market", "feed", "self"), updates=("opened", "widened", "peaked")),
+        )
+    )
+    told: dict[str, set[str]] = defaultdict(set)
+    for event in run(build(script)):
+        sinks = router.assign(event)
+        one_shot = all(move.horizon == "level" for move in event.series) and event.series
+        if event.type == "resolved":
+            assert set(sinks) == (set() if one_shot else told[event.episode])
+        told[event.episode].update(sinks)
+
+
+def test_memory_is_bounded_closed_episodes_are_forgotten() -> None:
+    facts = []
+    for day in range(40):
+        at = FIXING_20 + day * 24 * HOUR
+        facts += [breach(at), breach(at + HOUR, phase="left")]
+    machine = Episodes(spec())
+    sizes = []
+    for fact in facts:
+        machine.apply(fact)
+        sizes.append(len(machine.snapshot()["closed"]))
+    assert max(sizes) <= 4

@@ -1,0 +1,143 @@
+"""Routes: who hears of an event, and that the end is told where something was told, and only there."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stressd.alerts.event import DataQuality, Event, SeriesMove
+from stressd.alerts.routing import KEEP_NS, Router, RouteSpec
+from stressd.market.times import iso
+
+START = 1_768_900_000_000_000_000
+TYPES = ("opened", "escalated", "widened", "peaked", "propagated", "resolved")
+
+
+def event(
+    type: str = "opened", episode: str = "JP-260120-7q2f", at: int = START, seq: int = 1, **changes: Any
+) -> Event:
+    settings: dict[str, Any] = {
+        "id": f"{episode}.{seq}", "episode": episode, "seq": seq, "type": type, "kind": "market", "origin": "live",
+        "time": iso(at), "instance": "desk", "rule": "sigma-breach", "market": "JP", "direction": "up",
+        "severity": "warn", "headline": "JP 30Y", "version": "0", "method": "1", "config": "sha256:0",
+        "series": [SeriesMove(series="JP.GOV.30Y", value=3.7, horizon="1d")],
+    }  # fmt: skip
+    return Event(**(settings | changes))
+
+
+def test_a_route_matches_on_every_attribute_and_by_default_only_markets() -> None:
+    e = event()
+    assert RouteSpec(sinks=("a",)).matches(e)
+    assert not RouteSpec(sinks=("a",)).matches(event(kind="feed"))
+    assert RouteSpec(sinks=("a",), kinds=("feed", "self")).matches(event(kind="self"))
+    assert RouteSpec(sinks=("a",), series=("JP.*.30Y", "US.*")).matches(e)
+    for mismatch in (
+        {"markets": ("US",)}, {"series": ("*.10Y",)}, {"rules": ("other",)}, {"severities": ("high", "critical")},
+        {"directions": ("down",)}, {"origins": ("drill",)},
+    ):  # fmt: skip
+        assert not RouteSpec(sinks=("a",), **mismatch).matches(e), mismatch  # type: ignore[arg-type]
+
+
+def test_a_feed_event_matches_by_the_series_that_it_is_about() -> None:
+    silent = event(kind="feed", series=[], data=DataQuality(affected=["JP.GOV.10Y"]))
+    assert RouteSpec(sinks=("a",), kinds=("feed",), series=("JP.*",)).matches(silent)
+    assert not RouteSpec(sinks=("a",), kinds=("feed",), series=("US.*",)).matches(silent)
+
+
+def test_a_sink_in_several_matching_routes_gets_one_message() -> None:
+    router = Router((RouteSpec(sinks=("slack", "mail")), RouteSpec(sinks=("mail", "slack", "hook"))))
+    assert router.assign(event()) == ("slack", "mail", "hook")
+
+
+def test_widened_and_peaked_go_only_where_they_are_asked_for() -> None:
+    router = Router((RouteSpec(sinks=("mail",)), RouteSpec(sinks=("hook",), updates=TYPES)))
+    assert router.assign(event()) == ("mail", "hook")
+    assert router.assign(event("widened", seq=2)) == ("hook",)
+    assert router.assign(event("peaked", seq=3)) == ("hook",)
+    assert router.assign(event("escalated", seq=4)) == ("mail", "hook")
+
+
+def test_resolved_goes_where_something_was_told_and_only_there() -> None:
+    router = Router((RouteSpec(sinks=("mail",), markets=("JP",)), RouteSpec(sinks=("hook",), severities=("critical",))))
+    assert router.assign(event()) == ("mail",)
+    assert router.assign(event("resolved", seq=2, severity="critical", market="US")) == ("mail",)
+    assert router.assign(event("resolved", episode="JP-260120-zzzz")) == ()
+
+
+def test_a_sink_whose_route_matches_only_now_is_told_by_whatever_comes() -> None:
+    router = Router(
+        (RouteSpec(sinks=("pager",), severities=("critical",)), RouteSpec(sinks=("ten",), series=("*.10Y",)))
+    )
+    assert router.assign(event()) == ()
+    assert router.assign(event("escalated", seq=2, severity="critical")) == ("pager",)
+    ten = SeriesMove(series="JP.GOV.10Y", value=2.3, horizon="1d")
+    assert router.assign(event("widened", seq=3, severity="critical", series=[ten])) == ("ten",)
+    assert router.assign(event("resolved", seq=4)) == ("pager", "ten")
+
+
+def test_a_route_without_opened_is_nobodys_first_word() -> None:
+    router = Router((RouteSpec(sinks=("log",), updates=("escalated", "resolved")),))
+    assert router.assign(event()) == ()
+    assert router.assign(event("widened", seq=2)) == ()
+    assert router.assign(event("escalated", seq=3)) == ("log",)
+    assert router.assign(event("resolved", seq=4)) == ("log",)
+
+
+def test_the_end_of_a_level_episode_is_for_the_record_only() -> None:
+    router = Router((RouteSpec(sinks=("mail",)),))
+    level = [SeriesMove(series="US.GOV.10Y", value=4.26, horizon="level", level=4.25)]
+    assert router.assign(event(series=level)) == ("mail",)
+    assert router.assign(event("resolved", seq=2, series=level)) == ()
+    assert router.snapshot() == {"told": {}, "closed": {}}
+
+
+def test_an_answer_after_the_end_goes_only_to_those_who_were_told_and_is_forgotten_in_time() -> None:
+    mail, hook = RouteSpec(sinks=("mail",)), RouteSpec(sinks=("hook",), severities=("critical",))
+    router = Router((mail, hook))
+    router.assign(event())
+    router.assign(event("resolved", seq=2))
+    assert router.assign(event("propagated", seq=3, at=START + KEEP_NS, severity="critical")) == ("mail",)
+    router.assign(event(episode="JP-260124-aaaa", at=START + KEEP_NS + 1))
+    assert list(router.snapshot()["told"]) == ["JP-260124-aaaa"]
+
+
+SINKS = ("a", "b", "c")
+ROUTES = st.builds(
+    RouteSpec,
+    sinks=st.lists(st.sampled_from(SINKS), min_size=1, max_size=3).map(tuple),
+    markets=st.sampled_from([(), ("JP",), ("US",)]),
+    severities=st.sampled_from([(), ("warn",), ("high", "critical")]),
+    updates=st.sampled_from([TYPES, ("opened", "escalated", "resolved"), ("escalated",)]),
+)
+STEPS = st.lists(
+    st.tuples(st.integers(0, 3), st.sampled_from(TYPES), st.sampled_from(["warn", "high", "critical"])), max_size=30
+)
+
+
+@given(st.lists(ROUTES, max_size=4), STEPS, st.integers(0, 30))
+def test_told_once_each_resolved_to_exactly_the_told_and_a_restart_changes_nothing(
+    routes: list[RouteSpec], steps: list[tuple[int, str, str]], cut: int
+) -> None:
+    router, twin = Router(tuple(routes)), Router(tuple(routes))
+    told: dict[str, set[str]] = {}
+    over: set[str] = set()
+    for seq, (number, type, severity) in enumerate(steps):
+        name = f"JP-260120-{number}"
+        if name in over:
+            continue
+        e = event(type, episode=name, seq=seq, severity=severity, at=START + seq)
+        sinks = router.assign(e)
+        if seq == cut:
+            state = json.loads(msgspec.json.encode(twin.snapshot()))
+            twin = Router(tuple(routes))
+            twin.restore(state)
+        assert twin.assign(e) == sinks
+        assert len(set(sinks)) == len(sinks)
+        if type == "resolved":
+            over.add(name)
+            assert set(sinks) == told.get(name, set())
+        told.setdefault(name, set()).update(sinks)
