@@ -1,0 +1,160 @@
+"""What people read."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+
+from stressd.alerts.event import from_json
+from stressd.alerts.render import render
+from stressd.engine.events import Standing
+from stressd.engine.spec import HIGH
+from tests.alerts.facts import (
+    FIXING_19,
+    FIXING_20,
+    HOUR,
+    SECOND,
+    US_FIXING_20,
+    breach,
+    closed,
+    contract_breach,
+    level,
+    note,
+    response,
+    silence,
+)
+from tests.alerts.scripts import run
+
+
+def test_a_message_is_complete_in_plain_text() -> None:
+    facts = [
+        contract_breach(),
+        closed(FIXING_20, "UK", reason="closed (overnight)"),
+        breach(FIXING_20 + SECOND, "JP.GOV.10Y", z=4.2, bp=7.8, value=2.3),
+        breach(FIXING_20 + SECOND, "JP.GOV.20Y", z=5.2, bp=14.8, value=3.1),
+        response(US_FIXING_20),
+    ]
+    event = run(facts)[-1]
+    message = render(event, first=False, page_url="https://stressd.bank.example/", thread_root=f"{event.episode}.1")
+    number = event.episode.rpartition("-")[2]
+    assert message.subject == f"[stressd] JP yields up · 20 Jan 2026 · #{number}"
+    assert message.text.splitlines() == [
+        "JP 30Y +20.3bp to 3.765% · 6.9σ of 2.9bp · largest rise since the series began in 1999"
+        " · US 10Y followed, +6.8bp",
+        "",
+        "Status: answer of another market, critical",
+        "What: US 10Y followed, +6.8bp",
+        "Other markets: UK 10Y could not respond; US 10Y followed, +6.8bp",
+        "Yield: JP 30Y 3.765%",
+        "Move: +20.3bp from fixing to fixing, from 3.562% at 19 Jan 2026 06:00 UTC",
+        "Sigma: 6.9σ of 2.94bp (robust, 63 sessions)",
+        "Count: beyond 6σ 10 times in 4,706 sessions",
+        "Rank: largest rise of 1,250 sessions",
+        "Record: largest rise since the series began in 1999",
+        "Curve: bear steepening  ▄▆█ 10Y 20Y 30Y",
+        "Data: last tick 0 s old from desk",
+        "Why: rule sigma-breach, bar 6σ, config 9f2c1a2b, method 1, stressd 0.1.0",
+        f"Episode: {event.episode}, update 3, 20 Jan 2026 20:30 UTC",
+        "",
+        "JP 10Y  2.300%  +7.8bp  4.2σ  from fixing to fixing",
+        "JP 20Y  3.100%  +14.8bp  5.2σ  from fixing to fixing",
+        "JP 30Y  3.765%  +20.3bp  6.9σ  from fixing to fixing",
+        "UK 10Y  could not respond: closed (overnight), opens 20 Jan 2026 13:00 UTC",
+        "US 10Y  4.295%  +6.8bp  1.4σ  followed after 8 h 30 min of open time, 14 h 30 min by the clock (1d)"
+        "; 0.3bp per bp, usually 0.12; 1.1σ beyond the usual",
+        "",
+        f"https://stressd.bank.example/#{event.episode}",
+    ]
+    assert message.title == event.headline
+    assert (message.event_id, message.thread, message.thread_root) == (event.id, event.episode, f"{event.episode}.1")
+    assert from_json(message.body) == event
+    assert "p=" not in message.text
+
+
+def test_what_is_not_live_says_so_first_everywhere() -> None:
+    live = run([contract_breach()])[0]
+    for origin, mark in (("simulated", "SIMULATED"), ("drill", "DRILL"), ("replay", "REPLAY")):
+        message = render(_with(live, origin=origin), first=True)
+        assert message.text.splitlines()[0] == mark
+        assert message.title.startswith(f"{mark} · JP 30Y +20.3bp")
+        assert message.subject.startswith(f"[stressd] {mark}: JP yields up")
+    assert "SIMULATED" not in render(live, first=True).text
+
+
+def test_late_merged_and_possibly_repeated_messages_say_so() -> None:
+    event = run([contract_breach()])[0]
+    message = render(event, first=True, late_s=840.0, merged=2, possible_repeat=True)
+    remarks = [
+        "late by 14 min",
+        "3 updates merged into this one",
+        "possible repeat: an earlier attempt may have arrived",
+    ]
+    assert message.text.splitlines()[2:5] == remarks
+    assert [value for label, value in message.facts if label == "Note"] == remarks
+
+
+def test_an_end_that_is_the_first_word_says_opened_and_resolved() -> None:
+    resolved = run([breach(FIXING_20, horizon="5m"), breach(FIXING_20 + HOUR, phase="left", horizon="5m")])[-1]
+    assert ("Status", "opened and resolved, warn") in render(resolved, first=True).facts
+    message = render(resolved, first=False)
+    assert ("Status", "resolved, warn") in message.facts
+    assert ("Peak", "JP 30Y 3.562%") in message.facts
+    assert message.title == "JP 30Y move resolved after 1 h · peak +10.0bp at 3.562% · 3.4σ of 2.9bp"
+
+
+def test_a_followers_message_names_its_source_and_threads_to_it() -> None:
+    told = run([breach(FIXING_20), response(US_FIXING_20), breach(US_FIXING_20, "US.GOV.10Y", value=4.295, bp=6.8)])
+    message = render(told[-1], first=True)
+    lag = "8 h 30 min of open time, 14 h 30 min by the clock"
+    assert ("Source", f"followed JP ({told[0].episode}) after {lag}") in message.facts
+    assert message.previous_cause_root == told[0].id
+
+
+def test_intraday_moves_spreads_and_standings_in_words() -> None:
+    standing = Standing(4.0, 1, 900, 3, 900, date(2026, 1, 12).toordinal(), False, date(2025, 4, 8).toordinal(), False)
+    fact = breach(
+        FIXING_20, "US.GOV.2s10s", severity=HIGH, z=4.4, bp=7.8, value=0.709, horizon="30m", standing=standing
+    )
+    message = render(run([fact])[0], first=True)
+    assert message.title == "US 2s10s +7.8bp over 30m to 70.9bp · 4.4σ of 1.8bp · highest since 8 Apr 2025"
+    facts = dict(message.facts)
+    assert facts["Spread"] == "US 2s10s 70.9bp"
+    assert facts["Count"] == "beyond 4σ once in 900 moves"
+    assert facts["Rank"] == "3rd largest rise of 900 moves"
+    assert facts["Record"] == "largest rise since 12 Jan 2026"
+
+
+def test_a_return_period_comes_after_the_count_and_p_only_where_it_is_known() -> None:
+    event = run([contract_breach(), response(US_FIXING_20)])[-1]
+    lead = _with(event.series[0], return_period_years=[0.9, 1.6, 3.9])
+    us = _with(event.followers[0], p=0.06)
+    labels = [label for label, _ in render(_with(event, series=[lead], followers=[us]), first=True).facts]
+    assert labels.index("Count") < labels.index("Return")
+    text = render(_with(event, series=[lead], followers=[us]), first=True).text
+    assert "on its own history once in 0.9 / 1.6 / 3.9 years (low / middle / high)" in text
+    assert "p=0.06" in text
+
+
+def test_levels_silences_and_notes_are_plain() -> None:
+    high = level(FIXING_20, what="highest", level=4.301, value=4.313, since=date(2025, 8, 28).toordinal())
+    message = render(run([high])[0], first=True)
+    assert message.title == "US 10Y 4.313% · highest since 28 Aug 2025"
+    assert ("Level", "4.301%") in message.facts
+    down = render(run([level(FIXING_20, what="round", direction=-1, value=4.24)])[0], first=True)
+    assert down.title == "US 10Y fell through 4.25% to 4.24%"
+    silent = render(run([silence(FIXING_19)])[0], first=True)
+    assert silent.subject.startswith("[stressd] JP feed: blind · 19 Jan 2026 · #")
+    assert ("Series", "JP 10Y") in silent.facts
+    assert (silent.table_header, silent.table) == ((), ())
+    own = note(FIXING_20, rule="store-failing", source="", text="The store cannot be written: disk full.")
+    own.kind = "self"
+    told = run([own])[0]
+    message = render(told, first=True)
+    assert told.episode.startswith("SELF-260120-")
+    assert message.subject.startswith("[stressd] stressd self: store-failing · 20 Jan 2026 · #")
+    assert message.title == "The store cannot be written: disk full."
+
+
+def _with(struct, **changes):  # type: ignore[no-untyped-def]
+    return msgspec.structs.replace(struct, **changes)
