@@ -56,12 +56,16 @@ def _insert_event(connection: sqlite3.Connection, event: Event, at: int) -> bool
 
 
 def _fold_into_episode(connection: sqlite3.Connection, event: Event) -> None:
-    known = connection.execute("SELECT severity, opened_at FROM episode WHERE id = ?", (event.episode,)).fetchone()
+    known = connection.execute(
+        "SELECT severity, opened_at, closed_at FROM episode WHERE id = ?", (event.episode,)
+    ).fetchone()
     time = parse_time(event.time)
-    severity, opened_at = (event.severity, time) if known is None else known
+    severity, opened_at, closed_at = (event.severity, time, None) if known is None else known
     if _SEVERITIES.index(event.severity) > _SEVERITIES.index(severity):
         severity = event.severity
-    closed = event.type == "resolved"
+    if event.type in ("resolved", "reopened"):
+        # Another market's answer may come after the end: it opens nothing again.
+        closed_at = time if event.type == "resolved" else None
     connection.execute(
         "INSERT INTO episode (id, market, rule, direction, kind, origin, severity, headline, state, opened_at, "
         "updated_at, closed_at, last_seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
@@ -70,7 +74,7 @@ def _fold_into_episode(connection: sqlite3.Connection, event: Event) -> None:
         "closed_at = excluded.closed_at, last_seq = excluded.last_seq",
         (
             event.episode, event.market, event.rule, event.direction, event.kind, event.origin, severity,
-            event.headline, "closed" if closed else "open", opened_at, time, time if closed else None, event.seq,
+            event.headline, "open" if closed_at is None else "closed", opened_at, time, closed_at, event.seq,
         ),
     )  # fmt: skip
 
