@@ -1,8 +1,8 @@
 """From the outbox to the sinks: one lane a sink, every attempt and its end recorded, retries here and nowhere else.
 
 Promised: from its commit on an event reaches every sink of its route at least once, or the dead letters, with the same
-id on every attempt; per sink and episode in order. Updates of an episode that could not be delivered yet collapse into the
-newest, which says so; opened and resolved become one message.
+id on every attempt; per sink and episode in order. Updates of an episode that could not be delivered yet collapse into
+the newest, which says so; opened and resolved become one message.
 """
 
 from __future__ import annotations

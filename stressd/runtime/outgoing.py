@@ -47,7 +47,7 @@ async def told_of(store: Store, lane: Lane, waiting: Waiting) -> Told:
 async def compose(
     store: Store, render: Render, lane: Lane, waiting: Waiting, item: Item, told: Told, page_url: str | None, now: int
 ) -> Notification:
-    """The message for `item` in the place of all that are under way with it. now: ns UTC. Raises SinkError, StoreError."""
+    """The message for `item` in the place of all under way with it. now: ns UTC. Raises SinkError, StoreError."""
     event = item.event
     if event is None:
         event = await asyncio.to_thread(store.event, item.event_id)

@@ -74,10 +74,14 @@ _ESSENTIAL: Final = ("event", "episode", "delivery", "machine")
 def connect(file: Path, *, reading: bool = False) -> sqlite3.Connection:
     """A connection with explicit transactions, usable from any one thread at a time. Raises sqlite3.Error."""
     connection = sqlite3.connect(file, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    if reading:
-        connection.execute("PRAGMA query_only = ON")
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        if reading:
+            connection.execute("PRAGMA query_only = ON")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -90,7 +94,7 @@ def prepare(file: Path, *, create: bool) -> None:
     try:
         connection = connect(file)
     except sqlite3.Error as error:
-        raise StoreError(f"{file}: cannot be opened: {error}") from None
+        raise StoreError(_in_words(file, error)) from None
     try:
         _bring_up(connection, file)
     except sqlite3.Error as error:
