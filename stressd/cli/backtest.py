@@ -10,8 +10,8 @@ from pathlib import Path
 
 from stressd.alerts.event import Event, to_json
 from stressd.cli.errors import UserError
-from stressd.cli.watched import configured, of_config, of_series, tell
-from stressd.config.load import Loaded
+from stressd.cli.place import add_state, read_config, state_of
+from stressd.cli.watched import of_config, of_series, tell
 from stressd.lab.backtest import (
     Daily,
     SeriesSummary,
@@ -21,11 +21,10 @@ from stressd.lab.backtest import (
     merged,
     summarise,
 )
-from stressd.lab.faults import UnreadFile
+from stressd.lab.faults import Fault, UnreadFile
 from stressd.lab.history import stored_daily
 from stressd.lab.offline import Setup, drive
 from stressd.lab.publishers import DailyFile, read_daily
-from stressd.runtime.statedir import state_dir
 from stressd.store import Store, StoreError
 
 
@@ -41,14 +40,13 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--daily", nargs="+", action="extend", metavar="FILE", default=[],
         help="wide CSV (date,JP.GOV.10Y,...), or as the MoF, FRED or the Treasury publish it; default: the store",
     )  # fmt: skip
-    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="rules and routes; default: built in")
-    parser.add_argument("--state", type=Path, metavar="DIR", help="where the store is")
+    add_state(parser)
     parser.add_argument("--json", action="store_true", help="events as JSON lines, the summary last")
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit status."""
-    loaded = configured(args.config) if args.config else None
+    loaded = read_config(args.config, environment=False) if args.config else None
     strays: list[str] = []
     if args.daily:
         files = _read(args.daily)
@@ -58,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         if loaded is not None:
             strays = _strays(given, {series.id for series in loaded.engine.series})
     else:
-        daily = _stored(args.state, loaded)
+        daily = _stored(state_of(args))
     setup = of_config(loaded) if loaded is not None else of_series(daily)
     setup = Setup(daily_only(setup.spec), setup.instance, setup.routes, setup.config)
     ticks = fixing_ticks(daily, setup.spec)
@@ -81,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _read(paths: Sequence[str]) -> tuple[dict[str, Daily], list[DailyFile]] | None:
     """The files' fixings; None after their faults have been told."""
-    files, faults = [], []
+    files: list[DailyFile] = []
+    faults: list[Fault] = []
     for path in paths:
         try:
             files.append(read_daily(path))
@@ -100,8 +99,7 @@ def _strays(files: Sequence[DailyFile], watched: set[str]) -> list[str]:
     return [series for file in files if file.layout == "wide" for series in file.series if series not in watched]
 
 
-def _stored(given: Path | None, loaded: Loaded | None) -> dict[str, Daily]:
-    directory = state_dir(loaded.state_dir if loaded else None, given)
+def _stored(directory: Path) -> dict[str, Daily]:
     try:
         store = Store.open(directory, create=False)
     except StoreError as error:

@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 
 from stressd.cli.errors import UserError
-from stressd.cli.watched import configured, tell
+from stressd.cli.place import add_state, read_config, state_of
+from stressd.cli.watched import tell
 from stressd.lab.faults import UnreadFile
 from stressd.lab.history import Outcome, Progress, import_files, read_all
 from stressd.lab.publishers import DailyFile
 from stressd.lab.ticks import CanonicalNames, TickFile
+from stressd.market.series import curve_order
 from stressd.market.times import day_iso, iso
-from stressd.runtime.statedir import state_dir
 from stressd.store import Store, StoreError
 
 CHANGES_SHOWN = 10
@@ -25,8 +26,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser = subparsers.add_parser("history", help="import the history that warms the engine")
     actions = parser.add_subparsers(metavar="ACTION", required=True, dest="action")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("-c", "--config", type=Path, metavar="FILE", help="for its state_dir and aliases")
-    common.add_argument("--state", type=Path, metavar="DIR", help="where the store is")
+    add_state(common)
     common.add_argument("--json", action="store_true")
     importing = actions.add_parser(
         "import",
@@ -42,8 +42,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def run(args: argparse.Namespace) -> int:
     """Exit status: 1 if a file is not understood."""
-    loaded = configured(args.config) if args.config else None
-    directory = state_dir(loaded.state_dir if loaded else None, args.state)
+    loaded = read_config(args.config, environment=False) if args.config else None
+    directory = state_of(args)
     try:
         if args.action == "list":
             return _list(directory, args.json)
@@ -127,7 +127,7 @@ def _list(directory: Path, as_json: bool) -> int:
         ]
         print(json.dumps(rows))
         return 0
-    for each in held:
+    for each in sorted(held, key=lambda one: curve_order(one.series)):
         convention = each.convention or "convention not stated"
         span = f"{day_iso(each.first)} to {day_iso(each.last)}"
         print(f"{each.series:14}{each.source:10}{each.rows:>7,}  {span}  {convention}")

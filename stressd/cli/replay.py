@@ -9,7 +9,8 @@ from pathlib import Path
 from stressd.alerts.event import Event, to_json
 from stressd.alerts.render import render
 from stressd.cli.errors import UserError
-from stressd.cli.watched import configured, of_config, of_series, tell
+from stressd.cli.place import read_config
+from stressd.cli.watched import of_config, of_series, tell
 from stressd.lab.replay import replay
 from stressd.lab.ticks import CanonicalNames, in_order, read_tick_file
 
@@ -30,7 +31,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def run(args: argparse.Namespace) -> int:
     """Exit status."""
-    loaded = configured(args.config) if args.config else None
+    loaded = read_config(args.config, environment=False) if args.config else None
     resolver = loaded.resolver if loaded else CanonicalNames()
     files = [read_tick_file(path, resolver) for path in args.files]
     faults = [fault for file in files for fault in file.faults]

@@ -122,7 +122,7 @@ def summarise(daily: Mapping[str, Daily], series: Iterable[str], events: Sequenc
 
 
 class EpisodeLine:
-    """What a reader wants of one episode: when, where, how grave at its gravest, and its headline then."""
+    """What a reader wants of one episode: when, where, how grave at its gravest, and the last headline of that."""
 
     __slots__ = ("direction", "first", "followers", "headline", "last", "market", "severity")
 
@@ -137,7 +137,9 @@ class EpisodeLine:
     def add(self, event: Event) -> None:
         """A further event of the same episode."""
         self.last = event.time
-        if SEVERITIES.index(event.severity) > SEVERITIES.index(self.severity):
+        if event.type == "resolved":
+            return
+        if SEVERITIES.index(event.severity) >= SEVERITIES.index(self.severity):
             self.severity, self.headline = event.severity, event.headline
         if event.followers:
             self.followers = ", ".join(f"{each.market} {each.wording}" for each in event.followers)

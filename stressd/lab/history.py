@@ -9,7 +9,9 @@ from stressd.feeds.base import SeriesResolver
 from stressd.lab.backtest import Daily, merged
 from stressd.lab.faults import SHOWN, Fault, UnreadFile
 from stressd.lab.publishers import DailyFile, file_bytes, file_text, read_daily
+from stressd.lab.simulator import SOURCE
 from stressd.lab.ticks import TickFile, read_tick_file
+from stressd.market.tick import Tick
 from stressd.market.times import day_iso
 from stressd.store import Store
 from stressd.store.rows import Imported
@@ -137,3 +139,10 @@ def _told(progress: Progress | None, what: str, total: int) -> Callable[[int], N
         return None
     tell = progress
     return lambda done: tell(what, done, total)
+
+
+def import_simulated(store: Store, daily: dict[str, list[tuple[int, float]]], ticks: Sequence[Tick], feed: str) -> None:
+    """A scenario's warm-up, as if imported from files. feed: the name under which its ticks will come live."""
+    rows = [(series, day, value) for series, given in daily.items() for day, value in given]
+    store.import_daily(rows, source=SOURCE, convention="", name="scenario")
+    store.import_ticks([(tick.series, tick.time, tick.value, feed) for tick in ticks], source=feed, name="scenario")

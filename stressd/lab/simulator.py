@@ -69,7 +69,7 @@ class Simulator:
     def __init__(self, scenario: Scenario, calendars: Mapping[str, Calendar], seed: int | None = None) -> None:
         self.scenario = scenario
         self.seed = scenario.seed if seed is None else seed
-        self._calendars = {market: calendars[spec.calendar] for market, spec in scenario.markets.items()}
+        self.calendars = {market: calendars[spec.calendar] for market, spec in scenario.markets.items()}
         self._all: list[Tick] | None = None
 
     def ticks(self) -> list[Tick]:
@@ -89,7 +89,7 @@ class Simulator:
         return out
 
     def _fixings(self, name: str, market: ScenarioMarket) -> dict[str, list[tuple[int, float]]]:
-        calendar = self._calendars[name]
+        calendar = self.calendars[name]
         shared = self._random(f"{name}/fixings")
         shocks = [shared.gauss(0.0, 1.0) for _ in range(self.scenario.history)]
         out: dict[str, list[tuple[int, float]]] = {}
@@ -122,7 +122,7 @@ class Simulator:
 
     def _market(self, name: str, market: ScenarioMarket) -> list[Tick]:
         first = min(self.scenario.anchors_of(series)[0][0] for series in market.sigma)
-        clock = _OpenTime(self._calendars[name], min(first, self.scenario.starts), self.scenario.ends)
+        clock = _OpenTime(self.calendars[name], min(first, self.scenario.starts), self.scenario.ends)
         if not clock.total:
             return []
         scale = math.sqrt(_STEP * clock.sessions / clock.total)
@@ -132,7 +132,7 @@ class Simulator:
         for series, sigma in market.sigma.items():
             own = _walk(self._random(f"{series}/path"), steps, scale * math.sqrt(1.0 - market.common))
             noise = [(a + b) * sigma / 100.0 for a, b in zip(shared, own, strict=True)]
-            bounds = _Bounds(self._calendars[name], self.scenario.extremes_of(series))
+            bounds = _Bounds(self.calendars[name], self.scenario.extremes_of(series))
             ticks += self._series(series, market, clock, noise, bounds)
         return ticks
 

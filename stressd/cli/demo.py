@@ -1,0 +1,197 @@
+"""`stressd demo`: a broker, the daemon and a scenario in one process; the alerts in this terminal as Slack would show
+them."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, TextIO
+
+from stressd.alerts.event import Event, to_json
+from stressd.config.load import Loaded, load_text
+from stressd.config.registry import Registry
+from stressd.lab.demo import FEED, Milestone, calendars, config_text, milestones, missing, publish
+from stressd.lab.history import import_simulated
+from stressd.lab.scenario import DEFAULT, Scenario, load_scenario
+from stressd.lab.simulator import Simulator
+from stressd.market.tick import Tick
+from stressd.runtime import warm
+from stressd.runtime.clock import ScaledClock
+from stressd.runtime.daemon import Daemon
+from stressd.runtime.logs import configure
+from stressd.runtime.registry import registry
+from stressd.runtime.snapshots import Saved, Snapshots
+from stressd.store import Store
+from stressd.testing.broker import LoopbackBroker
+
+SPEED: Final = 1100.0
+LOOK_EVERY: Final = 0.2
+"""Seconds between two looks at what the daemon has told."""
+
+DAY: Final = 86_400_000_000_000
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command's arguments."""
+    parser = subparsers.add_parser(
+        "demo",
+        help="January 2026 through a real broker and the real daemon, in this terminal",
+        description="Publishes a scenario as MQTT messages to a broker on the loopback and runs the daemon on them, "
+        "faster than time. Levels are published figures, the ticks between them simulated; every message says so.",
+    )
+    parser.add_argument(
+        "--once", action="store_true", help="end after the scenario; 0 only if the expected alerts came"
+    )
+    parser.add_argument("--json", action="store_true", help="events as JSON lines instead of messages")
+    parser.add_argument("--speed", type=float, default=SPEED, metavar="N", help=f"times real time (default {SPEED:g})")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status: 0 if JP became critical and US is among its followers."""
+    configure("warning", "text", sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="stressd-demo-") as folder:
+        return asyncio.run(_Demo(Path(folder), args.speed, args.json).run(args.once))
+
+
+class _Milliseconds(ScaledClock):
+    """Scenario time in whole milliseconds, as people write it."""
+
+    def now(self) -> int:
+        return super().now() // 1_000_000 * 1_000_000
+
+
+class _Demo:
+    """One run. out: where its own words go, so that with --json only events are on standard output."""
+
+    def __init__(self, state: Path, speed: float, as_json: bool) -> None:
+        self.state = state
+        self.speed = speed
+        self.as_json = as_json
+        self.out: TextIO = sys.stderr if as_json else sys.stdout
+        self.scenario: Scenario = load_scenario(DEFAULT)
+        self.simulator = Simulator(self.scenario, calendars(self.scenario))
+        self.last: dict[str, float] = {}
+        self.events: list[Event] = []
+        self._told: dict[str, int] = {}
+
+    async def run(self, once: bool) -> int:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        known = registry()
+        async with LoopbackBroker() as broker:
+            text = config_text(self.scenario, broker.url, console=not self.as_json)
+            loaded = load_text(text, Path("demo.yaml"), known)
+            await self._warm(loaded)
+            ticks = self.simulator.ticks()
+            self._banner(broker.url, len(ticks))
+            await self._play(loaded, known, ticks, broker, stop, once)
+        return self._verdict()
+
+    async def _warm(self, loaded: Loaded) -> None:
+        """Leave the state of a daemon that was started a day ago with imported history, and has run since."""
+        scenario = self.scenario
+        store = Store.open(self.state)
+        try:
+            since = scenario.starts - DAY
+            before = self.simulator.warmup_ticks()
+            import_simulated(store, self.simulator.warmup_daily(), [t for t in before if t.time < since], FEED)
+            history = warm.choose(loaded.engine, store)
+            engine = warm.prepare(loaded.engine, since, store, None, history)
+            engine.feed([Tick(t.series, t.value, t.time, t.time, FEED) for t in before if t.time >= since])
+            engine.advance(scenario.starts)
+            await Snapshots(store).save(Saved(engine.now, engine.snapshot(), history.signature()))
+        finally:
+            store.close()
+
+    def _banner(self, url: str, count: int) -> None:
+        hours = (self.scenario.ends - self.scenario.starts) / 3.6e12
+        self._say(f"{self.scenario.title}\n{self.scenario.about}\n")
+        self._say(f"broker    {url}, in this process; {count:,} ticks will go through it as MQTT messages")
+        self._say(f"daemon    the real one, warm with simulated history; state in {self.state}")
+        self._say(f"time      {hours:.0f} hours in {hours * 3600 / self.speed:.0f} s; Ctrl-C ends it\n")
+
+    async def _play(
+        self,
+        loaded: Loaded,
+        known: Registry,
+        ticks: Sequence[Tick],
+        broker: LoopbackBroker,
+        stop: asyncio.Event,
+        once: bool,
+    ) -> None:
+        clock = _Milliseconds(self.scenario.starts, self.speed)
+        daemon = Daemon(loaded, known, self.state, clock, "simulated")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(daemon.run(), name="daemon")
+            await daemon.ready.wait()
+            showing = [
+                group.create_task(self._follow(daemon.store), name="follow"),
+                group.create_task(self._tell_time(clock), name="time"),
+            ]
+            playing = group.create_task(self._publish(ticks, clock, broker, once), name="publish")
+            stopping = group.create_task(stop.wait(), name="stop")
+            await asyncio.wait((playing, stopping), return_when=asyncio.FIRST_COMPLETED)
+            for task in (playing, stopping, *showing):
+                task.cancel()
+            self._look(daemon.store)
+            daemon.stop()
+
+    async def _publish(self, ticks: Sequence[Tick], clock: ScaledClock, broker: LoopbackBroker, once: bool) -> None:
+        await publish(ticks, clock, broker.host, broker.port, self._note)
+        await clock.sleep_until(self.scenario.ends)
+        await asyncio.sleep(LOOK_EVERY)
+        if not once:
+            self._say("The scenario is over. The daemon goes on; Ctrl-C ends it.")
+            await asyncio.Event().wait()
+
+    def _note(self, tick: Tick) -> None:
+        self.last[tick.series] = tick.value
+
+    async def _follow(self, store: Store) -> None:
+        while True:
+            self._look(store)
+            await asyncio.sleep(LOOK_EVERY)
+
+    def _look(self, store: Store) -> None:
+        """What has been committed since the last look."""
+        new: list[Event] = []
+        for episode in store.episodes():
+            told = self._told.get(episode.id, 0)
+            if episode.last_seq > told:
+                new += [event for event in store.events_of(episode.id) if event.seq > told]
+                self._told[episode.id] = episode.last_seq
+        new.sort(key=lambda event: (event.time, event.episode, event.seq))
+        self.events += new
+        if self.as_json:
+            for event in new:
+                print(to_json(event).decode(), flush=True)
+
+    async def _tell_time(self, clock: ScaledClock) -> None:
+        for milestone in milestones(self.scenario, self.simulator):
+            await clock.sleep_until(milestone.time)
+            self._say(self._line(milestone))
+
+    def _line(self, milestone: Milestone) -> str:
+        levels = "  ".join(
+            f"{series} {self.last[series]:.3f}" for series in ("JP.GOV.30Y", "US.GOV.10Y") if series in self.last
+        )
+        return f"-- {milestone.text}{'   ' + levels if levels else ''}"
+
+    def _verdict(self) -> int:
+        lacks = missing(self.events)
+        if lacks:
+            for text in lacks:
+                print(f"stressd: demo: {text}", file=sys.stderr)
+            return 1
+        self._say("Tokyo became critical, and New York is named among those that followed.")
+        return 0
+
+    def _say(self, text: str) -> None:
+        print(text, file=self.out, flush=True)
