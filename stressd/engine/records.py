@@ -30,12 +30,13 @@ NOTEWORTHY: Final = 28
 
 
 class Extremes:
-    """Answers "when was it last more than this" over values by day. sign: +1 for highs, -1 for lows."""
+    """Answers "when was it last more than this", by day. sign: +1 for highs, -1 for lows; most: days kept."""
 
-    __slots__ = ("_days", "_sign", "_values")
+    __slots__ = ("_days", "_most", "_sign", "_values")
 
-    def __init__(self, sign: int) -> None:
+    def __init__(self, sign: int, most: int = STACKED) -> None:
         self._sign = float(sign)
+        self._most = most
         self._days: list[int] = []
         # Negated and signed, so that the oldest and largest come first and the list ascends.
         self._values: list[float] = []
@@ -48,7 +49,7 @@ class Extremes:
             self._days.pop()
         self._values.append(key)
         self._days.append(day)
-        if len(self._values) > STACKED:
+        if len(self._values) > self._most:
             # Let the second stand in for the first: its day is more recent than the truth, never older.
             self._values[1] = self._values[0]
             del self._values[0], self._days[0]
@@ -194,20 +195,22 @@ class Records:
     def _observe_z(self, size: float) -> None:
         self._zs += 1
         if size < self._tail_from:
-            index = int(size / BIN + 1e-9)
-            if index >= len(self._bins):
-                self._bins.extend([0] * (index + 1 - len(self._bins)))
-            self._bins[index] += 1
+            self._count(size)
             return
         insort(self._tail, size)
         if len(self._tail) > TAIL_KEPT:
             # Give up the lowest bin's worth of exactness rather than grow.
             self._tail_from = BIN * (int(self._tail[0] / BIN + 1e-9) + 1)
-            self._bins.extend([0] * (round(self._tail_from / BIN) - len(self._bins)))
             cut = bisect_left(self._tail, self._tail_from)
-            for value in self._tail[:cut]:
-                self._bins[int(value / BIN + 1e-9)] += 1
+            for low in self._tail[:cut]:
+                self._count(low)
             del self._tail[:cut]
+
+    def _count(self, size: float) -> None:
+        index = int(size / BIN + 1e-9)
+        if index >= len(self._bins):
+            self._bins.extend([0] * (index + 1 - len(self._bins)))
+        self._bins[index] += 1
 
     def _last_of(self, source: str) -> int:
         return self._levels[source].last
