@@ -47,7 +47,7 @@ def episodes_spec(loaded: Loaded, origin: Origin) -> EpisodesSpec:
 
 
 def build_pipeline(loaded: Loaded, engine: Engine, origin: Origin, machine: Mapping[str, bytes]) -> Pipeline:
-    """A pipeline around a warm engine. machine: the episodes' and the router's state from the store, by which the engine
+    """A pipeline around a warm engine. machine: state of episodes and router from the store, by which the engine
     is reconciled: what was told stays told. A state that cannot be read is logged, and the episodes in it are lost."""
     pipeline = Pipeline(engine, Episodes(episodes_spec(loaded, origin)), Router(loaded.routes))
     if machine:
@@ -72,14 +72,18 @@ def make_feeds(
         if same and feeds is not None and config.name in feeds:
             made[config.name] = feeds[config.name]
         else:
-            made[config.name] = cast(Feed, _make(f"feed {config.name}", registry.feeds[config.type].build, config, loaded.resolver))
+            made[config.name] = cast(
+                Feed, _make(f"feed {config.name}", registry.feeds[config.type].build, config, loaded.resolver)
+            )
     return made
 
 
 def make_sinks(loaded: Loaded, registry: Registry) -> dict[str, Sink]:
     """The configured sinks by name. Raises BuildError."""
     return {
-        config.name: cast(Sink, _make(f"sink {config.name}", registry.sinks[config.type].build, config, loaded.instance))
+        config.name: cast(
+            Sink, _make(f"sink {config.name}", registry.sinks[config.type].build, config, loaded.instance)
+        )
         for config in loaded.sinks
     }
 

@@ -23,9 +23,10 @@ from stressd.runtime.build import build_pipeline, make_feeds, make_sinks
 from stressd.runtime.clock import Clock, WallClock
 from stressd.runtime.delivery import Deliverer
 from stressd.runtime.feedset import FeedSet
+from stressd.runtime.lane import DeadLetter
 from stressd.runtime.mailbox import Mailbox
 from stressd.runtime.metrics import Metrics
-from stressd.runtime.notes import CLOCK, OVERLOAD, STORE, Condition
+from stressd.runtime.notes import CLOCK, LOST, OVERLOAD, STORE, Condition
 from stressd.runtime.outbox import StoreOutbox, machine_state
 from stressd.runtime.pump import Pump
 from stressd.runtime.reload import Refused, next_config, refusing
@@ -38,12 +39,17 @@ from stressd.web.app import make_app
 from stressd.web.serve import SOCKET_NAME, Server
 
 SNAPSHOT_EVERY: Final = 60.0
+"""Seconds."""
+
 STATUS_EVERY: Final = 5.0
 DRAIN: Final = 10.0
 """Seconds that pending deliveries get at a stop; what is left is sent after the next start."""
 
 OVERLOAD_FOR: Final = 60_000_000_000
 """ns without folding after which an overload is over."""
+
+LOST_FOR: Final = 3_600.0
+"""Seconds without a further loss after which a sink's losses are over."""
 
 CLOCK_TOLERANCE: Final = 5_000_000_000
 """ns by which the machine's clock may be set back before people are told."""
@@ -83,6 +89,8 @@ class Daemon:
         self.systemd = Systemd()
         self.server = Server(make_app(self.reporter))
         self.mailbox = Mailbox(self.clock.now)
+        self.drain = DRAIN
+        self._losses: dict[str, tuple[float, str]] = {}
         self._stopping = asyncio.Event()
         self._reload = asyncio.Event()
 
@@ -102,9 +110,12 @@ class Daemon:
         try:
             self.snapshots = Snapshots(self.store)
             self._prepare(sinks)
-            await self._work(feeds)
+            try:
+                await self._work(feeds)
+            finally:
+                await self.server.stop()
+                await self.deliverer.stop(self.drain)
         finally:
-            await self.server.stop()
             self.systemd.close()
             await asyncio.to_thread(self.store.close)
         log.info("daemon.stopped", uptime_s=round(time.monotonic() - self.started_steady, 1))
@@ -112,17 +123,16 @@ class Daemon:
     # --- start --------------------------------------------------------------------------------------------------------
 
     def _prepare(self, sinks: dict[str, Sink]) -> None:
-        loop = asyncio.get_running_loop()
         saved = self.snapshots.load()
         if saved is not None:
             self.snapshots.saved_at = saved.at
         pipeline = self._pipeline(self.loaded, saved, self.store.machine())
-        self.deliverer = Deliverer(self.store, sinks, page_url=self.loaded.page_url)
-        outbox = StoreOutbox(self.store, lambda: loop.call_soon_threadsafe(self.deliverer.wake))
+        self.deliverer = Deliverer(self.store, sinks, page_url=self.loaded.page_url, on_dead=self._lost)
+        outbox = StoreOutbox(self.store, self.deliverer.committed)
         self.pump = Pump(
             self.mailbox, pipeline, self.clock, outbox, self._conditions, self.systemd.beat, self.metrics.observe_pass
         )
-        self.pump.conditions.resume([(rule, source) for rule, _, _, source in pipeline.episodes.noted()])
+        self.pump.conditions.resume([(rule, source) for rule, _, source in pipeline.episodes.noted()])
 
     def _pipeline(self, loaded: Loaded, saved: Saved | None, machine: Mapping[str, bytes]) -> Pipeline:
         """A pipeline that is warm, and in step with what was told."""
@@ -131,10 +141,10 @@ class Daemon:
         return build_pipeline(loaded, engine, self.origin, machine)
 
     async def _work(self, feeds: dict[str, Feed]) -> None:
+        await self.deliverer.start()
         async with asyncio.TaskGroup() as group:
             self.feeds = FeedSet(self.mailbox, group)
             pumping = group.create_task(self.pump.run(), name="pump")
-            delivering = group.create_task(self.deliverer.run(), name="deliverer")
             background = [
                 group.create_task(self._save_regularly(), name="snapshotter"),
                 group.create_task(self._tell_systemd(), name="status"),
@@ -146,15 +156,15 @@ class Daemon:
             # What lives as long as the process is not looked through again at every full collection.
             gc.collect()
             gc.freeze()
-            log.info("daemon.started", instance=self.loaded.instance, config=str(self.loaded.path), state=str(self.state))
+            log.info(
+                "daemon.started", instance=self.loaded.instance, config=str(self.loaded.path), state=str(self.state)
+            )
             self.systemd.ready(self.reporter.summary())
             self.ready.set()
             await self._stopping.wait()
-            await self._wind_down(pumping, delivering, background)
+            await self._wind_down(pumping, background)
 
-    async def _wind_down(
-        self, pumping: asyncio.Task[None], delivering: asyncio.Task[None], background: Sequence[asyncio.Task[None]]
-    ) -> None:
+    async def _wind_down(self, pumping: asyncio.Task[None], background: Sequence[asyncio.Task[None]]) -> None:
         log.info("daemon.stopping")
         self.systemd.stopping()
         for task in background:
@@ -164,10 +174,14 @@ class Daemon:
         self.pump.stop()
         await pumping
         await self.save()
-        left = await self.deliverer.drain(DRAIN)
-        if left:
+        # The commits of the last pass wake the deliverer from the store's thread.
+        await asyncio.wrap_future(self.store.flush())
+        await asyncio.sleep(0)
+        try:
+            await asyncio.wait_for(self.deliverer.idle(), self.drain)
+        except TimeoutError:
+            left = sum(sink["pending"] for sink in self.deliverer.report())
             log.warning("deliveries.left", count=left, reason="they are sent after the next start")
-        delivering.cancel()
 
     # --- what goes on -------------------------------------------------------------------------------------------------
 
@@ -175,14 +189,24 @@ class Daemon:
         found = self.feeds.conditions()
         folded_at = self.mailbox.folded_at
         if folded_at is not None and self.clock.now() - folded_at < OVERLOAD_FOR:
-            text = "ticks come faster than they can be judged: of the oldest only first, lowest, highest and last are kept"
+            text = (
+                "ticks come faster than they can be judged: of the oldest only first, lowest, highest and last are kept"
+            )
             found.append(Condition(OVERLOAD, "overload", text, severity=HIGH))
         if (trouble := self.store.trouble) is not None:
             found.append(Condition(STORE, "store failing", trouble, severity=HIGH))
+        for sink, (at, text) in list(self._losses.items()):
+            if time.monotonic() - at < LOST_FOR:
+                found.append(Condition(LOST, "delivery lost", text, source=sink, severity=HIGH))
+            else:
+                del self._losses[sink]
         if isinstance(self.clock, WallClock) and (behind := self.clock.behind()) > CLOCK_TOLERANCE:
             text = f"this machine's clock was set back by {behind / 1e9:.0f} s: ticks may be taken for old until it has caught up"
             found.append(Condition(CLOCK, "clock set back", text))
         return found
+
+    def _lost(self, letter: DeadLetter) -> None:
+        self._losses[letter.sink] = (time.monotonic(), str(letter))
 
     async def save(self) -> None:
         """Save the engine's state now."""
@@ -225,15 +249,15 @@ class Daemon:
             sinks = make_sinks(loaded, self.registry)
             await self.server.listen(*_address(loaded))
             try:
-                pipeline = self._successor(loaded)
+                self._successor(loaded)
             except BaseException:
                 await self.server.listen(*_address(self.loaded))
                 raise
-        # Not a word of the loop's between the old pipeline's state and here: no tick is missed.
-        self.pump.swap(pipeline)
+        # First whoever could be told something new, then who says it, then where it comes from.
+        await self.deliverer.replace(sinks, loaded.page_url)
+        self.pump.swap(self._successor(loaded))
         before, self.loaded = self.loaded, loaded
         self.loaded_at = self.clock.now()
-        await self.deliverer.replace(sinks, page_url=loaded.page_url)
         await self.feeds.replace(feeds)
         log.info("config.reloaded", digest=loaded.digest, before=before.digest)
 

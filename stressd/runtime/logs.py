@@ -8,6 +8,7 @@ from typing import TextIO
 
 import structlog
 
+
 def configure(level: str = "info", form: str = "auto", stream: TextIO | None = None) -> None:
     """Set up the log once for the process. form: "json", "text", or "auto" (text on a terminal). Libraries that use
     `logging` speak through it from `warning` on."""

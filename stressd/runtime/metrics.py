@@ -52,15 +52,27 @@ class _FromReport(Collector):
 
 
 def _daemon(report: Report) -> Iterable[Metric]:
-    info = GaugeMetricFamily("stressd_build_info", "Version, method and form of the engine.", labels=["version", "method", "engine"])
+    info = GaugeMetricFamily(
+        "stressd_build_info", "Version, method and form of the engine.", labels=["version", "method", "engine"]
+    )
     info.add_metric([report["version"], report["method"], report["engine"]], 1)
     yield info
     yield _gauge("stressd_uptime_seconds", "Since the daemon started.", report["uptime_s"])
-    yield _gauge("stressd_config_rejected", "1 while the last reload was refused and the old configuration runs on.", report["config"]["rejected"] is not None)
+    yield _gauge(
+        "stressd_config_rejected",
+        "1 while the last reload was refused and the old configuration runs on.",
+        report["config"]["rejected"] is not None,
+    )
     yield _gauge("stressd_ready", "1 while nothing is known that could make it miss something.", not report["reasons"])
     if report["snapshot"]["age_s"] is not None:
-        yield _gauge("stressd_snapshot_age_seconds", "Age of the engine's last saved state.", report["snapshot"]["age_s"])
-    conditions = GaugeMetricFamily("stressd_condition_active", "1 for every condition that people were told of and that lasts.", labels=["rule", "source"])
+        yield _gauge(
+            "stressd_snapshot_age_seconds", "Age of the engine's last saved state.", report["snapshot"]["age_s"]
+        )
+    conditions = GaugeMetricFamily(
+        "stressd_condition_active",
+        "1 for every condition that people were told of and that lasts.",
+        labels=["rule", "source"],
+    )
     for condition in report["conditions"]:
         conditions.add_metric([condition["rule"], condition["source"]], 1)
     yield conditions
@@ -79,7 +91,9 @@ def _pump(pump: Report, mailbox: Report) -> Iterable[Metric]:
     yield events
     yield _gauge("stressd_mailbox_frames", "Messages that wait for the pump.", mailbox["frames"])
     yield _gauge("stressd_mailbox_bytes", "Memory of messages that wait for the pump.", mailbox["bytes"])
-    yield _counter("stressd_mailbox_folded_ticks", "Ticks folded into envelopes because the mailbox was full.", mailbox["folded"])
+    yield _counter(
+        "stressd_mailbox_folded_ticks", "Ticks folded into envelopes because the mailbox was full.", mailbox["folded"]
+    )
 
 
 def _feeds(feeds: Iterable[Report]) -> Iterable[Metric]:
@@ -109,9 +123,13 @@ def _feeds(feeds: Iterable[Report]) -> Iterable[Metric]:
 
 
 def _sinks(sinks: Iterable[Report], store: Report) -> Iterable[Metric]:
-    deliveries = CounterMetricFamily("stressd_deliveries", "Attempts to deliver, by sink and outcome.", labels=["sink", "outcome"])
+    deliveries = CounterMetricFamily(
+        "stressd_deliveries", "Attempts to deliver, by sink and outcome.", labels=["sink", "outcome"]
+    )
     pending = GaugeMetricFamily("stressd_deliveries_pending", "Deliveries that wait or are under way.", labels=["sink"])
-    oldest = GaugeMetricFamily("stressd_deliveries_oldest_age_seconds", "Age of the oldest delivery that waits.", labels=["sink"])
+    oldest = GaugeMetricFamily(
+        "stressd_deliveries_oldest_age_seconds", "Age of the oldest delivery that waits.", labels=["sink"]
+    )
     for sink in sinks:
         for outcome in sorted(sink["outcomes"]):
             deliveries.add_metric([sink["name"], outcome], sink["outcomes"][outcome])
@@ -121,15 +139,21 @@ def _sinks(sinks: Iterable[Report], store: Report) -> Iterable[Metric]:
     yield pending
     yield oldest
     yield _counter("stressd_store_commits", "Transactions written.", store["commits"])
-    yield _counter("stressd_store_failed_commits", "Transactions that failed and were tried again.", store["failed_commits"])
+    yield _counter(
+        "stressd_store_failed_commits", "Transactions that failed and were tried again.", store["failed_commits"]
+    )
     yield _gauge("stressd_store_queued", "Writes that wait for the store.", store["queued"])
 
 
 def _engine(alerting: Report, episodes: list[Report]) -> Iterable[Metric]:
     yield _gauge("stressd_engine_series", "Series that are watched.", alerting["series"])
-    yield _gauge("stressd_engine_series_alerting", "Series on which at least one horizon can alert now.", alerting["ready"])
+    yield _gauge(
+        "stressd_engine_series_alerting", "Series on which at least one horizon can alert now.", alerting["ready"]
+    )
     yield _gauge("stressd_episodes_open", "Episodes that are open.", len(episodes))
-    age = GaugeMetricFamily("stressd_series_last_tick_age_seconds", "Since the series' last accepted tick.", labels=["series"])
+    age = GaugeMetricFamily(
+        "stressd_series_last_tick_age_seconds", "Since the series' last accepted tick.", labels=["series"]
+    )
     for series in alerting["detail"]:
         if series["age_s"] is not None:
             age.add_metric([series["series"]], series["age_s"])

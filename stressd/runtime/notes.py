@@ -13,13 +13,14 @@ OVERLOAD: Final = "overload"
 STORE: Final = "store-failing"
 CLOCK: Final = "clock-set-back"
 FEED: Final = "feed-down"
-RULES: Final = (OVERLOAD, STORE, CLOCK, FEED)
+LOST: Final = "delivery-lost"
+RULES: Final = (OVERLOAD, STORE, CLOCK, FEED, LOST)
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Something that people must know while it lasts. rule: its name; source: the feed that it is about, "" for the
-    daemon itself; text: one plain sentence."""
+    """Something that people must know while it lasts. rule: its name; source: the feed that it is about (or the sink), "" for
+    the daemon itself; text: one plain sentence."""
 
     rule: str
     what: str

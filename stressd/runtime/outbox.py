@@ -28,13 +28,13 @@ def machine_state(pipeline: Pipeline) -> dict[str, bytes]:
 
 
 class StoreOutbox:
-    """`pump.Outbox` on the store. committed: called, on the store's thread, once the events are on disk.
+    """`pump.Outbox` on the store. committed: given the events, on the store's thread, once they are on disk.
 
     last_fault: why the last refused transition was refused, "" where none was; trouble of the disk is no fault, such a
     transition stays queued in the store.
     """
 
-    def __init__(self, store: Store, committed: Callable[[], None]) -> None:
+    def __init__(self, store: Store, committed: Callable[[Sequence[Routed]], None]) -> None:
         self._store = store
         self._committed = committed
         self.last_fault = ""
@@ -51,13 +51,13 @@ class StoreOutbox:
                 headline=event.headline,
                 sinks=list(one.sinks),
             )
-        future.add_done_callback(self._done)
+        future.add_done_callback(lambda done: self._done(done, routed))
         return future
 
-    def _done(self, future: Future[None]) -> None:
+    def _done(self, future: Future[None], routed: Sequence[Routed]) -> None:
         error = future.exception()
         if error is None:
-            self._committed()
+            self._committed(routed)
         else:
             self.last_fault = str(error)
             log.error("transition.refused", error=str(error))

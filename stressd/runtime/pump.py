@@ -165,14 +165,15 @@ class Pump:
             self._held.append(_Held(commit, frames, now + LONGEST_HOLD))
             if commit is not None:
                 loop = asyncio.get_running_loop()
-                commit.add_done_callback(lambda _: _soon(loop, self._mailbox.wake))
+                commit.add_done_callback(lambda _: soon(loop, self._mailbox.wake))
         elif frames:
             _settle(frames)
         while self._held and (self._held[0].commit is None or self._held[0].commit.done() or now > self._held[0].until):
             _settle(self._held.popleft().frames)
 
 
-def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+def soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    """Call on the loop's thread, from another one, unless the loop has ended."""
     if not loop.is_closed():
         loop.call_soon_threadsafe(call)
 

@@ -68,10 +68,8 @@ class Reporter:
             "feeds": [_feed(d, name, now) for name in d.feeds.feeds],
             "alerting": alerting,
             "episodes": [_episode(each) for each in d.pump.pipeline.episodes.open_episodes()],
-            "sinks": d.deliverer.status(),
-            "conditions": [
-                {"rule": c.rule, "source": c.source, "text": c.text} for c in d.pump.conditions.lasting()
-            ],
+            "sinks": d.deliverer.report(),
+            "conditions": [{"rule": c.rule, "source": c.source, "text": c.text} for c in d.pump.conditions.lasting()],
             "pump": _pump(d),
             "mailbox": {
                 "frames": len(d.mailbox),
@@ -107,7 +105,9 @@ class Reporter:
         return ", ".join(parts)
 
     def _alerting(self) -> dict[str, Any]:
-        return alerting(self._daemon.loaded.engine, self._daemon.pump.pipeline.engine.status(), self._daemon.clock.now())
+        return alerting(
+            self._daemon.loaded.engine, self._daemon.pump.pipeline.engine.status(), self._daemon.clock.now()
+        )
 
 
 def alerting(spec: EngineSpec, rows: Sequence[dict[str, Any]], now: int) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def alerting(spec: EngineSpec, rows: Sequence[dict[str, Any]], now: int) -> dict
     for rule in spec.sigma_rules:
         for name in rule.series:
             horizons.setdefault(name, set()).update(rule.horizons)
-    other = {name for rule in (*spec.level_rules, *spec.silence_rules) for name in rule.series}
+    other = {name for level in spec.level_rules for name in level.series}
     detail = [_series(spec, row, horizons.get(row["series"], set()), row["series"] in other, now) for row in rows]
     return {
         "series": len(detail),
@@ -164,7 +164,11 @@ def _needs(spec: EngineSpec, horizon: str, warm: float) -> str:
 def blind(daemon: Daemon, alerting: dict[str, Any]) -> bool:
     """Whether nothing at all could be seen or said now."""
     feeds = daemon.feeds.feeds.values()
-    return bool(feeds) and not any(feed.health.state in ("connected", "stopped") for feed in feeds) or not alerting["ready"]
+    return (
+        bool(feeds)
+        and not any(feed.health.state in ("connected", "stopped") for feed in feeds)
+        or not alerting["ready"]
+    )
 
 
 def reasons(daemon: Daemon, alerting: dict[str, Any]) -> list[str]:

@@ -1,0 +1,136 @@
+"""`stressd explain EPISODE`: every event of an episode and every number behind it, in prose."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from stressd.alerts.event import Event, Follower, SeriesMove
+from stressd.cli.errors import UserError
+from stressd.cli.place import add_state, state_of
+from stressd.cli.records import as_json, delivery_text, episode_named, open_store
+from stressd.store import Delivery, Episode
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command's arguments."""
+    parser = subparsers.add_parser(
+        "explain",
+        help="every number behind an episode",
+        description="Every event of an episode, every number behind it, and who was told. An episode is named by its "
+        "id or by the last four letters of it. Exit status 1 where it is unknown.",
+    )
+    parser.add_argument("episode", metavar="EPISODE", help="for example JP-260120-7q2f, or 7q2f")
+    add_state(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status."""
+    with open_store(state_of(args)) as store:
+        episode = episode_named(store, args.episode)
+        events = store.events_of(episode.id)
+        deliveries = store.deliveries(episode=episode.id)
+    if not events:
+        raise UserError(f"{episode.id}: the store holds none of its events")
+    if args.json:
+        print(json.dumps(_as_json(episode, events, deliveries), ensure_ascii=False))
+    else:
+        print("\n".join(_lines(episode, events, deliveries)))
+    return 0
+
+
+def _as_json(episode: Episode, events: Sequence[Event], deliveries: Sequence[Delivery]) -> dict[str, Any]:
+    return {
+        "episode": as_json(episode),
+        "events": [msgspec.to_builtins(event) for event in events],
+        "deliveries": [as_json(delivery) for delivery in deliveries],
+    }
+
+
+def _lines(episode: Episode, events: Sequence[Event], deliveries: Sequence[Delivery]) -> Iterator[str]:
+    first, last = events[0], events[-1]
+    about = f"{episode.market} {episode.direction}" if episode.direction else episode.market
+    origin = "" if episode.origin == "live" else f" This is no live episode but a {episode.origin} one."
+    yield f"{episode.id}: {about}, rule {episode.rule}, {episode.severity}, {episode.state}.{origin}"
+    yield (
+        f"{len(events)} event{'s' if len(events) > 1 else ''} from {first.time} to {last.time}; {last.instance}, "
+        f"stressd {last.version}, method {last.method}, configuration {last.config}."
+    )
+    for event in events:
+        yield ""
+        yield f"{event.seq}. {event.time} {event.type}, {event.severity}"
+        yield f"   {event.headline}"
+        yield from (f"   {line}" for line in _behind(event))
+        mine = [delivery for delivery in deliveries if delivery.event_id == event.id]
+        yield from (f"   {delivery_text(delivery)}" for delivery in mine)
+        if not mine:
+            yield "   Nobody was told: it is for the record."
+
+
+def _behind(event: Event) -> Iterator[str]:
+    if event.note:
+        yield f"Note: {event.note}"
+    for move in event.series:
+        yield _move(move)
+    if event.shape:
+        yield f"Shape of the curve: {event.shape}."
+    if event.source is not None:
+        yield f"Source: {event.source.market}, episode {event.source.episode} ({event.source.wording})."
+    for follower in event.followers:
+        yield _follower(follower)
+    if event.data.age_s is not None or event.data.sources:
+        age = "" if event.data.age_s is None else f" The newest tick was {event.data.age_s:g} s old."
+        yield f"Data from {', '.join(event.data.sources) or 'an unnamed source'}.{age}"
+
+
+def _move(move: SeriesMove) -> str:
+    said = [f"{move.series} at {move.value:.3f}%"]
+    if move.from_ is not None and move.change_bp is not None:
+        said[0] += f", from {move.from_.value:.3f}% at {move.from_.time}: {move.change_bp:+.1f} bp over {move.horizon}"
+    if move.level is not None:
+        said.append(f"the level is {move.level:.3f}%")
+    if move.sigma is not None and move.sigma_bp is not None:
+        definition = f" ({move.sigma_definition})" if move.sigma_definition else ""
+        bar = f"; the bar was {move.threshold:g}" if move.threshold is not None else ""
+        said.append(f"that is {abs(move.sigma):.1f} times its sigma of {move.sigma_bp:.2f} bp{definition}{bar}")
+    if move.exceeded is not None:
+        said.append(f"{move.exceeded.times} of {move.exceeded.of} past moves were beyond that bar")
+    if move.return_period_years is not None:
+        low, middle, high = move.return_period_years
+        said.append(f"fitted return period {middle:g} years ({low:g} to {high:g})")
+    if move.rank is not None:
+        said.append(f"rank {move.rank} of {move.rank_of} moves in its direction")
+    if move.largest_since is not None:
+        began = ", where the series begins" if move.since_beginning else ""
+        said.append(f"largest since {move.largest_since}{began}")
+    if move.highest_since is not None:
+        said.append(f"{'highest' if (move.change_bp or 0.0) >= 0.0 else 'lowest'} level since {move.highest_since}")
+    return "; ".join(said) + "."
+
+
+def _follower(follower: Follower) -> str:
+    said = [f"{follower.market} {follower.wording}"]
+    if follower.series is not None and follower.change_bp is not None:
+        said.append(f"{follower.series} {follower.change_bp:+.1f} bp")
+    if follower.sigma is not None:
+        said.append(f"{follower.sigma:+.1f} of its own sigma")
+    if follower.excess_sigma is not None:
+        said.append(f"{follower.excess_sigma:+.1f} sigma beyond its usual co-movement")
+    if follower.beta is not None:
+        usual = f" (usually {follower.usual_beta:.2f})" if follower.usual_beta is not None else ""
+        said.append(f"{follower.beta:.2f} bp per bp{usual}")
+    if follower.lag_s is not None:
+        opened = f", {follower.open_lag_s:g} s of it open" if follower.open_lag_s is not None else ""
+        said.append(f"after {follower.lag_s:g} s{opened}")
+    if follower.resolution:
+        said.append(f"measured by {follower.resolution}")
+    if follower.reason:
+        said.append(follower.reason)
+    if follower.next_open:
+        said.append(f"opens {follower.next_open}")
+    return "; ".join(said) + "."

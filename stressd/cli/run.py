@@ -1,0 +1,91 @@
+"""`stressd run`: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from stressd.config.faults import ConfigError
+from stressd.config.load import Loaded, load
+from stressd.config.registry import Registry
+from stressd.runtime.build import BuildError
+from stressd.runtime.daemon import Daemon
+from stressd.runtime.logs import configure
+from stressd.runtime.registry import registry
+from stressd.runtime.statedir import state_dir
+from stressd.store import StoreError
+
+CONFIG: Final = 78
+"""EX_CONFIG of sysexits.h: systemd is told not to restart on it."""
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command's arguments."""
+    parser = subparsers.add_parser(
+        "run",
+        help="the daemon: watch the feeds and alert",
+        description="Runs until SIGTERM or SIGINT; SIGHUP reads the configuration again. "
+        "Exit status: 0 after a clean stop, 78 for a bad configuration or secret.",
+    )
+    parser.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="the configuration")
+    parser.add_argument("--state", type=Path, metavar="DIR", help="the state directory, instead of the configured one")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status, after the stop."""
+    known = registry()
+    try:
+        loaded = load(args.config, known)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return CONFIG
+    for warning in loaded.warnings:
+        print(warning, file=sys.stderr)
+    configure(loaded.model.log.level, loaded.model.log.format)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(loaded, known, args.state))
+    except BuildError as error:
+        print(f"stressd: {error}", file=sys.stderr)
+        return CONFIG
+    except (StoreError, OSError) as error:
+        print(f"stressd: {error}", file=sys.stderr)
+        return 1
+    except BaseExceptionGroup as group:
+        _tell(group)
+        return 1
+    return 0
+
+
+async def _serve(loaded: Loaded, known: Registry, state: Path | None) -> None:
+    daemon = Daemon(loaded, known, state_dir(loaded.state_dir, state))
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, daemon.stop)
+    loop.add_signal_handler(signal.SIGINT, daemon.stop)
+    loop.add_signal_handler(signal.SIGHUP, daemon.reload)
+    await daemon.run()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, where it is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _tell(group: BaseExceptionGroup) -> None:
+    """What ended the daemon: an address that is taken in one line, anything else with its traceback."""
+    for error in group.exceptions:
+        if isinstance(error, OSError):
+            print(f"stressd: {error}", file=sys.stderr)
+        else:
+            structlog.get_logger().critical("daemon.failed", error=f"{type(error).__name__}: {error}", exc_info=error)

@@ -1,0 +1,111 @@
+"""`stressd status`: what the running daemon sees, what it can alert on, and what it still has to say."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from stressd.cli.ask import ask
+from stressd.cli.errors import UserError
+from stressd.cli.place import add_state, state_of
+from stressd.cli.table import age, table
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command's arguments."""
+    parser = subparsers.add_parser(
+        "status",
+        help="what the running daemon sees and can alert on",
+        description="Feeds, what can alert now and when the rest can, open episodes, deliveries. "
+        "Exit status 1 when the daemon is blind or stuck, or when there is none.",
+    )
+    add_state(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status."""
+    status = ask(state_of(args), "/api/v1/status")
+    if not isinstance(status, dict) or "state" not in status:
+        raise UserError("whatever answers there is no daemon of this version")
+    print(json.dumps(status, ensure_ascii=False) if args.json else "\n".join(_lines(status)))
+    return 1 if status["state"] in ("blind", "stuck") else 0
+
+
+def _lines(status: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{status['instance']}: {status['state']}",
+        f"stressd {status['version']} (engine {status['engine']}), process {status['pid']}, "
+        f"up {age(status['uptime_s'])}",
+        f"configuration {status['config']['path']}, loaded {status['config']['loaded']}",
+    ]
+    lines += [f"! {reason}" for reason in status["reasons"]]
+    rejected = status["config"]["rejected"]
+    if rejected is not None:
+        lines.append(f"! the configuration was refused at {rejected['time']}; the one before runs on:")
+        lines += [f"    {fault}" for fault in rejected["faults"]]
+    lines += ["", *_feeds(status["feeds"]), "", *_alerting(status["alerting"]), "", *_episodes(status["episodes"])]
+    return [*lines, "", *_sinks(status["sinks"])]
+
+
+def _feeds(feeds: Sequence[dict[str, Any]]) -> list[str]:
+    rows = [
+        [
+            feed["name"],
+            feed["state"] + (f" ({feed['detail']})" if feed["detail"] else ""),
+            age(feed["last_message_age_s"]),
+            str(feed["messages"]),
+            str(feed["ticks"]),
+            str(feed["malformed"] + feed["unknown_series"] + feed["dropped"]),
+        ]
+        for feed in feeds
+    ]
+    return table(["FEED", "STATE", "LAST", "MESSAGES", "TICKS", "REFUSED"], rows) if rows else ["no feeds"]
+
+
+def _alerting(alerting: dict[str, Any]) -> list[str]:
+    rows = [
+        [
+            row["series"],
+            "-" if row["value"] is None else f"{row['value']:.3f}%",
+            age(row["age_s"]),
+            " ".join(row["ready"]) or ("levels" if row["other_rules"] else "-"),
+            ", ".join(f"{wait['horizon']} in {wait['needs']}" for wait in row["waiting"]) or "-",
+            row["provisional"] or "",
+        ]
+        for row in alerting["detail"]
+    ]
+    head = f"{alerting['ready']} of {alerting['series']} series can alert"
+    return [head, *table(["SERIES", "VALUE", "LAST", "CAN ALERT ON", "LATER", ""], rows)]
+
+
+def _episodes(episodes: Sequence[dict[str, Any]]) -> list[str]:
+    if not episodes:
+        return ["no open episodes"]
+    rows = [[e["episode"], e["severity"], e["rule"], e["market"], e["direction"] or "", e["opened"]] for e in episodes]
+    return table(["OPEN EPISODE", "SEVERITY", "RULE", "MARKET", "", "OPENED"], rows)
+
+
+def _sinks(sinks: Sequence[dict[str, Any]]) -> list[str]:
+    rows = [
+        [
+            sink["name"],
+            _sink_state(sink),
+            str(sink["pending"]),
+            age(sink["oldest_age_s"]),
+            str(sink["outcomes"].get("delivered", 0)),
+            str(sink["outcomes"].get("dead", 0)),
+        ]
+        for sink in sinks
+    ]
+    return table(["SINK", "STATE", "PENDING", "OLDEST", "DELIVERED", "DEAD"], rows) if rows else ["no sinks"]
+
+
+def _sink_state(sink: dict[str, Any]) -> str:
+    if sink["disabled"]:
+        return f"disabled: {sink['disabled']}"
+    if sink["failing_s"] is not None:
+        return f"failing for {age(sink['failing_s'])}: {sink['last_error']}"
+    return "ok"

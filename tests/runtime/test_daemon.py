@@ -1,0 +1,169 @@
+"""The daemon in this process, with a broker, real feeds, the real store and a webhook at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from stressd.store import Store, StoreError
+from tests.runtime.desk import LAST, Desk, desk_in
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with desk_in(tmp_path) as made:
+        yield made
+
+
+def opened(events: list[dict[str, Any]], rule: str = "sigma-breach") -> list[dict[str, Any]]:
+    return [event for event in events if event["type"] == "opened" and event["rule"] == rule]
+
+
+async def test_ticks_that_breach_reach_the_webhook_and_a_restart_does_not_tell_them_again(desk: Desk) -> None:
+    desk.warm()
+    async with desk.running():
+        await desk.breach()
+        await desk.receiver.until(lambda events: bool(opened(events)))
+    first = opened(desk.receiver.events)
+    assert len(first) == 1
+    assert (first[0]["market"], first[0]["direction"], first[0]["origin"]) == ("JP", "up", "live")
+    assert first[0]["series"][0]["series"] == "JP.GOV.30Y"
+    store = Store.open(desk.state, create=False)
+    assert store.load_snapshot("engine") is not None
+    assert [row.state for row in store.deliveries(event_id=first[0]["id"])] == ["delivered"]
+    store.close()
+    told = len(desk.receiver.events)
+    async with desk.running() as daemon:
+        assert [e.id for e in daemon.pump.pipeline.episodes.open_episodes()] == [first[0]["episode"]]
+        for step in range(5):
+            await desk.tick("JP.GOV.30Y", LAST["JP.GOV.30Y"] + 0.05 + step * 1e-4)
+        await desk.tick("US.GOV.10Y", 4.6)
+        await desk.tick("US.GOV.10Y", 4.6001)
+        await desk.receiver.until(lambda events: bool(opened(events, "four")))
+    assert [event["type"] for event in desk.receiver.events[told:] if event["market"] == "JP"] == []
+
+
+async def test_health_readiness_metrics_and_status_are_served(desk: Desk) -> None:
+    async with desk.running() as daemon, aiohttp.ClientSession() as session:
+        url = f"http://127.0.0.1:{daemon.server.port}"
+        async with session.get(f"{url}/healthz") as answer:
+            assert answer.status == 200
+        async with session.get(f"{url}/readyz") as answer:
+            assert answer.status in (200, 503)
+        await desk.calm()
+        await wait_for(lambda: daemon.pump.ticks >= len(LAST))
+        async with session.get(f"{url}/metrics") as answer:
+            metrics = await answer.text()
+        assert f"stressd_ticks_total {float(daemon.pump.ticks)}" in metrics
+        assert 'stressd_feed_connected{feed="desk"} 1.0' in metrics
+        assert 'stressd_series_last_tick_age_seconds{series="JP.GOV.30Y"}' in metrics
+        async with session.get(f"{url}/api/v1/status") as answer:
+            status = await answer.json()
+        assert status["feeds"][0]["state"] == "connected"
+        assert status["alerting"]["series"] == len(LAST)
+        assert status["sinks"][0]["name"] == "hook"
+
+
+async def test_a_cold_daemon_says_that_it_cannot_alert_yet_and_a_warm_one_that_it_can(desk: Desk) -> None:
+    desk.write(
+        change=lambda text: text.replace(
+            '  - {name: four, type: level, series: "US.*", above: [4.5%], severity: info}\n', ""
+        )
+    )
+    async with desk.running() as daemon:
+        assert daemon.reporter.status()["state"] == "blind"
+        assert any("no series can alert" in reason for reason in daemon.reporter.unready())
+        waiting = daemon.reporter.status()["alerting"]["detail"][0]["waiting"]
+        assert [(w["horizon"], w["needs"]) for w in waiting] == [
+            ("1m", "about 2 h 00 of trading"),
+            ("1d", "about 20 fixings"),
+        ]
+    (desk.state / "stressd.db").unlink()
+    desk.warm()
+    async with desk.running() as daemon:
+        status = daemon.reporter.status()
+        assert (status["state"], status["reasons"]) == ("ok", [])
+        assert status["alerting"]["detail"][0]["ready"] == ["1m"]
+
+
+async def test_a_reload_changes_the_rules_and_keeps_connection_and_state(desk: Desk) -> None:
+    async with desk.running() as daemon:
+        for _ in range(2):
+            await desk.calm()
+        await wait_for(lambda: daemon.pump.ticks >= 2 * len(LAST))
+        desk.write(level="4.1")
+        before = daemon.loaded
+        daemon.reload()
+        await wait_for(lambda: daemon.loaded is not before)
+        await wait_for(lambda: daemon.rejected is None)
+        assert desk.broker.connects == 1
+        ticks = {row["series"]: row["ticks"] for row in daemon.pump.pipeline.engine.status()}
+        assert ticks["JP.GOV.30Y"] == 2
+        await desk.tick("US.GOV.10Y", 4.05)
+        await desk.tick("US.GOV.10Y", 4.0501)
+        await desk.tick("US.GOV.10Y", 4.15)
+        await desk.tick("US.GOV.10Y", 4.1501)
+        await desk.receiver.until(lambda events: bool(opened(events, "four")))
+        assert opened(desk.receiver.events, "four")[0]["config"] == daemon.loaded.digest != before.digest
+
+
+async def test_a_reload_of_a_bad_file_says_so_and_the_old_one_runs_on(desk: Desk) -> None:
+    async with desk.running() as daemon:
+        before = daemon.loaded
+        desk.write(change=lambda text: text.replace("horizons: [1m, 1d]", "horizons: [1q]"))
+        daemon.reload()
+        await wait_for(lambda: daemon.rejected is not None)
+        assert daemon.loaded is before
+        rejected = daemon.reporter.status()["config"]["rejected"]
+        assert "1q" in rejected["faults"][0]
+        assert "refused" in daemon.reporter.summary()
+        desk.write()
+        daemon.reload()
+        await wait_for(lambda: daemon.rejected is None)
+
+
+async def test_a_second_daemon_on_the_same_state_is_refused(desk: Desk) -> None:
+    async with desk.running():
+        with pytest.raises(StoreError, match="already keeps its state here"):
+            await desk.daemon().run()
+
+
+async def test_a_feed_that_crashes_is_started_again_and_the_rest_goes_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stressd.runtime.feedset.supervise", _at_once)
+    async with desk.running() as daemon:
+        feed = daemon.feeds.feeds["desk"]
+        await daemon.feeds.stop()
+        run, crashes = feed.run, iter([True, True])
+
+        async def crashing(inbox: Any) -> None:
+            if next(crashes, False):
+                raise RuntimeError("a bug")
+            await run(inbox)
+
+        feed.run = crashing  # type: ignore[method-assign]
+        await daemon.feeds.replace({"desk": feed})
+        await asyncio.wait_for(desk.broker.until(lambda broker: broker.connects >= 2), 10)
+        assert daemon.feeds.crashes["desk"] == 2
+        await asyncio.wait_for(desk.broker.subscribed(), 10)
+        await desk.calm()
+        await wait_for(lambda: daemon.pump.ticks >= len(LAST))
+
+
+async def _at_once(name: str, start: Any, crashed: Any) -> None:
+    from stressd.runtime.supervise import supervise
+
+    await supervise(name, start, crashed, jitter=lambda low, high: 0.0)
+
+
+async def wait_for(condition: Any, timeout: float = 10.0) -> None:
+    """Until it holds, looked at on every turn of the loop's timer."""
+    async with asyncio.timeout(timeout):
+        while not condition():
+            await asyncio.sleep(0.005)
