@@ -40,8 +40,8 @@ class Episode(msgspec.Struct, kw_only=True):
 
     severity: highest ever reached. what: what it is about. moves: by `series|horizon`, the latest of each, those that
     have left too. active: what keeps it open, with the rung that holds now. peak_z, peak_bp: largest sizes so far;
-    told_z, told_bp: as of the last event. joined, answered, peaked: not told yet; due: when the settle window ends that
-    will tell them. affected, age, text: of a feed episode.
+    told_z, told_bp: as of the last event. joined, raised (to the episode's severity), answered, peaked: not told yet;
+    due: when the settle window ends that will tell them. affected, age, text: of a feed episode.
     """
 
     id: str
@@ -62,6 +62,7 @@ class Episode(msgspec.Struct, kw_only=True):
     told_z: float = 0.0
     told_bp: float = 0.0
     joined: list[str] = []
+    raised: list[str] = []
     answered: list[str] = []
     peaked: bool = False
     due: int | None = None
@@ -94,6 +95,7 @@ class Episode(msgspec.Struct, kw_only=True):
     def told_all(self) -> None:
         """Everything known now is in the event that is being made."""
         self.joined.clear()
+        self.raised.clear()
         self.answered.clear()
         self.peaked = False
         self.due = None

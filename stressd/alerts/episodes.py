@@ -1,10 +1,11 @@
 """The episode machine: engine facts in, told transitions out. Deterministic; timers are deadlines, nobody waits.
 
-A breach opens its episode at once. What joins it, a peak that grows and further answers of other markets are gathered
-over a settle window that starts with the first of them, and are told in one event at its end, at its own time: as
-`propagated` if an answer is among them, else `widened`, else `peaked`. Whatever event comes first tells all of it.
-Severity is the highest ever reached; only a rise is told. After `resolved` nothing follows but `propagated`: the answer
-of a market that could not respond before the episode was over. A level episode is `opened` and `resolved` in one step.
+A breach opens its episode at once. What joins it or reaches its severity too, a peak that grows and further answers of
+other markets are gathered over a settle window that starts with the first of them, and are told in one event at its
+end, at its own time: as `propagated` if an answer is among them, else `widened`, else `peaked`. Whatever event comes
+first tells all of it. Severity is the highest ever reached; only a rise is told at once. After `resolved` nothing
+follows but `propagated`: the answer of a market that could not respond before the episode was over. A level episode is
+`opened` and `resolved` in one step.
 """
 
 from __future__ import annotations
@@ -137,6 +138,8 @@ class Episodes:
             return []
         new = name not in episode.moves
         self._record(episode, name, breach)
+        if not new and breach.phase == engine.RAISED and breach.severity == episode.severity:
+            episode.raised.append(name)
         return self._grown(episode, breach, name if new else None)
 
     def _record(self, episode: Episode, name: str, breach: engine.Breach) -> None:
@@ -153,9 +156,8 @@ class Episodes:
             return [self._tell(episode, "escalated", event.at, f"was {SEVERITIES[before]} before")]
         if joiner is not None:
             episode.joined.append(joiner)
-            self._settle(episode, event.at + self.spec.settle)
-        elif self._has_peaked(episode):
-            episode.peaked = True
+        episode.peaked = episode.peaked or self._has_peaked(episode)
+        if episode.joined or episode.raised or episode.peaked:
             self._settle(episode, event.at + self.spec.settle)
         return []
 
@@ -276,8 +278,8 @@ class Episodes:
             answers = "; ".join(answer_clause(episode.answers[market].follower) for market in episode.answered)
             over = f"; resolved {duration_text((at - episode.closed_at) / SECOND)} before" if episode.closed_at else ""
             return self._tell(episode, "propagated", at, answers + over)
-        if episode.joined:
-            return self._tell(episode, "widened", at, f"joined by {_joiners(episode)}")
+        if episode.joined or episode.raised:
+            return self._tell(episode, "widened", at, _widening(episode))
         return self._tell(
             episode, "peaked", at, f"peak {sigma_text(episode.peak_z)}, {bp_text(episode.peak_bp * episode.direction)}"
         )
@@ -293,6 +295,11 @@ def _split(name: str) -> tuple[str, str]:
     return series, rest
 
 
-def _joiners(episode: Episode) -> str:
-    names = sorted({_split(name)[0] for name in episode.joined}, key=curve_key)
-    return listing([tenor_name(name) for name in names])
+def _widening(episode: Episode) -> str:
+    """ "joined by 10Y and 20Y; 30Y critical too"."""
+    joined, raised = (
+        listing([tenor_name(name) for name in sorted({_split(name)[0] for name in names}, key=curve_key)])
+        for names in (episode.joined, episode.raised)
+    )
+    severity = SEVERITIES[episode.severity]
+    return "; ".join([f"joined by {joined}"] * bool(joined) + [f"{raised} {severity} too"] * bool(raised))

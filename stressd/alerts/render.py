@@ -206,18 +206,23 @@ def _table(event: Event) -> list[Row]:
     shown: dict[str, SeriesMove] = {}
     for move in event.series:
         shown.setdefault(move.series, move)
-    rows = [_series_row(shown[name]) for name in sorted(shown, key=curve_key)]
+    rows = [_series_row(shown[name], event.series[0]) for name in sorted(shown, key=curve_key)]
     return rows + [_follower_row(each) for each in event.followers]
 
 
-def _series_row(move: SeriesMove) -> Row:
+def _series_row(move: SeriesMove, lead: SeriesMove) -> Row:
+    over = "level" if move.horizon == LEVEL else over_text(move.horizon) if move.horizon else NOTHING
+    same_horizon = move.horizon == lead.horizon == "1d"
+    if same_horizon and move.from_ and lead.from_ and move.from_.time != lead.from_.time:
+        # Its last breach was on another day than the lead's
+        over += f", from {moment_text(move.from_.time)}"
     return Row(
         (
             series_name(move.series),
             yield_text(move.series, move.value),
             NOTHING if move.change_bp is None else bp_text(move.change_bp),
             NOTHING if move.sigma is None else sigma_text(move.sigma),
-            "level" if move.horizon == LEVEL else over_text(move.horizon) if move.horizon else NOTHING,
+            over,
         )
     )
 

@@ -104,6 +104,21 @@ def test_only_a_rise_of_the_lifetime_severity_is_told() -> None:
     assert [event.severity for event in told] == ["warn", "critical", "critical"]
 
 
+def test_more_of_the_curve_at_the_episodes_severity_is_told_at_the_end_of_the_window() -> None:
+    """The fixing of a whole curve: the tenor that escalates first is not the one that moved most."""
+    facts = [
+        breach(FIXING_19, "JP.GOV.25Y"),
+        breach(FIXING_19, "JP.GOV.30Y"),
+        breach(FIXING_20, "JP.GOV.25Y", "raised", CRITICAL, z=6.2, bp=17.2),
+        contract_breach(phase="raised"),
+    ]
+    told = run(facts)
+    assert types(told) == ["opened", "widened", "escalated", "widened"]
+    assert told[3].note == "30Y critical too"
+    assert told[3].headline.startswith("JP 30Y +20.3bp to 3.765% · 6.9σ of 2.9bp · largest rise since the series began")
+    assert told[3].time == iso(FIXING_20 + 5 * SECOND)
+
+
 def test_a_joiner_that_raises_the_severity_is_told_at_once_and_not_again() -> None:
     facts = [
         breach(FIXING_20),

@@ -14,7 +14,6 @@ from tests.alerts.facts import (
     FIXING_19,
     FIXING_20,
     HOUR,
-    SECOND,
     US_FIXING_20,
     breach,
     closed,
@@ -31,8 +30,8 @@ def test_a_message_is_complete_in_plain_text() -> None:
     facts = [
         contract_breach(),
         closed(FIXING_20, "UK", reason="closed (overnight)"),
-        breach(FIXING_20 + SECOND, "JP.GOV.10Y", z=4.2, bp=7.8, value=2.3),
-        breach(FIXING_20 + SECOND, "JP.GOV.20Y", z=5.2, bp=14.8, value=3.1),
+        breach(FIXING_20, "JP.GOV.10Y", z=4.2, bp=7.8, value=2.3),
+        breach(FIXING_20, "JP.GOV.20Y", z=5.2, bp=14.8, value=3.1),
         response(US_FIXING_20),
     ]
     event = run(facts)[-1]
@@ -70,6 +69,12 @@ def test_a_message_is_complete_in_plain_text() -> None:
     assert (message.event_id, message.thread, message.thread_root) == (event.id, event.episode, f"{event.episode}.1")
     assert from_json(message.body) == event
     assert "p=" not in message.text
+
+
+def test_a_tenor_that_moved_on_another_day_says_from_when() -> None:
+    told = run([breach(FIXING_19, "JP.GOV.10Y", value=2.266), contract_breach()])
+    cells = [row.cells[4] for row in render(told[-1], first=True).table]
+    assert cells == ["from fixing to fixing, from 18 Jan 2026 06:00 UTC", "from fixing to fixing"]
 
 
 def test_what_is_not_live_says_so_first_everywhere() -> None:
