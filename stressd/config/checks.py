@@ -135,7 +135,8 @@ def check_routes(data: Mapping[str, Any], facts: Facts, report: Report) -> None:
                     report.value(
                         (*path, "match", "rule", j), f"unknown rule {shown(rule)}", suggest(rule, rules, "rules")
                     )
-    if len(facts.routes) == len(data.get("routes") or []):
+    written = data.get("routes")
+    if not written or (isinstance(written, list) and len(facts.routes) == len(written)):
         _check_coverage(data, facts, used, report)
 
 
@@ -206,4 +207,4 @@ def _near(name: str, facts: Facts) -> str:
         f"{market}.GOV.{'|'.join(s.rsplit('.', 1)[1] for s in config.series(market))}"
         for market, config in list(facts.markets.items())[:6]
     )
-    return "  ".join(part for part in (did_you_mean(name, facts.series), f"there are {there}" if there else "") if part)
+    return " ".join(part for part in (did_you_mean(name, facts.series), f"there are {there}" if there else "") if part)

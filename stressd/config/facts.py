@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from stressd.config.faults import shown, suggest
 from stressd.config.fields import FeedConfig, Model, SinkConfig
-from stressd.config.model import AliasEntry, AliasTarget, Config, MarketConfig, RouteConfig
+from stressd.config.model import MARKET_PATTERN, AliasEntry, AliasTarget, Config, MarketConfig, RouteConfig
 from stressd.config.registry import Registry
 from stressd.config.report import Report
 from stressd.config.rules import RULES, AnyRule
@@ -61,7 +62,7 @@ def gather(data: dict[str, Any], registry: Registry, report: Report) -> Facts:
     markets = data.get("markets")
     for name, item in (markets if isinstance(markets, dict) else {}).items():
         market = attempt(MarketConfig, item)
-        if market is not None and isinstance(name, str):
+        if market is not None and re.fullmatch(MARKET_PATTERN, name):
             facts.markets[name] = market
         else:
             facts.complete = False

@@ -81,6 +81,8 @@ def near(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant."""
     by_folded = {w.casefold(): w for w in known}
     found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    if not found and len(word) >= 3:
+        found = [folded for folded in by_folded if folded.startswith(word.casefold())][:1]
     return by_folded[found[0]] if found else None
 
 

@@ -61,7 +61,8 @@ _UNITS: Final = {
     "d": 86_400_000_000_000,
     "w": 604_800_000_000_000,
 }
-_PART: Final = r"\d{1,12}(?:\.\d{1,9})?(?:ns|us|ms|s|m|h|d|w)"
+LONGEST: Final = 36_525 * _UNITS["d"]
+_PART: Final = r"\d{1,19}(?:\.\d{1,9})?(?:ns|us|ms|s|m|h|d|w)"
 _DURATION: Final = re.compile(rf"(?:{_PART})+")
 _DURATION_PART: Final = re.compile(r"([\d.]+)([a-z]+)")
 _NUMBER: Final = r"[-+]?\d{1,9}(?:\.\d{1,9})?"
@@ -95,7 +96,10 @@ def parse_duration(value: object) -> int:
         if re.fullmatch(r"[\d.]+", value):
             raise ValueError(f"a duration needs a unit: write `{value}s` or `{value}m`")
         raise ValueError("not a duration: write for example `30m`; the units are ns, us, ms, s, m, h, d and w")
-    return int(sum(Decimal(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(value)))
+    ns = int(sum(Decimal(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(value)))
+    if ns > LONGEST:
+        raise ValueError("longer than a hundred years")
+    return ns
 
 
 def format_duration(ns: int) -> str:

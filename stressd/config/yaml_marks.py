@@ -15,7 +15,7 @@ from typing import Any, Final
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from stressd.config.faults import Span
+from stressd.config.faults import Span, shown
 
 Path = tuple[str | int, ...]
 
@@ -143,10 +143,7 @@ class _Construction:
             self.refuse(f"tag `{_short(node.tag)}` is not allowed", span, "write the value without a tag")
 
     def scalar(self, node: ScalarNode, span: Span) -> Any:
-        kind, text = node.tag.removeprefix(_TAG), node.value
-        if any("\ud800" <= c <= "\udfff" for c in text):
-            self.refuse("half of a surrogate pair is no character", span)
-            return ""
+        kind, text = node.tag.removeprefix(_TAG), self.text(node, span)
         if kind in ("str", "merge"):
             return text
         pattern = dict(_CORE).get(kind)
@@ -157,6 +154,17 @@ class _Construction:
             self.refuse(f"this is no {_short(node.tag).removeprefix('!!')}", span)
             return None
         return self.core(kind, text, span)
+
+    def text(self, node: ScalarNode, span: Span) -> str:
+        """The scalar's text, with escaped surrogate pairs joined as in JSON."""
+        text = str(node.value)
+        if not any("\ud800" <= c <= "\udfff" for c in text):
+            return text
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            self.refuse("half of a surrogate pair is no character", span)
+            return text.encode("ascii", "replace").decode()
 
     def core(self, kind: str, text: str, span: Span) -> Any:
         if kind == "null":
@@ -179,12 +187,12 @@ class _Construction:
                 self.refuse("a key must be plain text", span)
             elif key_node.tag == _TAG + "merge":
                 merged.append((value_node, span))
-            elif key_node.value in data:
-                first = self.marked.keys[(*path, key_node.value)]
-                self.refuse(f"duplicate key `{key_node.value}`", span, f"first written on line {first.line + 1}")
+            elif (key := self.text(key_node, span)) in data:
+                first = self.marked.keys[(*path, key)]
+                self.refuse(f"duplicate key {shown(key)}", span, f"first written on line {first.line + 1}")
             else:
-                self.marked.keys[(*path, key_node.value)] = span
-                data[key_node.value] = self.build(value_node, (*path, key_node.value))
+                self.marked.keys[(*path, key)] = span
+                data[key] = self.build(value_node, (*path, key))
         for value_node, span in merged:
             self.merge(value_node, span, path, data)
         return data
