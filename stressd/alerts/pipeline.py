@@ -1,5 +1,5 @@
-"""One way through: ticks to engine events, to episode events, to the sinks that are told. The daemon, replay and backtest
-all run this."""
+"""One way through: ticks to engine events, to episode events, to the sinks that are told. The daemon, replay and
+backtest all run this."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Pipeline:
         return min(deadlines) if deadlines else None
 
     def reconcile(self) -> None:
-        """After a restart the engine's state may be older than the episodes': what was told stays told, and what was not will
-        be told again."""
+        """After a restart the engine's state may be older than the episodes': what was told stays told, and what was
+        not will be told again."""
         self.engine.reconcile(self.episodes.active(), self.episodes.silent(), self.episodes.noted())
 
     def snapshot(self) -> dict[str, Any]:

@@ -16,7 +16,19 @@ class MarketClock:
     start, end: of the span that holds the last instant asked about; is_open, day, reason: as in `Span`.
     """
 
-    __slots__ = ("_open_before", "calendar", "day", "end", "is_open", "reason", "start", "zone")
+    __slots__ = (
+        "_date",
+        "_date_end",
+        "_date_start",
+        "_open_before",
+        "calendar",
+        "day",
+        "end",
+        "is_open",
+        "reason",
+        "start",
+        "zone",
+    )
 
     def __init__(self, calendar: Calendar) -> None:
         self.calendar = calendar
@@ -27,6 +39,9 @@ class MarketClock:
         self.day = 0
         self.reason = ""
         self._open_before = 0
+        self._date = 0
+        self._date_start = 0
+        self._date_end = 0
 
     def move(self, t: int) -> None:
         """Make the span that holds t the current one."""
@@ -47,18 +62,29 @@ class MarketClock:
 
     def local_day(self, t: int) -> int:
         """Proleptic ordinal of the market's own date at t."""
-        return datetime.fromtimestamp(t // _SECOND, UTC).astimezone(self.zone).toordinal()
+        if not self._date_start <= t < self._date_end:
+            midnight = (
+                datetime.fromtimestamp(t // _SECOND, UTC).astimezone(self.zone).replace(hour=0, minute=0, second=0)
+            )
+            self._date = midnight.toordinal()
+            self._date_start = int(midnight.timestamp()) * _SECOND
+            following = datetime.fromordinal(self._date + 1).replace(tzinfo=self.zone)
+            self._date_end = int(following.timestamp()) * _SECOND
+        return self._date
 
     def after_open_time(self, t: int, open_ns: int) -> int:
         """The instant at which `open_ns` of open time have passed since t."""
-        calendar = self.calendar
+        return after_open_time(self.calendar, t, open_ns)
+
+
+def after_open_time(calendar: Calendar, t: int, open_ns: int) -> int:
+    """The first instant at which the market is open and `open_ns` of its open time have passed since t."""
+    span = calendar.span_at(t)
+    left = open_ns
+    while True:
+        if span.is_open:
+            if t + left < span.end:
+                return t + left
+            left -= span.end - t
+        t = span.end
         span = calendar.span_at(t)
-        left = open_ns
-        while True:
-            if span.is_open:
-                here = span.end - t
-                if here >= left:
-                    return t + left
-                left -= here
-            t = span.end
-            span = calendar.span_at(t)

@@ -1,8 +1,8 @@
 """Usual co-movement: how far one market's gauge goes, on ordinary days, when a series of another market moves.
 
 A decayed regression through the origin in units of sigma, one for moves within the day (five-minute blocks that both
-markets traded) and one from fixing to fixing. Both sides are clipped at three sigma: what is usual is learned from usual
-moves, and is not extended beyond them.
+markets traded) and one from fixing to fixing. Both sides are clipped at three sigma: what is usual is learned from
+usual moves, and is not extended beyond them.
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ class FixingPair:
     def load(self, state: list[object]) -> None:
         """Take up where `state` left off."""
         usual, base, count, source = state
-        assert isinstance(usual, list) and isinstance(count, int) and isinstance(source, str)
+        assert isinstance(usual, list)
+        assert isinstance(count, int)
+        assert isinstance(source, str)
         self.usual.load(usual)
         self.base_value = float(base) if isinstance(base, (int, float)) else math.nan
         self.base_count = count

@@ -1,7 +1,7 @@
 """The engine: ticks in, events out. Pure and deterministic: time comes in with the tick or with `advance`.
 
-Its clock is receive time and never runs backwards. A deadline fires at its own time, before any tick that was received at
-that time or later; so the same ticks give the same events in whatever batches they come.
+Its clock is receive time and never runs backwards. A deadline fires at its own time, before any tick that was received
+at that time or later; so the same ticks give the same events in whatever batches they come.
 """
 
 from __future__ import annotations
@@ -31,10 +31,13 @@ class SnapshotError(ValueError):
 
 
 class Engine:
-    """All series and what lies between them. `now`: its clock in ns UTC; `unknown`: ticks of series that it was not told of."""
+    """All series and what lies between them. `now`: its clock in ns UTC; `unknown`: ticks of series that it was not
+    told of."""
 
-    __slots__ = ("_ahead", "_clocks", "_due", "_fixings_due", "_gauges", "_members", "_series", "_silences", "_spec", "now",
-                 "propagation", "unknown")  # fmt: skip
+    __slots__ = (
+        "_ahead", "_clocks", "_due", "_fixings_due", "_gauges", "_members", "_series", "_silences", "_spec", "now",
+        "propagation", "unknown",
+    )  # fmt: skip
 
     def __init__(self, spec: EngineSpec, start: int) -> None:
         self._spec = spec
@@ -157,13 +160,13 @@ class Engine:
                 self.propagation.on_fixing(state, at, out)
                 self._find_due()
             return
-        block = state.block_slot
+        block = state.horizons.block_slot
         future = state.future
         ticks = state.ticks
         state.on_tick(tick, at, out)
         if state.future != future or (self._ahead and tick.source in self._ahead):
             self._watch_stamps(state, tick, at, state.future != future, out)
-        if state.block_slot != block:
+        if state.horizons.block_slot != block:
             self.propagation.on_block(state)
         if len(out) > before:
             self._follow_up(before, out)
@@ -188,21 +191,23 @@ class Engine:
         if ahead:
             if tick.source not in self._ahead:
                 seconds = (tick.time - tick.received) / 1e9
-                text = f"{tick.source or 'the feed'} stamps its ticks {seconds:.1f} s ahead of their receipt; receive time is used"
+                name = tick.source or "the feed"
+                text = f"{name} stamps its ticks {seconds:.1f} s ahead of their receipt; receive time is used"
                 out.append(
-                    FeedNote(at, tick.received, "clock-ahead", state.market, ENTERED, "clock ahead", state.id, tick.source, WARN, text)
+                    FeedNote(at, tick.received, "clock-ahead", "", ENTERED, "clock ahead", "", tick.source, WARN, text)
                 )
             self._ahead[tick.source] = at
         elif at - self._ahead[tick.source] > AHEAD_FOR:
             del self._ahead[tick.source]
             text = f"{tick.source or 'the feed'} stamps its ticks in time again"
-            out.append(FeedNote(at, tick.time, "clock-ahead", state.market, LEFT, "clock ahead", state.id, tick.source, WARN, text))
+            out.append(FeedNote(at, tick.time, "clock-ahead", "", LEFT, "clock ahead", "", tick.source, WARN, text))
 
     def warm(self, ticks: Sequence[Tick], convention: str | None = None) -> None:
         """Learn from history: scales, ranks, records and usual co-movements, without a word.
 
-        ticks: in order of time, fixings or quotes; imported levels are never compared with live ones. convention: in which the
-        history is quoted; a live series of another one is marked provisional until it has 63 fixings of its own.
+        ticks: in order of time, fixings or quotes; imported levels are never compared with live ones. convention: in
+        which the history is quoted; a live series of another one is marked provisional until it has 63 fixings of its
+        own.
         """
         out: list[Event] = []
         for state in self._series.values():
@@ -213,7 +218,12 @@ class Engine:
                 continue
             self._take(state_or_none, tick, tick.received, out)
             spec = state_or_none.spec
-            if convention is not None and spec.convention is not None and spec.convention != convention and tick.flags & FIXING != 0:
+            if (
+                convention is not None
+                and spec.convention is not None
+                and spec.convention != convention
+                and tick.flags & FIXING != 0
+            ):
                 state_or_none.provisional = f"history is {convention}, the feed is {spec.convention}"
         for state in self._series.values():
             state.quiet = False
@@ -221,10 +231,32 @@ class Engine:
 
     # --- state --------------------------------------------------------------------------------------------------------
 
-    def reconcile(self, active: Sequence[tuple[str, str, int, str, str, int]]) -> None:
-        """After a restart: the breaches (rule, market, direction, series, horizon, severity) that keep told episodes open are on,
-        and no others. What was told stays told, and what was not will be told again."""
-        told = {(rule, series, horizon): (direction, severity) for rule, _, direction, series, horizon, severity in active}
+    def resume(self, now: int) -> None:
+        """The engine listens again at `now` after a stop: the time between was not heard, so nothing was silent in
+        it."""
+        if now > self.now:
+            self.now = now
+        for state in self._series.values():
+            for silence in state.silences:
+                silence.resume(self.now)
+        self._schedule(self.now)
+
+    def reconcile(
+        self,
+        active: Sequence[tuple[str, str, int, str, str, int]],
+        silent: Sequence[tuple[str, str, str]],
+        noted: Sequence[tuple[str, str, str]],
+    ) -> None:
+        """After a restart: what keeps told episodes open is on, and nothing else. What was told stays told, and what
+        was not will be told again.
+
+        active: breaches as (rule, market, direction, series, horizon, severity). silent: silences as (rule, market,
+        series). noted: notes of feeds as (rule, market or source, series or source).
+        """
+        told = {
+            (rule, series, horizon): (direction, severity) for rule, _, direction, series, horizon, severity in active
+        }
+        quiet = {(rule, series) for rule, _, series in silent}
         for state in self._series.values():
             state.active = 0
             for watch in state.watches:
@@ -234,7 +266,14 @@ class Engine:
                 else:
                     watch.adopt(found[0], found[1])
                     state.active += 1
+            for silence in state.silences:
+                silence.adopt((silence.rule.name, state.id) in quiet)
         self.propagation.recount([(rule, market, direction) for rule, market, direction, _, _, _ in active])
+        self._ahead = {name: self._ahead.get(name, self.now) for rule, _, name in noted if rule == "clock-ahead"}
+        for rule, _, name in noted:
+            if rule == "failed-over" and name in self._series:
+                self._series[name].adopt_failover()
+        self._schedule(self.now)
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that changes, as plain values (JSON can hold them); `restore` takes it up."""
@@ -248,10 +287,12 @@ class Engine:
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
-        """Take up a snapshot. Series and rules that it does not know start afresh; what is gone from the configuration is
-        dropped. Raises SnapshotError for another version."""
+        """Take up a snapshot. Series and rules that it does not know start afresh; what is gone from the
+        configuration is dropped. Raises SnapshotError for another version."""
         if snapshot.get("version") != SNAPSHOT_VERSION:
-            raise SnapshotError(f"engine state of version {snapshot.get('version')!r}, this engine reads {SNAPSHOT_VERSION}")
+            raise SnapshotError(
+                f"engine state of version {snapshot.get('version')!r}, this engine reads {SNAPSHOT_VERSION}"
+            )
         self.now = max(self.now, int(snapshot["now"]))
         self.unknown = int(snapshot["unknown"])
         self._ahead = dict(snapshot["ahead"])
@@ -267,7 +308,7 @@ class Engine:
         for state in self._series.values():
             warm = {
                 name: min(scale.count() / needed, 1.0) if needed > 0.0 else 1.0
-                for name, scale, needed in zip(HORIZONS, state.scales, state.needed, strict=True)
+                for name, scale, needed in zip(HORIZONS, state.horizons.scales, state.horizons.needed, strict=True)
             }
             rows.append(
                 {
@@ -285,7 +326,9 @@ class Engine:
                     "active": state.active,
                     "provisional": state.provisional,
                     "warm": warm,
-                    "sigma_bp": {name: scale.sigma for name, scale in zip(HORIZONS, state.scales, strict=True)},
+                    "sigma_bp": {
+                        name: scale.sigma for name, scale in zip(HORIZONS, state.horizons.scales, strict=True)
+                    },
                 }
             )
         return rows

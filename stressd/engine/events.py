@@ -18,12 +18,15 @@ class Standing:
     """How a move stands in the series' own history. Signed: a rise is ranked among rises.
 
     exceeded: how many of the `of` past moves of this horizon were beyond `beyond` sigma, either way. rank 1 is the
-    largest of the last `rank_of` moves. largest_since: ordinal date of the last larger move in the same direction, or of
-    the first in the series where there is none (`on_record` then). highest_since: likewise for the level; None where it
-    is no new extreme.
+    largest of the last `rank_of` moves. largest_since: ordinal date of the last larger move in the same direction, or
+    of the first in the series where there is none (`on_record` then). highest_since: likewise for the level; None where
+    it is no new extreme.
     """
 
-    __slots__ = ("beyond", "exceeded", "highest_on_record", "highest_since", "largest_since", "of", "on_record", "rank", "rank_of")
+    __slots__ = (
+        "beyond", "exceeded", "highest_on_record", "highest_since", "largest_since", "of", "on_record", "rank",
+        "rank_of",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -150,12 +153,22 @@ class LevelHit(Event):
 
 
 class Silence(Event):
-    """A series went silent (phase entered) or ticks again (left). last: time of its last tick, 0 where there was none."""
+    """A series went silent (phase entered) or ticks again (left). last: time of its last tick, 0 where there was
+    none."""
 
     __slots__ = ("last", "open_age", "phase", "series", "severity")
 
     def __init__(
-        self, at: int, time: int, rule: str, market: str, phase: str, series: str, severity: int, last: int, open_age: int
+        self,
+        at: int,
+        time: int,
+        rule: str,
+        market: str,
+        phase: str,
+        series: str,
+        severity: int,
+        last: int,
+        open_age: int,
     ) -> None:
         super().__init__(at, time, "feed", rule, market, 0)
         self.phase = phase
@@ -172,7 +185,17 @@ class FeedNote(Event):
     __slots__ = ("phase", "series", "severity", "source", "text", "what")
 
     def __init__(
-        self, at: int, time: int, rule: str, market: str, phase: str, what: str, series: str, source: str, severity: int, text: str
+        self,
+        at: int,
+        time: int,
+        rule: str,
+        market: str,
+        phase: str,
+        what: str,
+        series: str,
+        source: str,
+        severity: int,
+        text: str,
     ) -> None:
         super().__init__(at, time, "feed", rule, market, 0)
         self.phase = phase
@@ -186,11 +209,11 @@ class FeedNote(Event):
 class Response(Event):
     """How another market answered a breach. rule, market, direction name the source's episode.
 
-    wording: "co-moved", "followed", "did not respond", "could not respond". Times in ns: lag on the wall clock, open_lag
-    in the follower's open time, both from the source's breach at `breach_at`. change_bp, z: the follower's own move and
-    the same in its own sigma. beta: bp of response per bp of source move. excess: z beyond its usual co-movement
-    (usual_beta). reason, next_open: why it could not, and from when it can. resolution: "tick" or "1d". final: nothing
-    more will be said about this pair for this breach.
+    wording: "co-moved", "followed", "did not respond", "could not respond". Times in ns: lag on the wall clock,
+    open_lag in the follower's open time, both from the source's breach at `breach_at`. change_bp, z: the follower's own
+    move and the same in its own sigma. beta: bp of response per bp of source move. excess: z beyond its usual
+    co-movement (usual_beta). reason, next_open: why it could not, and from when it can. resolution: "tick" or "1d".
+    final: nothing more will be said about this pair for this breach.
     """
 
     __slots__ = (
@@ -246,7 +269,14 @@ class Response(Event):
         self.next_open = next_open
 
     def measured(
-        self, value: float, reference_value: float, reference_time: int, z: float, excess: float, usual_beta: float, source_bp: float
+        self,
+        value: float,
+        reference_value: float,
+        reference_time: int,
+        z: float,
+        excess: float,
+        usual_beta: float,
+        source_bp: float,
     ) -> None:
         """Add what the follower did: values percent, `source_bp` the source's own move over the same stretch."""
         self.value = value

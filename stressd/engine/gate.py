@@ -1,16 +1,19 @@
 """The gate: which ticks of a source are new, in order, and believable.
 
-Duplicates are told by the last *raw* tick of the source, not by the last accepted one: a repeated bad tick must not confirm
-itself. An outlier waits for a second tick near it; an isolated bad tick therefore changes nothing at all.
+Duplicates are told by the last *raw* tick of the source, not by the last accepted one: a repeated bad tick must not
+confirm itself. An outlier waits for a second tick near it; an isolated bad tick therefore changes nothing at all.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final
 
 CONFIRM_WITHIN: Final = 120_000_000_000
 """ns within which a second tick may confirm an outlier."""
+
+WAITING: Final = 3
+"""Outliers that wait for confirmation at a time."""
 
 SHORTEST: Final = 1_000_000_000
 LONGEST: Final = 600_000_000_000
@@ -27,14 +30,13 @@ PRIOR_STEP: Final = 0.01 / math.sqrt(60.0 * 1e9)
 class SourceGate:
     """What the gate remembers of one source of one series.
 
-    value, time: last tick that was in order (percent, ns). offset: its value minus the active source's, a decayed mean over
-    `offsets` observations. since: from when it has ticked without a long pause.
+    value, time: last tick that was in order (percent, ns). offset: its value minus the active source's, a decayed mean
+    over `offsets` observations. since: from when it has ticked without a long pause.
     """
 
     __slots__ = (
-        "late", "name", "offset", "offsets", "pending_time", "pending_value", "rank", "raw_time", "raw_value", "since",
-        "time", "value",
-    )  # fmt: skip
+        "late", "name", "offset", "offsets", "pending", "rank", "raw_time", "raw_value", "since", "time", "value",
+    )  # fmt: skip  # fmt: skip
 
     def __init__(self, name: str, rank: int) -> None:
         self.name = name
@@ -44,8 +46,7 @@ class SourceGate:
         self.time = 0
         self.value = 0.0
         self.since = 0
-        self.pending_time = 0
-        self.pending_value = 0.0
+        self.pending: list[tuple[int, float]] = []
         self.offset = 0.0
         self.offsets = 0
         self.late = 0
@@ -59,13 +60,13 @@ class SourceGate:
         return False
 
     def confirmed(self, t: int, y: float, limit: float) -> bool:
-        """Whether the outlier (t, y) is confirmed by the one that waits; if not, it now waits itself."""
-        waiting = self.pending_time
-        if waiting != 0 and t - waiting < CONFIRM_WITHIN and abs(y - self.pending_value) <= 0.5 * limit:
-            self.pending_time = 0
-            return True
-        self.pending_time = t
-        self.pending_value = y
+        """Whether the outlier (t, y) is confirmed by one that waits; if not, it now waits itself. A few wait side by
+        side, so that a bad tick between a jump and its confirmation changes nothing."""
+        for time, value in self.pending:
+            if t - time < CONFIRM_WITHIN and abs(y - value) <= 0.5 * limit:
+                self.pending = []
+                return True
+        self.pending = [*self.pending[-(WAITING - 1) :], (t, y)]
         return False
 
     def compare(self, t: int, y: float, active_value: float, pause: int) -> None:
@@ -78,15 +79,24 @@ class SourceGate:
             self.offsets += 1
             self.offset += (y - active_value - self.offset) / min(self.offsets, 20)
 
-    def state(self) -> list[str | int | float]:
+    def state(self) -> list[Any]:
         """Everything, as plain values."""
         return [
-            self.name, self.rank, self.raw_time, self.raw_value, self.time, self.value, self.since, self.pending_time,
-            self.pending_value, self.offset, self.offsets, self.late,
-        ]  # fmt: skip
+            self.name,
+            self.rank,
+            self.raw_time,
+            self.raw_value,
+            self.time,
+            self.value,
+            self.since,
+            [list(row) for row in self.pending],
+            self.offset,
+            self.offsets,
+            self.late,
+        ]
 
 
-def load_source(state: list[str | int | float]) -> SourceGate:
+def load_source(state: list[Any]) -> SourceGate:
     """The source gate of `SourceGate.state`."""
     gate = SourceGate(str(state[0]), int(state[1]))
     gate.raw_time = int(state[2])
@@ -94,9 +104,8 @@ def load_source(state: list[str | int | float]) -> SourceGate:
     gate.time = int(state[4])
     gate.value = float(state[5])
     gate.since = int(state[6])
-    gate.pending_time = int(state[7])
-    gate.pending_value = float(state[8])
-    gate.offset = float(state[9])
-    gate.offsets = int(state[10])
-    gate.late = int(state[11])
+    gate.pending = [(int(time), float(value)) for time, value in state[7]]
+    gate.offset = float(state[8])
+    gate.offsets = int(state[9])
+    gate.late = int(state[10])
     return gate

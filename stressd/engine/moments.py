@@ -88,8 +88,8 @@ class DecayedMoments:
 class Scale:
     """The robust sigma (bp) of one series over one horizon.
 
-    sigma^2 = KAPPA * E[min(x, 3 sigma)^2] about zero: at these horizons the drift of a yield is far below its noise. A move
-    is judged against the sigma that stood before it.
+    sigma^2 = KAPPA * E[min(x, 3 sigma)^2] about zero: at these horizons the drift of a yield is far below its noise. A
+    move is judged against the sigma that stood before it.
     """
 
     __slots__ = ("moments", "sigma")

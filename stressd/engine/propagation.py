@@ -1,8 +1,8 @@
 """Cross-market propagation, first form: when a market has a breach, how does every other market answer?
 
-Each market answers through one gauge declared beforehand, in its own open time, signed, against its own sigma and its usual
-co-movement with the breaching series. A follower need not breach. Closed markets are named at once and judged when they open
-and when they close. Silence about an answer is never left to be guessed: absence is said.
+Each market answers through one gauge declared beforehand, in its own open time, signed, against its own sigma and its
+usual co-movement with the breaching series. A follower need not breach. Closed markets are named at once and judged
+when they open and when they close. Silence about an answer is never left to be guessed: absence is said.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any, Final
 from stressd.engine.clock import MarketClock
 from stressd.engine.comovement import Comovement, FixingPair, clip
 from stressd.engine.events import ENTERED, LEFT, RAISED, Breach, Event, Response
+from stressd.engine.horizons import DAILY, H5
 from stressd.engine.ring import SLOT
-from stressd.engine.series import DAILY, H5, LIVE, SeriesState
+from stressd.engine.series import LIVE, SeriesState
 from stressd.engine.spec import DAY, MINUTE, PropagationSpec
 from stressd.engine.watch import AT_FIXING, REOPENING, WINDOW, Watch, load_watch, pair_key
 
@@ -53,18 +54,19 @@ class Propagation:
     # --- what is usual ------------------------------------------------------------------------------------------------
 
     def on_block(self, state: SeriesState) -> None:
-        """A five-minute block of `state` has ended: pair it with the same block elsewhere, gauges on the answering side."""
+        """A five-minute block of `state` has ended: pair it with the same block elsewhere, gauges on the answering
+        side."""
         is_gauge = self._gauges.get(state.market) is state
         for market, gauge in self._gauges.items():
             if market == state.market:
                 continue
-            if gauge.block_slot == state.block_slot:
-                self._block(state.id, market).learn(state.block_z, gauge.block_z)
+            if gauge.horizons.block_slot == state.horizons.block_slot:
+                self._block(state.id, market).learn(state.horizons.block_z, gauge.horizons.block_z)
         if not is_gauge:
             return
         for other in self._series.values():
-            if other.market != state.market and other.block_slot == state.block_slot:
-                self._block(other.id, state.market).learn(other.block_z, state.block_z)
+            if other.market != state.market and other.horizons.block_slot == state.horizons.block_slot:
+                self._block(other.id, state.market).learn(other.horizons.block_z, state.horizons.block_z)
 
     def on_fixing(self, state: SeriesState, at: int, out: list[Event]) -> None:
         """`state` has fixed: if it is its market's gauge, answer what waited for that and learn what is usual."""
@@ -77,7 +79,7 @@ class Propagation:
             if source.market == state.market or source.fixings == 0:
                 continue
             pair = self._fixing_pair(source.id, state.market)
-            z = pair.move_z(source.fix_value, source.fixings, source.fix_source, source.scales[DAILY].sigma)
+            z = pair.move_z(source.fix_value, source.fixings, source.fix_source, source.horizons.scales[DAILY].sigma)
             if z == z and state.fix_z == state.fix_z:
                 pair.usual.learn(z, state.fix_z)
             pair.mark(source.fix_value, source.fixings, source.fix_source)
@@ -156,7 +158,7 @@ class Propagation:
             return "" if gauge.fixings > 0 else "no fixing of it is known"
         if gauge.t == 0:
             return "no tick of it has been seen"
-        if gauge.scales[H5].count() < gauge.needed[H5] or gauge.scales[H5].sigma <= 0.0:
+        if not gauge.horizons.knows(H5):
             return "its volatility is not known yet"
         watch.value, watch.time = gauge.y, gauge.t
         if watch.mode == REOPENING:
@@ -164,12 +166,12 @@ class Propagation:
         since = max(watch.source_time, watch.breach_at - LOOK_BACK)
         source = self._series[watch.source]
         if since > watch.source_time:
-            k = source.ring.find(since // SLOT, source.span_start // SLOT)
+            k = source.horizons.ring.find(since // SLOT, source.horizons.span_start // SLOT)
             if k >= 0:
-                watch.source_value, watch.source_time = source.ring.values[k], source.ring.times[k]
-        k = gauge.ring.find(since // SLOT, gauge.span_start // SLOT)
+                watch.source_value, watch.source_time = source.horizons.ring.values[k], source.horizons.ring.times[k]
+        k = gauge.horizons.ring.find(since // SLOT, gauge.horizons.span_start // SLOT)
         if k >= 0:
-            watch.value, watch.time = gauge.ring.values[k], gauge.ring.times[k]
+            watch.value, watch.time = gauge.horizons.ring.values[k], gauge.horizons.ring.times[k]
         elif gauge.open_time > since and gauge.open_value == gauge.open_value:
             watch.value, watch.time = gauge.open_value, gauge.open_time
         return ""
@@ -198,9 +200,9 @@ class Propagation:
     def on_tick(self, gauge: SeriesState, at: int, out: list[Event]) -> None:
         """A gauge has ticked: does it answer what waits for its market?"""
         for watch in list(self.watches.values()):
-            if watch.follower == gauge.market and watch.mode != AT_FIXING and gauge.t > watch.breach_at:
-                if gauge.t <= watch.answer_by:
-                    self._look(watch, gauge, at, gauge.t, out)
+            waits = watch.follower == gauge.market and watch.mode != AT_FIXING
+            if waits and watch.breach_at < gauge.t <= watch.answer_by:
+                self._look(watch, gauge, at, gauge.t, out)
 
     def _look(self, watch: Watch, gauge: SeriesState, at: int, t: int, out: list[Event]) -> None:
         z, excess, usual = self._measure(watch, gauge, t, False)
@@ -210,19 +212,19 @@ class Propagation:
             self._finish(watch, "co-moved" if together else "followed", gauge, at, t, z, excess, usual, "tick", out)
 
     def _measure(self, watch: Watch, gauge: SeriesState, t: int, whole_day: bool) -> tuple[float, float, float]:
-        """The follower's move since the source's began, in its own sigma; the same beyond its usual co-movement; and that
-        co-movement in bp per bp."""
+        """The follower's move since the source's began, in its own sigma; the same beyond its usual co-movement; and
+        that co-movement in bp per bp."""
         source = self._series[watch.source]
         move = (gauge.y - watch.value) * 100.0
         sigma = self._sigma(watch, gauge, t, whole_day)
         source_move = (source.y - watch.source_value) * 100.0
-        daily = watch.mode == REOPENING and source.scales[DAILY].sigma > 0.0
+        daily = watch.mode == REOPENING and source.horizons.scales[DAILY].sigma > 0.0
         if daily:
-            source_sigma = source.scales[DAILY].sigma
+            source_sigma = source.horizons.scales[DAILY].sigma
             slope = self._fixing_pair(watch.source, watch.follower).usual.slope()
         else:
             passed = max(source.t - watch.source_time, MINUTE)
-            source_sigma = source.scales[H5].sigma * math.sqrt(passed / (5.0 * MINUTE))
+            source_sigma = source.horizons.scales[H5].sigma * math.sqrt(passed / (5.0 * MINUTE))
             slope = self._block(watch.source, watch.follower).slope()
         expected = slope * clip(source_move / source_sigma) if source_sigma > 0.0 else 0.0
         usual = slope * sigma / source_sigma if source_sigma > 0.0 else 0.0
@@ -231,9 +233,9 @@ class Propagation:
 
     def _sigma(self, watch: Watch, gauge: SeriesState, t: int, whole_day: bool) -> float:
         """The follower's sigma (bp) over its own open time since the move began, with the gap over a close."""
-        daily = gauge.scales[DAILY]
-        block = gauge.scales[H5].sigma
-        knows_daily = daily.count() >= gauge.needed[DAILY] and daily.sigma > 0.0
+        daily = gauge.horizons.scales[DAILY]
+        block = gauge.horizons.scales[H5].sigma
+        knows_daily = gauge.horizons.knows(DAILY)
         if whole_day and knows_daily:
             return daily.sigma
         passed = max(self._clocks[watch.follower].calendar.open_between(watch.time, t), MINUTE)
@@ -245,7 +247,7 @@ class Propagation:
     def _answer_by_fixing(self, watch: Watch, gauge: SeriesState, at: int, out: list[Event]) -> None:
         source = self._series[watch.source]
         pair = self._fixing_pair(watch.source, watch.follower)
-        source_sigma = source.scales[DAILY].sigma
+        source_sigma = source.horizons.scales[DAILY].sigma
         z = gauge.fix_z
         if z != z:
             why_not = "its volatility is not known yet"
@@ -256,7 +258,7 @@ class Propagation:
         source_z = pair.move_z(source.fix_value, source.fixings, source.fix_source, source_sigma)
         excess = z - (slope * clip(source_z) if source_z == source_z else 0.0)
         watch.source_value = pair.base_value
-        usual = slope * gauge.scales[DAILY].sigma / source_sigma if source_sigma > 0.0 else 0.0
+        usual = slope * gauge.horizons.scales[DAILY].sigma / source_sigma if source_sigma > 0.0 else 0.0
         follows = z * watch.direction > 0.0 and excess * watch.direction >= self._spec.daily_bar
         wording = "followed" if follows else "did not respond"
         self._finish(watch, wording, gauge, at, gauge.fix_time, z, excess, usual, "1d", out)
@@ -277,7 +279,9 @@ class Propagation:
             bar = self._spec.daily_bar if whole_day else self._spec.bar
             follows = z * watch.direction > 0.0 and excess * watch.direction >= bar
             wording = "followed" if follows else "did not respond"
-            self._finish(watch, wording, gauge, deadline, deadline, z, excess, usual, "1d" if whole_day else "tick", out)
+            self._finish(
+                watch, wording, gauge, deadline, deadline, z, excess, usual, "1d" if whole_day else "tick", out
+            )
 
     def next_deadline(self) -> int:
         """The earliest time at which `due` has something to do; 0 for none."""
@@ -288,9 +292,18 @@ class Propagation:
         return earliest
 
     def _finish(
-        self, watch: Watch, wording: str, gauge: SeriesState, at: int, t: int, z: float, excess: float, usual: float,
-        resolution: str, out: list[Event],
-    ) -> None:  # fmt: skip
+        self,
+        watch: Watch,
+        wording: str,
+        gauge: SeriesState,
+        at: int,
+        t: int,
+        z: float,
+        excess: float,
+        usual: float,
+        resolution: str,
+        out: list[Event],
+    ) -> None:
         self.watches.pop(watch.key(), None)
         if wording != "did not respond":
             self._answered[watch.key()] = wording
@@ -304,11 +317,23 @@ class Propagation:
         response.open_lag = self._clocks[watch.follower].calendar.open_between(watch.breach_at, t)
         out.append(response)
 
-    def _response(self, watch: Watch, wording: str, at: int, time: int, final: bool, reason: str | None = None) -> Response:
+    def _response(
+        self, watch: Watch, wording: str, at: int, time: int, final: bool, reason: str | None = None
+    ) -> Response:
         return Response(
-            at, time, watch.rule, watch.market, watch.direction, watch.follower, self._gauges[watch.follower].id, wording,
-            watch.breach_at, "1d" if watch.mode == AT_FIXING else "tick", final, reason=reason,
-        )  # fmt: skip
+            at,
+            time,
+            watch.rule,
+            watch.market,
+            watch.direction,
+            watch.follower,
+            self._gauges[watch.follower].id,
+            wording,
+            watch.breach_at,
+            "1d" if watch.mode == AT_FIXING else "tick",
+            final,
+            reason=reason,
+        )
 
     # --- state --------------------------------------------------------------------------------------------------------
 

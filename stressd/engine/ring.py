@@ -11,7 +11,8 @@ SLOTS: Final = 732
 """61 minutes."""
 
 WALK_BACK: Final = 24
-"""Slots (120 s) by which a value may be older than the instant it stands for; beyond that it is stale, not a reference."""
+"""Slots (120 s) by which a value may be older than the instant it stands for; beyond that it is stale, not a
+reference."""
 
 
 class Ring:

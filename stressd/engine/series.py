@@ -1,7 +1,7 @@
 """Everything the engine keeps of one series, and what a tick does to it.
 
-The path of a tick: gate, references of each horizon, one comparison per horizon against the least move that could matter.
-Only a move beyond that, or a breach that is on, costs more.
+The path of a tick: gate, references of each horizon, one comparison per horizon against the least move that could
+matter. Only a move beyond that, or a breach that is on, costs more.
 """
 
 from __future__ import annotations
@@ -11,24 +11,17 @@ from typing import Any, Final
 
 from stressd.engine.clock import MarketClock
 from stressd.engine.events import ENTERED, LEFT, PEAKED, RAISED, Breach, Event, FeedNote, Standing
-from stressd.engine.gate import FLOOR, LONGEST, PRIOR_STEP, REACH, SHORTEST, SourceGate
+from stressd.engine.gate import FLOOR, LONGEST, REACH, SHORTEST, SourceGate
+from stressd.engine.horizons import DAILY, H1, H5, H30, SESSION, Horizons, number, plain
 from stressd.engine.levels import LevelWatch
-from stressd.engine.moments import Scale
+from stressd.engine.move import Move
 from stressd.engine.records import Records
-from stressd.engine.ring import SLOT, Ring
+from stressd.engine.ring import SLOT
 from stressd.engine.sigma import SAYS_ENTERED, SAYS_LEFT, SAYS_PEAKED, SAYS_RAISED, SigmaWatch
 from stressd.engine.silence import SilenceWatch
 from stressd.engine.sources import Sources
-from stressd.engine.spec import HORIZONS, HOUR, WARN, EngineSpec, SeriesSpec
-from stressd.market.tick import BACKLOG, FIXING, Tick
-
-H1: Final = 0
-H5: Final = 1
-H30: Final = 2
-SESSION: Final = 3
-DAILY: Final = 4
-SPANS: Final = (12, 60, 360)
-"""Slots of the three intraday horizons."""
+from stressd.engine.spec import HORIZONS, WARN, EngineSpec, SeriesSpec
+from stressd.market.tick import BACKLOG, Tick
 
 LIVE: Final = "live"
 """Source of the fixings that the engine takes from live ticks, whichever feed they came from."""
@@ -39,18 +32,15 @@ LONGEST_GAP: Final = 14
 OWN_FIXINGS: Final = 63
 """Live fixings after which a scale that was warmed in another convention is the feed's own."""
 
-INFINITE: Final = 1e300
-
 
 class SeriesState:
     """One series. y, t: last accepted value (percent) and its time (ns)."""
 
     __slots__ = (
-        "active", "at", "bars", "block_slot", "block_z", "clock", "counts", "definitions", "duplicates", "fix_day",
-        "fix_source", "fix_time", "fix_value", "fix_z", "fixings", "future", "future_tolerance", "id", "late", "levels", "market",
-        "max_age", "needed", "open_day", "open_time", "open_value", "own_fixings", "provisional", "quiet", "records",
-        "ref_times", "refs", "rejected", "ring", "scales", "sessions", "silences", "slot", "sources", "span_start", "spec",
-        "step", "t", "ticks", "watches", "y",
+        "active", "at", "clock", "duplicates", "fix_day", "fix_source", "fix_time", "fix_value", "fix_z", "fixings",
+        "future", "future_tolerance", "horizons", "id", "late", "levels", "market", "max_age", "open_day", "open_time",
+        "open_value", "own_fixings", "provisional", "quiet", "records", "rejected", "sessions", "silences", "sources",
+        "spec", "t", "ticks", "watches", "y",
     )  # fmt: skip
 
     def __init__(self, spec: SeriesSpec, engine: EngineSpec, clock: MarketClock) -> None:
@@ -61,30 +51,23 @@ class SeriesState:
         self.future_tolerance = engine.future_tolerance
         self.max_age = engine.max_age
         self.sources = Sources(spec.sources, engine.failover_after)
-        self.ring = Ring()
-        self.scales = [Scale(engine.horizons[name].half_life) for name in HORIZONS]
-        self.needed = [engine.horizons[name].min_samples for name in HORIZONS]
-        self.definitions = [_definition(name, engine.horizons[name].half_life) for name in HORIZONS]
-        self.refs: list[float] = [math.nan] * len(HORIZONS)
-        self.ref_times: list[int] = [0] * len(HORIZONS)
-        self.bars: list[float] = [INFINITE] * len(HORIZONS)
         self.records = Records()
         self.watches: list[SigmaWatch] = []
         for rule in engine.sigma_rules:
             if spec.id in rule.series:
                 self.watches.extend(SigmaWatch(rule, HORIZONS.index(name), name) for name in rule.horizons)
+        self.horizons = Horizons(engine.horizons, clock, self.watches)
         self.levels = [LevelWatch(rule, spec.id, spec.market) for rule in engine.level_rules if spec.id in rule.series]
         self.silences = [
-            SilenceWatch(rule, spec.id, spec.market, clock.calendar) for rule in engine.silence_rules if spec.id in rule.series
+            SilenceWatch(rule, spec.id, spec.market, clock.calendar)
+            for rule in engine.silence_rules
+            if spec.id in rule.series
         ]
         self.quiet = False
         self.provisional = ""
         self.y = 0.0
         self.t = 0
         self.at = 0
-        self.slot = 0
-        self.span_start = 0
-        self.step = PRIOR_STEP
         self.open_day = 0
         self.open_value = math.nan
         self.open_time = 0
@@ -96,16 +79,12 @@ class SeriesState:
         self.fix_z = math.nan
         self.fixings = 0
         self.own_fixings = 0
-        self.block_slot = 0
-        self.block_z = math.nan
         self.active = 0
         self.ticks = 0
         self.duplicates = 0
         self.late = 0
         self.rejected = 0
         self.future = 0
-
-    # --- the path of a tick -------------------------------------------------------------------------------------------
 
     def on_tick(self, tick: Tick, at: int, out: list[Event]) -> None:
         """Take in one tick that is no fixing; `at` is the engine's clock."""
@@ -117,9 +96,8 @@ class SeriesState:
         gate = self.sources.active
         if gate is None or tick.source != gate.name:
             gate = self.sources.named(tick.source)
-            if gate is not self.sources.active:
-                if not self._stand_by(gate, t, y, at, out):
-                    return
+            if gate is not self.sources.active and not self._stand_by(gate, t, y, at, out):
+                return
         if gate.repeated(t, y) or (t == self.t and y == self.y):
             self.duplicates += 1
             return
@@ -131,25 +109,26 @@ class SeriesState:
             passed = SHORTEST
         elif passed > LONGEST:
             passed = LONGEST
-        limit = REACH * self.step * math.sqrt(passed) + FLOOR
+        limit = REACH * self.horizons.step * math.sqrt(passed) + FLOOR
         if self.t == 0 or abs(y - self.y) > limit:
             if not gate.confirmed(t, y, limit) and not self.sources.confirm(t, y, limit):
                 return
-        elif gate.pending_time != 0:
-            gate.pending_time = 0
-            self.rejected += 1
+        elif gate.pending:
+            self.rejected += len(gate.pending)
+            gate.pending = []
         self._accept(t, y, at, tick.flags & BACKLOG == 0 and tick.received - t <= self.max_age, out)
 
     def _accept(self, t: int, y: float, at: int, fresh: bool, out: list[Event]) -> None:
         clock = self.clock
         if not clock.start <= t < clock.end:
             clock.move(t)
-        if clock.start != self.span_start:
+        horizons = self.horizons
+        if clock.start != horizons.span_start:
             self._enter_span(t, y)
         slot = t // SLOT
-        if slot != self.slot:
-            self._roll(slot)
-        self.ring.put(slot, y, t)
+        if slot != horizons.slot:
+            horizons.roll(slot)
+        horizons.ring.put(slot, y, t)
         self.t = t
         self.y = y
         self.at = at
@@ -164,8 +143,8 @@ class SeriesState:
             self._levels(t, y, at, LIVE, fresh, out)
         if not fresh:
             return
-        refs = self.refs
-        bars = self.bars
+        refs = horizons.refs
+        bars = horizons.bars
         if (
             self.active != 0
             or abs(y - refs[H1]) >= bars[H1]
@@ -179,116 +158,78 @@ class SeriesState:
     def _enter_span(self, t: int, y: float) -> None:
         """The tick at t is the first of an open or closed span: no intraday move reaches across its start."""
         clock = self.clock
-        self.span_start = clock.start
-        for h in (H1, H5, H30):
-            self.refs[h] = math.nan
+        horizons = self.horizons
+        horizons.enter_span(clock.start)
         if not clock.is_open:
-            self.refs[SESSION] = math.nan
+            horizons.set_reference(SESSION, math.nan, 0)
             return
         if clock.day != self.open_day:
             if self.open_value == self.open_value:
                 self.sessions += 1
-                self.scales[SESSION].learn((self.y - self.open_value) * 100.0, self.sessions)
-                self._set_bar(SESSION)
+                horizons.learn(SESSION, (self.y - self.open_value) * 100.0, self.sessions)
             self.open_day = clock.day
             self.open_value = y
             self.open_time = t
-        self.refs[SESSION] = self.open_value
-        self.ref_times[SESSION] = self.open_time
-
-    def _roll(self, slot: int) -> None:
-        """The clock has reached another slot: learn from the blocks that ended, and look up the references anew."""
-        old = self.slot
-        self.slot = slot
-        if not self.clock.is_open:
-            return
-        earliest = -(-self.span_start // SLOT)
-        for h in (H1, H5, H30):
-            span = SPANS[h]
-            if slot // span != old // span:
-                self._learn(h, slot // span * span, earliest)
-            k = self.ring.find(slot - span, earliest)
-            if k < 0:
-                self.refs[h] = math.nan
-            else:
-                self.refs[h] = self.ring.values[k]
-                self.ref_times[h] = self.ring.times[k]
-
-    def _learn(self, h: int, boundary: int, earliest: int) -> None:
-        """Take in the move of the block that ended at the slot `boundary`, if both of its ends were seen."""
-        last = self.ring.find(boundary - 1, earliest)
-        first = self.ring.find(boundary - 1 - SPANS[h], earliest)
-        if last < 0 or first < 0:
-            return
-        scale = self.scales[h]
-        move = (self.ring.values[last] - self.ring.values[first]) * 100.0
-        if h == H5 and scale.count() >= self.needed[h] and scale.sigma > 0.0:
-            self.block_slot = boundary
-            self.block_z = move / scale.sigma
-        scale.learn(move, self.clock.open_time(max(boundary * SLOT, self.clock.start)))
-        self._set_bar(h)
-        if h == H1 and scale.count() >= self.needed[h]:
-            self.step = max(scale.sigma, 0.1) * 0.01 / math.sqrt(60.0 * 1e9)
-
-    def _set_bar(self, h: int) -> None:
-        """The least move (percent) over horizon h that any rule could want to hear of."""
-        least = INFINITE
-        scale = self.scales[h]
-        if scale.count() >= self.needed[h]:
-            for watch in self.watches:
-                if watch.horizon == h:
-                    least = min(least, watch.bar_bp(scale.sigma) * 0.01 - 1e-11)
-        self.bars[h] = least
-
-    # --- sigma --------------------------------------------------------------------------------------------------------
+        horizons.set_reference(SESSION, self.open_value, self.open_time)
 
     def _evaluate(self, t: int, y: float, at: int, out: list[Event]) -> None:
+        horizons = self.horizons
         for watch in self.watches:
             h = watch.horizon
-            reference = self.refs[h]
-            scale = self.scales[h]
-            if reference != reference or scale.count() < self.needed[h] or scale.sigma <= 0.0:
+            reference = horizons.refs[h]
+            if reference != reference or not horizons.knows(h):
                 continue
-            move = (y - reference) * 100.0
-            self._offer(watch, move / scale.sigma, move, t, y, reference, self.ref_times[h], at, False, LIVE, out)
-            if watch.direction != 0 and h != DAILY and watch.settle(move / scale.sigma, t) == SAYS_LEFT:
-                self._say(watch, LEFT, move / scale.sigma, t, y, reference, self.ref_times[h], at, False, LIVE, out)
+            sigma = horizons.scales[h].sigma
+            move = Move(at, t, y, reference, horizons.ref_times[h], sigma, LIVE, False)
+            self._offer(watch, move, out)
+            if watch.direction != 0 and h != DAILY and watch.settle(move.z, t) == SAYS_LEFT:
+                self._say(watch, LEFT, move, out)
 
-    def _offer(
-        self, watch: SigmaWatch, z: float, move: float, t: int, y: float, reference: float, reference_time: int, at: int,
-        fixing: bool, source: str, out: list[Event],
-    ) -> None:  # fmt: skip
-        if watch.direction != 0 and move * watch.direction < 0.0 and watch.rung(abs(z)) >= 0 and abs(move) >= watch.floor_bp:
-            self._say(watch, LEFT, z, t, y, reference, reference_time, at, fixing, source, out)
-        said = watch.offer(z, move)
+    def _offer(self, watch: SigmaWatch, move: Move, out: list[Event]) -> None:
+        """Enter, raise or peak; a breach the other way first ends the one that is on."""
+        if watch.turns(move.z, move.bp):
+            self._say(watch, LEFT, move, out)
+        said = watch.offer(move.z, move.bp)
         if said == SAYS_ENTERED:
             self.active += 1
-            self._say(watch, ENTERED, z, t, y, reference, reference_time, at, fixing, source, out)
+            self._say(watch, ENTERED, move, out)
         elif said == SAYS_RAISED:
-            self._say(watch, RAISED, z, t, y, reference, reference_time, at, fixing, source, out)
+            self._say(watch, RAISED, move, out)
         elif said == SAYS_PEAKED:
-            self._say(watch, PEAKED, z, t, y, reference, reference_time, at, fixing, source, out)
+            self._say(watch, PEAKED, move, out)
 
-    def _say(
-        self, watch: SigmaWatch, phase: str, z: float, t: int, y: float, reference: float, reference_time: int, at: int,
-        fixing: bool, source: str, out: list[Event],
-    ) -> None:  # fmt: skip
+    def _say(self, watch: SigmaWatch, phase: str, move: Move, out: list[Event]) -> None:
         h = watch.horizon
+        threshold = watch.threshold()
         standing: Standing | None = None
         if h == DAILY and phase != LEFT:
-            standing = self.records.standing((y - reference) * 100.0, z, watch.threshold(), y, source)
-        out.append(
-            Breach(
-                at, t, watch.rule, self.market, watch.direction, phase, self.id, HORIZONS[h], watch.severity, y, reference,
-                reference_time, z, self.scales[h].sigma, watch.threshold(), self.definitions[h], self.provisional, fixing,
-                source if fixing and source != LIVE else self.source_name(), standing,
-            )  # fmt: skip
+            standing = self.records.standing(move.bp, move.z, threshold, move.value, move.source)
+        breach = Breach(
+            at=move.at,
+            time=move.time,
+            rule=watch.rule,
+            market=self.market,
+            direction=watch.direction,
+            phase=phase,
+            series=self.id,
+            horizon=HORIZONS[h],
+            severity=watch.severity,
+            value=move.value,
+            reference_value=move.reference,
+            reference_time=move.reference_time,
+            z=move.z,
+            sigma_bp=move.sigma_bp,
+            threshold=threshold,
+            definition=self.horizons.definitions[h],
+            provisional=self.provisional,
+            fixing=move.fixing,
+            source=self.source_name() if move.source == LIVE else move.source,
+            standing=standing,
         )
+        out.append(breach)
         if phase == LEFT:
             watch.reset()
             self.active -= 1
-
-    # --- fixings ------------------------------------------------------------------------------------------------------
 
     def on_fixing(self, tick: Tick, at: int, out: list[Event]) -> bool:
         """Take in an official fixing. Whether it was new."""
@@ -303,47 +244,45 @@ class SeriesState:
         return True
 
     def live_fixing(self, time: int, day: int, at: int, out: list[Event]) -> bool:
-        """The market's fixing time has come: the last live value of the day is the series' own fixing. Whether there was one."""
+        """The market's fixing time has come: the last live value of the day is the series' own fixing. Whether there
+        was one."""
         if self.open_day != day or self.t < self.open_time or self.t > time + self.future_tolerance or self.t == 0:
             return False
         self.own_fixings += 1
         if self.own_fixings >= OWN_FIXINGS:
             self.provisional = ""
         self._fix(day, self.y, time, LIVE, at, True, out)
-        self.refs[DAILY] = self.fix_value
-        self.ref_times[DAILY] = self.fix_time
+        self.horizons.set_reference(DAILY, self.fix_value, self.fix_time)
         return True
 
     def _fix(self, day: int, y: float, time: int, source: str, at: int, fresh: bool, out: list[Event]) -> None:
-        scale = self.scales[DAILY]
+        horizons = self.horizons
         self.fixings += 1
-        move = math.nan
+        change = math.nan
         z = math.nan
         if self.fix_source == source and 0 < day - self.fix_day <= LONGEST_GAP:
-            move = (y - self.fix_value) * 100.0
-            if scale.count() >= self.needed[DAILY] and scale.sigma > 0.0:
-                z = move / scale.sigma
+            change = (y - self.fix_value) * 100.0
+            if horizons.knows(DAILY):
+                sigma = horizons.scales[DAILY].sigma
+                z = change / sigma
                 if fresh and not self.quiet:
-                    self._judge_fixing(z, move, time, y, at, source, out)
-            scale.learn(move, self.fixings)
-            self._set_bar(DAILY)
-        self.records.observe(day, move, z, y, source)
-        self.fix_z = z
+                    self._judge_fixing(Move(at, time, y, self.fix_value, self.fix_time, sigma, source, True), out)
+            horizons.learn(DAILY, change, self.fixings)
+        self.records.observe(day, change, z, y, source)
         self.fix_value = y
         self.fix_time = time
         self.fix_day = day
         self.fix_source = source
+        self.fix_z = z
 
-    def _judge_fixing(self, z: float, move: float, time: int, y: float, at: int, source: str, out: list[Event]) -> None:
+    def _judge_fixing(self, move: Move, out: list[Event]) -> None:
         """A quiet fixing ends a 1d breach; one that is not quiet enters, raises or peaks."""
         for watch in self.watches:
             if watch.horizon != DAILY:
                 continue
-            if watch.direction != 0 and z * watch.direction < watch.exit:
-                self._say(watch, LEFT, z, time, y, self.fix_value, self.fix_time, at, True, source, out)
-            self._offer(watch, z, move, time, y, self.fix_value, self.fix_time, at, True, source, out)
-
-    # --- levels and sources -------------------------------------------------------------------------------------------
+            if watch.direction != 0 and move.z * watch.direction < watch.exit:
+                self._say(watch, LEFT, move, out)
+            self._offer(watch, move, out)
 
     def _levels(self, t: int, y: float, at: int, source: str, fresh: bool, out: list[Event]) -> None:
         for level in self.levels:
@@ -371,78 +310,79 @@ class SeriesState:
         text = f"{self.id} is taken from {gate.name} {'again' if back else f'since {old.name} went quiet'}"
         phase = LEFT if back else ENTERED
         if not self.quiet:
-            out.append(FeedNote(at, t, "failed-over", self.market, phase, "failed over", self.id, gate.name, WARN, text))
+            out.append(
+                FeedNote(at, t, "failed-over", self.market, phase, "failed over", self.id, gate.name, WARN, text)
+            )
         return True
 
     def _rebase(self, offset: float) -> None:
         """Put what is remembered into the terms of another source, whose values lie `offset` (percent) higher."""
         if offset == offset:
-            self.ring.shift(offset)
+            self.horizons.shift(offset)
             self.y += offset
             self.open_value += offset
             if self.fix_source == LIVE:
                 self.fix_value += offset
-            for h in range(len(self.refs)):
-                self.refs[h] += offset
         else:
-            self.ring.clear()
+            self.horizons.forget_levels()
             self.t = 0
             self.open_value = math.nan
             self.open_day = 0
-            self.span_start = 0
             if self.fix_source == LIVE:
                 self.fix_source = ""
-            for h in range(len(self.refs)):
-                self.refs[h] = math.nan
         for level in self.levels:
             if offset == offset:
                 level.rebase(offset)
             else:
                 level.restart()
 
+    def adopt_failover(self) -> None:
+        """It stands told that another source carries this series: let the best one prove itself again."""
+        for gate in self.sources.all:
+            if gate.rank > 0 and gate.time != 0 and self.sources.active is self.sources.all[0]:
+                self._rebase(self.sources.switch(gate))
+
     def source_name(self) -> str:
         """Name of the active source."""
         return self.sources.active.name if self.sources.active is not None else ""
 
-    # --- state --------------------------------------------------------------------------------------------------------
-
     def state(self) -> dict[str, Any]:
         """Everything that changes, as plain values."""
         return {
-            "numbers": [
-                self.y, self.t, self.at, self.slot, self.span_start, self.step, self.open_day, _plain(self.open_value), self.open_time,
-                self.sessions, _plain(self.fix_value), self.fix_time, self.fix_day, self.fixings, self.own_fixings, self.block_slot,
-                _plain(self.block_z), self.ticks, self.duplicates, self.late, self.rejected, self.future, _plain(self.fix_z),
+            "tick": [self.y, self.t, self.at],
+            "session": [self.open_day, plain(self.open_value), self.open_time, self.sessions],
+            "fixing": [
+                plain(self.fix_value),
+                self.fix_time,
+                self.fix_day,
+                self.fix_source,
+                plain(self.fix_z),
+                self.fixings,
+                self.own_fixings,
             ],
-            "fix_source": self.fix_source,
+            "counts": [self.ticks, self.duplicates, self.late, self.rejected, self.future],
             "provisional": self.provisional,
             "sources": self.sources.state(),
-            "ring": self.ring.state(),
-            "scales": {name: scale.state() for name, scale in zip(HORIZONS, self.scales, strict=True)},
-            "refs": [_plain(reference) for reference in self.refs],
-            "ref_times": list(self.ref_times),
+            "horizons": self.horizons.state(),
             "records": self.records.state(),
             "watches": {f"{watch.rule} {HORIZONS[watch.horizon]}": watch.state() for watch in self.watches},
             "levels": {level.rule.name: level.state() for level in self.levels},
             "silences": {silence.rule.name: silence.state() for silence in self.silences},
-        }  # fmt: skip
+        }
 
     def load(self, state: dict[str, Any]) -> None:
         """Take up where `state` left off; rules that it does not know start afresh."""
-        n = state["numbers"]
-        self.y, self.t, self.at, self.slot, self.span_start, self.step = float(n[0]), n[1], n[2], n[3], n[4], float(n[5])
-        self.open_day, self.open_value, self.open_time, self.sessions = n[6], _number(n[7]), n[8], n[9]
-        self.fix_value, self.fix_time, self.fix_day, self.fixings, self.own_fixings = _number(n[10]), n[11], n[12], n[13], n[14]
-        self.block_slot, self.block_z, self.ticks, self.duplicates = n[15], _number(n[16]), n[17], n[18]
-        self.late, self.rejected, self.future, self.fix_z = n[19], n[20], n[21], _number(n[22])
-        self.fix_source = state["fix_source"]
+        y, self.t, self.at = state["tick"]
+        self.y = float(y)
+        self.open_day, open_value, self.open_time, self.sessions = state["session"]
+        self.open_value = number(open_value)
+        fix_value, self.fix_time, self.fix_day, self.fix_source, fix_z, self.fixings, self.own_fixings = state["fixing"]
+        self.fix_value = number(fix_value)
+        self.fix_z = number(fix_z)
+        self.ticks, self.duplicates, self.late, self.rejected, self.future = state["counts"]
         self.provisional = state["provisional"]
         self.sources.load(state["sources"])
-        self.ring.load(state["ring"])
-        for name, scale in zip(HORIZONS, self.scales, strict=True):
-            scale.load(state["scales"][name])
-        self.refs = [_number(reference) for reference in state["refs"]]
-        self.ref_times = [int(time) for time in state["ref_times"]]
+        self.horizons.load(state["horizons"])
         self.records.load(state["records"])
         for watch in self.watches:
             if (kept := state["watches"].get(f"{watch.rule} {HORIZONS[watch.horizon]}")) is not None:
@@ -454,20 +394,3 @@ class SeriesState:
             if (kept := state["silences"].get(silence.rule.name)) is not None:
                 silence.load(kept)
         self.active = sum(1 for watch in self.watches if watch.direction != 0)
-        for h in range(len(HORIZONS)):
-            self._set_bar(h)
-
-
-def _plain(x: float) -> float | None:
-    """nan has no place in JSON."""
-    return x if x == x else None
-
-
-def _number(x: float | None) -> float:
-    return math.nan if x is None else float(x)
-
-
-def _definition(horizon: str, half_life: float) -> str:
-    if horizon in ("session", "1d"):
-        return f"robust, {half_life:g} sessions"
-    return f"robust, {half_life / HOUR:g} h of trading"

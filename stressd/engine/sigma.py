@@ -20,10 +20,22 @@ SLACK: Final = 1e-9
 
 
 class SigmaWatch:
-    """One rule, one series, one horizon. direction: of the breach that is on, 0 while there is none; severity: its highest
-    rung so far; peak: its largest |z| told."""
+    """One rule, one series, one horizon. direction: of the breach that is on, 0 while there is none; severity: its
+    highest rung so far; peak: its largest |z| told."""
 
-    __slots__ = ("below_since", "direction", "enters", "exit", "floor_bp", "hold", "horizon", "peak", "rule", "severities", "severity")
+    __slots__ = (
+        "below_since",
+        "direction",
+        "enters",
+        "exit",
+        "floor_bp",
+        "hold",
+        "horizon",
+        "peak",
+        "rule",
+        "severities",
+        "severity",
+    )
 
     def __init__(self, rule: SigmaRule, horizon: int, horizon_name: str) -> None:
         self.rule = rule.name
@@ -54,6 +66,10 @@ class SigmaWatch:
     def threshold(self) -> float:
         """`enter` of the rung that the breach has reached."""
         return self.enters[self.severities.index(self.severity)]
+
+    def turns(self, z: float, move_bp: float) -> bool:
+        """Whether this move would enter the other way while a breach is on."""
+        return move_bp * self.direction < 0.0 and self.rung(abs(z)) >= 0 and abs(move_bp) + SLACK >= self.floor_bp
 
     def offer(self, z: float, move_bp: float) -> int:
         """Enter, raise or peak on this move, if it does; what to say about it."""

@@ -1,7 +1,7 @@
 """Several feeds for one series: one is active, the others confirm and stand by.
 
-Neither a fail-over nor a constant offset between two sources is a move: when another source takes over, everything that was
-remembered in the old one's terms is shifted by the offset between the two, or forgotten where that is not known.
+Neither a fail-over nor a constant offset between two sources is a move: when another source takes over, everything that
+was remembered in the old one's terms is shifted by the offset between the two, or forgotten where that is not known.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ class Sources:
         return gate
 
     def takes_over(self, gate: SourceGate, t: int, open_since: int) -> bool:
-        """Whether `gate`, ticking at t, takes over from the active source: the active one has been quiet for `pause` of open
-        time (the market has been open since `open_since`), or `gate` ranks before it and has ticked for that long again."""
+        """Whether `gate`, ticking at t, takes over from the active source: the active one has been quiet for `pause`
+        of open time (the market has been open since `open_since`), or `gate` ranks before it and has ticked for that
+        long again."""
         active = self.active
         if active is None or active.raw_time == 0:
             return True
@@ -72,7 +73,10 @@ class Sources:
 
     def state(self) -> dict[str, object]:
         """Everything, as plain values."""
-        return {"active": self.active.name if self.active is not None else None, "all": [gate.state() for gate in self.all]}
+        return {
+            "active": self.active.name if self.active is not None else None,
+            "all": [gate.state() for gate in self.all],
+        }
 
     def load(self, state: dict[str, object]) -> None:
         """Take up where `state` left off; sources that are configured now and unknown to it are kept."""

@@ -96,7 +96,8 @@ class SilenceRule:
 
 @dataclass(frozen=True, slots=True)
 class SeriesSpec:
-    """One series. sources: feeds that carry it, best first (empty: any, first come). convention: of the live feed, None if unknown."""
+    """One series. sources: feeds that carry it, best first (empty: any, first come). convention: of the live feed,
+    None if unknown."""
 
     id: str
     market: str

@@ -17,14 +17,15 @@ AT_FIXING: Final = "fixing"
 class Watch:
     """A breach of (rule, market, direction) and one follower. Values percent, times ns UTC.
 
-    breach_at: when the source breached. source, source_value, source_time: the breaching series and where its move began;
-    value, time: where the follower stood then. answer_by: end of the window that a tick may answer in; deadline: when the
-    question is settled, 0 for never by the clock. no_answer: what was said when the follower was found closed, "" else.
+    breach_at: when the source breached. source, source_value, source_time: the breaching series and where its move
+    began; value, time: where the follower stood then. answer_by: end of the window that a tick may answer in; deadline:
+    when the question is settled, 0 for never by the clock. no_answer: what was said when the follower was found closed,
+    "" else.
     """
 
     __slots__ = (
-        "answer_by", "breach_at", "deadline", "direction", "follower", "market", "mode", "no_answer", "rule", "size", "source",
-        "source_time", "source_value", "time", "value",
+        "answer_by", "breach_at", "deadline", "direction", "follower", "market", "mode", "no_answer", "rule", "size",
+        "source", "source_time", "source_value", "time", "value",
     )  # fmt: skip
 
     def __init__(self, rule: str, market: str, direction: int, follower: str, mode: str) -> None:
@@ -51,9 +52,22 @@ class Watch:
     def state(self) -> list[Any]:
         """Everything, as plain values."""
         return [
-            self.rule, self.market, self.direction, self.follower, self.mode, self.breach_at, self.source, self.size,
-            self.source_value, self.source_time, self.value, self.time, self.answer_by, self.deadline, self.no_answer,
-        ]  # fmt: skip
+            self.rule,
+            self.market,
+            self.direction,
+            self.follower,
+            self.mode,
+            self.breach_at,
+            self.source,
+            self.size,
+            self.source_value,
+            self.source_time,
+            self.value,
+            self.time,
+            self.answer_by,
+            self.deadline,
+            self.no_answer,
+        ]
 
 
 def pair_key(rule: str, market: str, direction: int, follower: str) -> str:
@@ -67,6 +81,10 @@ def load_watch(state: list[Any]) -> Watch:
     watch.breach_at, watch.source, watch.size = state[5], state[6], float(state[7])
     watch.source_value, watch.source_time = float(state[8]), state[9]
     watch.value, watch.time, watch.answer_by, watch.deadline, watch.no_answer = (
-        float(state[10]), state[11], state[12], state[13], state[14],
-    )  # fmt: skip
+        float(state[10]),
+        state[11],
+        state[12],
+        state[13],
+        state[14],
+    )
     return watch
