@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stressd.cli.errors import UserError
-from stressd.cli.watched import configured
+from stressd.cli.place import read_config
 from stressd.config.load import Loaded
 from stressd.market.aliases import Alias, AliasTable
 from stressd.market.calendar import Calendar
@@ -44,7 +44,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def run(args: argparse.Namespace) -> int:
     """Exit status."""
     at = _at(args.at)
-    loaded = configured(args.config) if args.config else None
+    loaded = read_config(args.config, environment=False) if args.config else None
     known = loaded.resolver if loaded else AliasTable(vendor_aliases())
     alias = known.find(args.name)
     if alias is None:
