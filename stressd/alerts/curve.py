@@ -29,9 +29,12 @@ def curve_picture(moves: Sequence[SeriesMove]) -> str | None:
 
 
 def _points(moves: Sequence[SeriesMove]) -> list[tuple[int, float, str]]:
-    """(months, bp, series) of the outright yields over the lead's horizon, short tenors first."""
+    """(months, bp, series) of the outright yields over the lead's horizon, short tenors first. Daily moves of another
+    day than the lead's are left out."""
     found = {}
     for move in moves:
+        if move.horizon == "1d" and move.from_ and moves[0].from_ and move.from_.time[:10] != moves[0].from_.time[:10]:
+            continue
         known = parsed(move.series)
         if (
             known is not None

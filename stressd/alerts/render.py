@@ -6,7 +6,7 @@ from typing import Final
 
 from stressd.alerts.curve import curve_picture
 from stressd.alerts.event import Event, Follower, SeriesMove, Source, to_json
-from stressd.alerts.headline import JOIN, LIMIT, answer_clause, fit
+from stressd.alerts.headline import JOIN, LIMIT, fit
 from stressd.alerts.notification import Notification, Row
 from stressd.alerts.routing import LEVEL
 from stressd.alerts.words import (
@@ -140,9 +140,7 @@ def _facts(event: Event, status: str) -> list[tuple[str, str]]:
     facts = [("Status", status)]
     if event.note:
         facts.append(("What", event.note))
-    answers = [answer_clause(each) for each in event.followers]
-    if answers:
-        facts.append(("Other markets", "; ".join(answers)))
+    facts += [(_follower_name(each), _answer_text(each, event.direction == "up")) for each in event.followers]
     if event.source is not None:
         facts.append(("Source", _source_text(event.source)))
     if event.series:
@@ -174,7 +172,7 @@ def _lead_facts(move: SeriesMove, over: bool, rising: bool) -> list[tuple[str, s
         facts.append(("Move", f"{bp_text(move.change_bp)} {over_text(move.horizon)},{start}".rstrip(",")))
     if move.sigma is not None and move.sigma_bp is not None:
         definition = f" ({move.sigma_definition})" if move.sigma_definition else ""
-        facts.append(("Sigma", f"{sigma_text(move.sigma)} of {number_text(move.sigma_bp)}bp{definition}"))
+        facts.append(("Sigma", f"{sigma_text(abs(move.sigma))} of {number_text(move.sigma_bp)}bp{definition}"))
     facts += [(label, text) for label, text in _standing(move, rising) if text is not None]
     return facts
 
@@ -211,11 +209,11 @@ def _table(event: Event) -> list[Row]:
 
 
 def _series_row(move: SeriesMove, lead: SeriesMove) -> Row:
-    over = "level" if move.horizon == LEVEL else over_text(move.horizon) if move.horizon else NOTHING
+    over = move.horizon or NOTHING
     same_horizon = move.horizon == lead.horizon == "1d"
     if same_horizon and move.from_ and lead.from_ and move.from_.time != lead.from_.time:
         # Its last breach was on another day than the lead's
-        over += f", from {moment_text(move.from_.time)}"
+        over += f" from {iso_day_text(move.from_.time[:10])}"
     return Row(
         (
             series_name(move.series),
@@ -230,18 +228,24 @@ def _series_row(move: SeriesMove, lead: SeriesMove) -> Row:
 def _follower_row(follower: Follower) -> Row:
     return Row(
         (
-            series_name(follower.series) if follower.series else follower.market,
+            _follower_name(follower),
             NOTHING if follower.value is None or not follower.series else yield_text(follower.series, follower.value),
             NOTHING if follower.change_bp is None else bp_text(follower.change_bp),
             NOTHING if follower.sigma is None else sigma_text(follower.sigma),
-            _answer_text(follower),
+            follower.wording,
         )
     )
 
 
-def _answer_text(follower: Follower) -> str:
-    """ "followed after 8 h 30 min of open time, 14 h 30 min by the clock (1d)"."""
+def _follower_name(follower: Follower) -> str:
+    return series_name(follower.series) if follower.series else follower.market
+
+
+def _answer_text(follower: Follower, rising: bool) -> str:
+    """ "followed, +6.8bp after 8 h 30 min of open time, 14 h 30 min by the clock (1d)". rising: the source's direction."""
     text = str(follower.wording)
+    if follower.change_bp is not None:
+        text += f", {bp_text(follower.change_bp)}"
     if follower.reason:
         text += f": {follower.reason}"
     if follower.next_open:
@@ -255,7 +259,8 @@ def _answer_text(follower: Follower) -> str:
         usual = f", usually {number_text(follower.usual_beta)}" if follower.usual_beta is not None else ""
         text += f"; {number_text(follower.beta)}bp per bp{usual}"
     if follower.excess_sigma is not None:
-        text += f"; {sigma_text(follower.excess_sigma)} beyond the usual"
+        more = follower.excess_sigma >= 0.0 if rising else follower.excess_sigma <= 0.0
+        text += f"; {sigma_text(abs(follower.excess_sigma))} {'more' if more else 'less'} than usual"
     if follower.p is not None:
         text += f"; p={number_text(follower.p)}"
     if follower.episode:

@@ -44,7 +44,9 @@ def test_a_message_is_complete_in_plain_text() -> None:
         "",
         "Status: answer of another market, critical",
         "What: US 10Y followed, +6.8bp",
-        "Other markets: UK 10Y could not respond; US 10Y followed, +6.8bp",
+        "UK 10Y: could not respond: closed (overnight), opens 20 Jan 2026 13:00 UTC",
+        "US 10Y: followed, +6.8bp after 8 h 30 min of open time, 14 h 30 min by the clock (1d)"
+        "; 0.3bp per bp, usually 0.12; 1.1σ more than usual",
         "Yield: JP 30Y 3.765%",
         "Move: +20.3bp from fixing to fixing, from 3.562% at 19 Jan 2026 06:00 UTC",
         "Sigma: 6.9σ of 2.94bp (robust, 63 sessions)",
@@ -56,12 +58,11 @@ def test_a_message_is_complete_in_plain_text() -> None:
         "Why: rule sigma-breach, bar 6σ, config 9f2c1a2b, method 1, stressd 0.1.0",
         f"Episode: {event.episode}, update 3, 20 Jan 2026 20:30 UTC",
         "",
-        "JP 10Y  2.300%  +7.8bp  4.2σ  from fixing to fixing",
-        "JP 20Y  3.100%  +14.8bp  5.2σ  from fixing to fixing",
-        "JP 30Y  3.765%  +20.3bp  6.9σ  from fixing to fixing",
-        "UK 10Y  could not respond: closed (overnight), opens 20 Jan 2026 13:00 UTC",
-        "US 10Y  4.295%  +6.8bp  1.4σ  followed after 8 h 30 min of open time, 14 h 30 min by the clock (1d)"
-        "; 0.3bp per bp, usually 0.12; 1.1σ beyond the usual",
+        "JP 10Y  2.300%  +7.8bp  4.2σ  1d",
+        "JP 20Y  3.100%  +14.8bp  5.2σ  1d",
+        "JP 30Y  3.765%  +20.3bp  6.9σ  1d",
+        "UK 10Y  could not respond",
+        "US 10Y  4.295%  +6.8bp  1.4σ  followed",
         "",
         f"https://stressd.bank.example/#{event.episode}",
     ]
@@ -74,7 +75,19 @@ def test_a_message_is_complete_in_plain_text() -> None:
 def test_a_tenor_that_moved_on_another_day_says_from_when() -> None:
     told = run([breach(FIXING_19, "JP.GOV.10Y", value=2.266), contract_breach()])
     cells = [row.cells[4] for row in render(told[-1], first=True).table]
-    assert cells == ["from fixing to fixing, from 18 Jan 2026 06:00 UTC", "from fixing to fixing"]
+    assert cells == ["1d from 18 Jan 2026", "1d"]
+
+
+def test_the_shape_is_of_one_days_moves() -> None:
+    told = run([breach(FIXING_19, "JP.GOV.2Y", bp=30.0), breach(FIXING_20, "JP.GOV.10Y", z=4.0), contract_breach()])
+    assert told[-1].shape == "bear steepening", "the 2Y rose most, but the day before"
+
+
+def test_an_answer_against_the_usual_is_told_in_the_sources_direction() -> None:
+    down = {"direction": -1, "value": 4.26, "reference_value": 4.30, "z": -0.9, "usual_beta": 0.12}
+    for excess, words in ((-0.6, "0.6σ more than usual"), (0.3, "0.3σ less than usual")):
+        told = run([breach(FIXING_20, direction=-1), response(US_FIXING_20, excess=excess, **down)])
+        assert words in render(told[-1], first=False).text
 
 
 def test_what_is_not_live_says_so_first_everywhere() -> None:
