@@ -242,7 +242,7 @@ def _follower_name(follower: Follower) -> str:
 
 
 def _answer_text(follower: Follower, rising: bool) -> str:
-    """ "followed, +6.8bp after 8 h 30 min of open time, 14 h 30 min by the clock (1d)"; rising: what it answers rose."""
+    """ "followed, +6.8bp after 8 h 30 min of open time (1d)"; rising: what it answers rose."""
     text = str(follower.wording)
     if follower.change_bp is not None:
         text += f", {bp_text(follower.change_bp)}"
