@@ -45,6 +45,14 @@ class Loaded:
     warnings: list[Fault]
 
     @property
+    def watched(self) -> dict[str, tuple[str, ...]]:
+        """The series of each rule, by the rule's name."""
+        spec = self.engine
+        found = {rule.name: rule.series for rule in spec.sigma_rules}
+        found |= {rule.name: rule.series for rule in spec.level_rules}
+        return found | {rule.name: rule.series for rule in spec.silence_rules}
+
+    @property
     def instance(self) -> str:
         """Who speaks, in every event."""
         return self.model.instance

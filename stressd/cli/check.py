@@ -1,0 +1,209 @@
+"""`stressd check`: every fault of a configuration with its line; what it would watch; on request, whether it works."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from stressd.config.faults import ConfigError, Fault
+from stressd.config.load import Loaded, load
+from stressd.config.registry import Registry
+from stressd.config.rules import LevelConfig, SigmaConfig
+from stressd.lab.cost import Cost, measure
+from stressd.lab.history import stored_daily
+from stressd.runtime import logs
+from stressd.runtime.connect import FeedTrial, SinkTrial, try_feeds, try_sinks
+from stressd.runtime.registry import registry
+from stressd.runtime.statedir import state_dir
+from stressd.store import Store, StoreError
+
+UNMEASURED = "unmeasured: no history is stored"
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command's arguments."""
+    parser = subparsers.add_parser(
+        "check",
+        help="check a configuration: every fault with its line",
+        description="Prints every fault as file:line:column, or what the configuration would watch. Touches no network "
+        "unless --connect is given. Exit status 1 if there is a fault, or something could not be reached.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--connect", action="store_true", help="show what comes from each feed, and ask each sink")
+    parser.add_argument("--seconds", type=float, default=10.0, metavar="N", help="how long to listen (default: 10)")
+    parser.add_argument("--history", action="store_true", help="how often the rules would have alerted")
+    parser.add_argument("--state", type=Path, metavar="DIR", help="where the store with the history is")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status."""
+    kinds = registry()
+    try:
+        loaded = load(args.file, kinds)
+    except ConfigError as error:
+        _tell_faults(error.faults, args)
+        return 1
+    document: dict[str, Any] = {"ok": True, "faults": [w.as_json() for w in loaded.warnings], **_summary(loaded)}
+    if not args.json:
+        for warning in loaded.warnings:
+            print(warning)
+        print(_summary_text(loaded))
+    reached = _connect(loaded, kinds, args, document) if args.connect else True
+    if args.history:
+        _history(loaded, args, document)
+    if args.json:
+        print(json.dumps(document | {"ok": reached}, ensure_ascii=False))
+    return 0 if reached else 1
+
+
+def _tell_faults(faults: list[Fault], args: argparse.Namespace) -> None:
+    if args.json:
+        print(json.dumps({"ok": False, "faults": [fault.as_json() for fault in faults]}))
+        return
+    for fault in faults:
+        print(fault)
+    errors = sum(fault.level == "error" for fault in faults)
+    print(f"{args.file}: {errors} {'error' if errors == 1 else 'errors'}", file=sys.stderr)
+
+
+def _summary(loaded: Loaded) -> dict[str, Any]:
+    return {
+        "instance": loaded.instance,
+        "config": loaded.digest,
+        "markets": {
+            market.name: {
+                "calendar": market.calendar.name,
+                "gauge": market.gauge,
+                "series": [each.id for each in loaded.engine.series if each.market == market.name],
+            }
+            for market in loaded.engine.markets
+        },
+        "feeds": [{"name": feed.name, "type": feed.type} for feed in loaded.feeds],
+        "rules": [{"name": rule.name, "type": rule.type, "text": _rule_text(rule)} for rule in loaded.rules],
+        "routes": [{"match": _match_text(route), "sinks": list(route.sinks)} for route in loaded.model.routes],
+        "sinks": [{"name": sink.name, "type": sink.type} for sink in loaded.sinks],
+    }
+
+
+def _summary_text(loaded: Loaded) -> str:
+    spec = loaded.engine
+    lines = [f"{loaded.path}: valid", ""]
+    rows = [("instance", f"{loaded.instance}, {_state_text(loaded)}, HTTP on {loaded.listen or 'nothing'}")]
+    for market in spec.markets:
+        tenors = " ".join(each.tenor for each in spec.series if each.market == market.name)
+        rows.append(("market", f"{market.name}: {tenors} · calendar {market.calendar.name} · gauge {market.gauge}"))
+    rows += [("feed", f"{feed.name}: {feed.type}") for feed in loaded.feeds]
+    rows += [
+        ("rule", f"{rule.name}: {len(loaded.watched[rule.name])} series · {_rule_text(rule)}") for rule in loaded.rules
+    ]
+    rows += [("route", f"{_match_text(route)} -> {', '.join(route.sinks)}") for route in loaded.model.routes]
+    rows += [("sink", f"{sink.name}: {sink.type}") for sink in loaded.sinks]
+    return "\n".join(lines + [f"{kind:9} {text}" for kind, text in rows])
+
+
+def _state_text(loaded: Loaded) -> str:
+    return f"state in {loaded.state_dir}" if loaded.state_dir else "state in the default place"
+
+
+def _rule_text(rule: Any) -> str:
+    if isinstance(rule, SigmaConfig):
+        bars = " ".join(f"{name} {bar:g}σ" for name, bar in rule.sigma.by_severity().items())
+        return f"moves over {' '.join(rule.horizons)} · {bars}"
+    if isinstance(rule, LevelConfig):
+        keys = ("above", "below", "round", "highest_since", "lowest_since")
+        written = rule.model_dump(mode="json")
+        told = [f"{key.replace('_', ' ')} {_plain(written[key])}" for key in keys if written[key] is not None]
+        return f"{', '.join(told)} · {rule.severity}"
+    return f"silent for {rule.model_dump(mode='json')['after']} · {rule.severity}"
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _match_text(route: Any) -> str:
+    given = {key: value for key, value in route.match if value is not None}
+    return " · ".join(f"{key} {'|'.join(value)}" for key, value in given.items())
+
+
+def _connect(loaded: Loaded, kinds: Registry, args: argparse.Namespace, document: dict[str, Any]) -> bool:
+    """Whether everything was reached."""
+    logs.configure("critical", "text", sys.stderr)
+    if not args.json:
+        print(f"\nlistening for {args.seconds:g} s ...", file=sys.stderr)
+
+    async def both() -> tuple[list[FeedTrial], list[SinkTrial]]:
+        feeds, sinks = await asyncio.gather(try_feeds(loaded, kinds, args.seconds), try_sinks(loaded, kinds))
+        return feeds, sinks
+
+    feeds, sinks = asyncio.run(both())
+    document["connect"] = {"feeds": [asdict(feed) for feed in feeds], "sinks": [asdict(sink) for sink in sinks]}
+    if not args.json:
+        print()
+        for feed in feeds:
+            print(_feed_text(feed))
+        for sink in sinks:
+            print(f"sink {sink.name}: {'reached' if sink.ok else 'NOT REACHED'}: {sink.text}")
+    return all(feed.ok for feed in feeds) and all(sink.ok for sink in sinks)
+
+
+def _feed_text(feed: FeedTrial) -> str:
+    lines = [f"feed {feed.name}: {'' if feed.ok else 'NOT REACHED: '}{feed.state}"]
+    if feed.ok and feed.type != "push":
+        lines[0] += f"; {feed.messages:,} messages, {feed.refused:,} refused"
+    for sample in feed.samples:
+        lines.append(f"  {sample.topic}  {sample.raw}")
+        lines += [f"      {series}  {value:g}%  {_age(age)}" for series, value, age in sample.ticks]
+        if sample.refused is not None:
+            lines.append(f"      refused: {sample.refused}")
+        elif not sample.ticks:
+            lines.append("      no tick: its series is not configured")
+    if feed.mute:
+        lines.append(f"  nothing came of {', '.join(feed.mute)}")
+    return "\n".join(lines)
+
+
+def _age(seconds: float) -> str:
+    if seconds < 0:
+        return f"{-seconds:.1f} s ahead of this clock"
+    return f"{seconds:.1f} s old" if seconds < 120 else f"{seconds / 60:.0f} min old"
+
+
+def _history(loaded: Loaded, args: argparse.Namespace, document: dict[str, Any]) -> None:
+    cost = _measured(loaded, args)
+    document["history"] = (
+        {"rules": {rule.name: None for rule in loaded.rules}, "sinks": None} if cost is None else asdict(cost)
+    )
+    if args.json:
+        return
+    print()
+    if cost is not None:
+        print(f"on {cost.weeks:,.0f} weeks of daily history:")
+    for rule in loaded.rules:
+        rate = None if cost is None else cost.rules[rule.name]
+        note = UNMEASURED if cost is None else cost.notes[rule.name]
+        rated = f"{rate:.2f} alerts a week ({note})" if rate is not None else note
+        print(f"rule {rule.name}: {rated if rate is not None or cost is None else f'unmeasured: {note}'}")
+    for sink in loaded.sinks:
+        print(f"sink {sink.name}: {UNMEASURED if cost is None else f'{cost.sinks[sink.name]:.2f} messages a week'}")
+
+
+def _measured(loaded: Loaded, args: argparse.Namespace) -> Cost | None:
+    try:
+        store = Store.open(state_dir(loaded.state_dir, args.state), create=False)
+    except StoreError:
+        return None
+    try:
+        daily = stored_daily(store)
+    finally:
+        store.close()
+    if daily and not args.json:
+        print(f"\nrunning {sum(len(each.rows) for each in daily.values()):,} fixings ...", file=sys.stderr)
+    return measure(loaded, daily)
