@@ -114,7 +114,8 @@ class Engine:
 
     def _fix(self, market: str, due: int, out: list[Event]) -> None:
         calendar = self._clocks[market].calendar
-        day = calendar.session_at(due).day
+        # Not the session at `due`: that is the next one after an early close, and at the end of a UTC day.
+        day = self._clocks[market].local_day(due - 1)
         for state in self._members[market]:
             before = len(out)
             if state.live_fixing(due, day, due, out):
