@@ -92,7 +92,8 @@ def _breaches(rule: str, market: str, series: str, at: int) -> Iterator[Breach]:
         yield Breach(
             at=now, time=now, rule=rule, market=market, direction=1, phase=phase, series=series, horizon="5m",
             severity=severity, value=value, reference_value=FROM, reference_time=reference, z=sigma, sigma_bp=SIGMA_BP,
-            threshold={WARN: 3.0, CRITICAL: 6.0}[severity], definition="invented for this drill", provisional="", fixing=False, source="drill", standing=None,
+            threshold={WARN: 3.0, CRITICAL: 6.0}[severity], definition="invented for this drill",
+            provisional="", fixing=False, source="drill", standing=None,
         )  # fmt: skip
 
 

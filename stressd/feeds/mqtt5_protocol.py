@@ -11,7 +11,7 @@ import asyncio
 import struct
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Final
+from typing import Final, cast
 
 from mqtt5 import (
     ConnAckPacket,
@@ -104,8 +104,8 @@ class Mqtt5Protocol(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have the methods but not the base class.
+        self._transport = cast(asyncio.Transport, transport)
         options = self._options
         packet = ConnectPacket(
             options.client_id,
@@ -118,7 +118,7 @@ class Mqtt5Protocol(asyncio.Protocol):
             topic_alias_max=0,
             max_packet_size=self._max_packet,
         )
-        transport.write(packet.write())
+        self._transport.write(packet.write())
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:

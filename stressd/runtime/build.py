@@ -64,8 +64,8 @@ def build_pipeline(loaded: Loaded, engine: Engine, origin: Origin, machine: Mapp
 def make_feeds(
     loaded: Loaded, registry: Registry, running: Loaded | None = None, feeds: Mapping[str, Feed] | None = None
 ) -> dict[str, Feed]:
-    """The configured feeds by name, in their order. A feed whose configuration is as in `running` stays the object that it
-    is in `feeds`. Raises BuildError."""
+    """The configured feeds by name, in their order. A feed whose configuration is as in `running` stays the object that
+    it is in `feeds`. Raises BuildError."""
     made: dict[str, Feed] = {}
     for config in loaded.feeds:
         same = running is not None and _names(running) == _names(loaded) and config in running.feeds

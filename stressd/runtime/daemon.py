@@ -201,7 +201,7 @@ class Daemon:
             else:
                 del self._losses[sink]
         if isinstance(self.clock, WallClock) and (behind := self.clock.behind()) > CLOCK_TOLERANCE:
-            text = f"this machine's clock was set back by {behind / 1e9:.0f} s: ticks may be taken for old until it has caught up"
+            text = f"the clock was set back by {behind / 1e9:.0f} s: ticks may be taken for old until it has caught up"
             found.append(Condition(CLOCK, "clock set back", text))
         return found
 

@@ -9,6 +9,10 @@ from typing import TextIO
 import structlog
 
 
+_tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+"""Tracebacks as data; without local variables, which may hold a secret."""
+
+
 def configure(level: str = "info", form: str = "auto", stream: TextIO | None = None) -> None:
     """Set up the log once for the process. form: "json", "text", or "auto" (text on a terminal). Libraries that use
     `logging` speak through it from `warning` on."""
@@ -20,9 +24,9 @@ def configure(level: str = "info", form: str = "auto", stream: TextIO | None = N
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)]
         if text
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(sort_keys=False)]
+        else [_tracebacks, structlog.processors.JSONRenderer(sort_keys=False)]
     )
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(

@@ -1,4 +1,4 @@
-"""Prometheus metrics: read from the daemon's own report when somebody scrapes, so that the hot path counts plain numbers."""
+"""Prometheus metrics, read from the daemon's own report when somebody scrapes: the hot path counts plain numbers."""
 
 from __future__ import annotations
 

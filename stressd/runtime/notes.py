@@ -19,8 +19,8 @@ RULES: Final = (OVERLOAD, STORE, CLOCK, FEED, LOST)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Something that people must know while it lasts. rule: its name; source: the feed that it is about (or the sink), "" for
-    the daemon itself; text: one plain sentence."""
+    """Something that people must know while it lasts. rule: its name; source: the feed or sink that it is about,
+    "" for the daemon itself; text: one plain sentence."""
 
     rule: str
     what: str

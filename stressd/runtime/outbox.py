@@ -1,4 +1,4 @@
-"""From the pump to the store: one transaction of events, deliveries and the machine's state; then the deliverer wakes."""
+"""From the pump to the store: events, deliveries and machine state in one transaction; then the deliverer wakes."""
 
 from __future__ import annotations
 

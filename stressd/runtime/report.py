@@ -164,11 +164,8 @@ def _needs(spec: EngineSpec, horizon: str, warm: float) -> str:
 def blind(daemon: Daemon, alerting: dict[str, Any]) -> bool:
     """Whether nothing at all could be seen or said now."""
     feeds = daemon.feeds.feeds.values()
-    return (
-        bool(feeds)
-        and not any(feed.health.state in ("connected", "stopped") for feed in feeds)
-        or not alerting["ready"]
-    )
+    deaf = bool(feeds) and not any(feed.health.state in ("connected", "stopped") for feed in feeds)
+    return deaf or not alerting["ready"]
 
 
 def reasons(daemon: Daemon, alerting: dict[str, Any]) -> list[str]:

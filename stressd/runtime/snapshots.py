@@ -20,8 +20,8 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A snapshot. at: engine time (ns UTC) of its making. method: of the statistics that it holds; another method's are of no use. history: what each
-    series had been warmed with (`warm.signature`). engine: `Engine.snapshot()`."""
+    """A snapshot. at: engine time (ns UTC) of its making. engine: `Engine.snapshot()`. history: what each series had
+    been warmed with (`warm.History.signature`). method: of the statistics that it holds; another method's are of no use."""
 
     at: int
     engine: dict[str, Any]

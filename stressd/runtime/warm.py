@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import merge
 from operator import attrgetter
@@ -90,7 +90,7 @@ class _Source:
         self._until = until
         self.history = history
 
-    def warm(self, engine: Engine, names: set[str], ticks: Iterator[Tick] = iter(())) -> None:
+    def warm(self, engine: Engine, names: set[str], ticks: Iterable[Tick] = ()) -> None:
         """Warm with the fixings of these series, each at its market's fixing time, and with `ticks`."""
         columns = {name: self._fixings(name) for name in sorted(names)}
         engine.warm(list(merge(*columns.values(), ticks, key=attrgetter("time"))))

@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, cast
 
 from mqtt5 import (
     ConnAckPacket,
@@ -181,7 +181,8 @@ class LoopbackBroker:
     def connection_up(self, connection: _Connection, packet: ConnectPacket) -> _Session:
         """The session of a client, resumed or new; who held it before is sent away."""
         self.connects += 1
-        session = self._sessions.get(packet.client_id)
+        client_id = packet.client_id or f"client-{self.connects}"
+        session = self._sessions.get(client_id)
         if session is not None and session.connection is not None:
             session.connection.send(DisconnectPacket(reason_code=DisconnectReasonCode.SESSION_TAKEN_OVER).write())
             session.connection.close()
@@ -192,13 +193,15 @@ class LoopbackBroker:
             session.end = None
         resumed = session is not None and not packet.clean_start
         if session is None or not resumed:
-            session = _Session(packet.client_id)
-            self._sessions[packet.client_id] = session
+            session = _Session(client_id)
+            self._sessions[client_id] = session
             self._routes.clear()
         session.connection = connection
         session.expiry = packet.session_expiry_interval
         session.receive_max = packet.receive_max
-        connection.send(ConnAckPacket(session_present=resumed, max_qos=QoS.AT_LEAST_ONCE).write())
+        assigned = None if packet.client_id else client_id
+        answer = ConnAckPacket(session_present=resumed, max_qos=QoS.AT_LEAST_ONCE, assigned_client_id=assigned)
+        connection.send(answer.write())
         for packet_id, (topic, payload, retain) in session.under_way.items():
             again = PublishPacket(
                 topic, payload, qos=QoS.AT_LEAST_ONCE, packet_id=packet_id, retain=retain, duplicate=True
@@ -243,6 +246,7 @@ class LoopbackBroker:
                     self.deliver(session, topic, payload, min(qos, int(wanted.max_qos)), True)
 
     def unsubscribe(self, session: _Session, packet: UnsubscribePacket) -> None:
+        """Removes subscriptions, and answers."""
         codes = [
             UnsubAckReasonCode.SUCCESS
             if session.filters.pop(pattern, None)
@@ -292,8 +296,8 @@ class _Connection(asyncio.Protocol):
         self._writable.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have the methods but not the base class.
+        self._transport = cast(asyncio.Transport, transport)
         self._broker._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -111,8 +111,8 @@ class Desk:
         if task.done():
             ready.cancel()
             task.result()
-        await asyncio.wait_for(self.broker.subscribed(), 10)
         try:
+            await until(lambda: daemon.feeds.feeds["desk"].health.state == "connected")
             yield daemon
         finally:
             daemon.stop()
@@ -123,14 +123,23 @@ class Desk:
         await self.broker.publish(f"yields/{market}/{tenor}", json.dumps({"value": value}).encode(), qos=1)
 
     async def calm(self) -> None:
+        """Two ticks of every series, since the first of all is not believed alone."""
         for series, value in LAST.items():
             await self.tick(series, value)
+            await self.tick(series, value + 1e-4)
 
     async def breach(self) -> None:
         """JP 30Y up by 5 bp, twice, since an outlier alone is not believed."""
         await self.calm()
         await self.tick("JP.GOV.30Y", LAST["JP.GOV.30Y"] + 0.0500)
         await self.tick("JP.GOV.30Y", LAST["JP.GOV.30Y"] + 0.0502)
+
+
+async def until(condition: Callable[[], object], timeout: float = 20.0) -> None:
+    """Until it holds, looked at on every turn of the loop's timer."""
+    async with asyncio.timeout(timeout):
+        while not condition():
+            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
