@@ -145,9 +145,11 @@ class EmailSink:
             raise SinkError(fault, f"{self._host}: log-in refused ({error.code})") from None
         except aiosmtplib.SMTPResponseException as error:
             raise SinkError("retry", f"{self._host}: refused the connection ({error.code})") from None
-        except ssl.SSLCertVerificationError as error:
-            raise SinkError("retry", f"{self._host}: its certificate is refused: {error.verify_message}") from None
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            for refused in (error, error.__cause__, error.__context__):
+                if isinstance(refused, ssl.SSLCertVerificationError):
+                    words = f"its certificate is refused: {refused.verify_message}"
+                    raise SinkError("retry", f"{self._host}: {words}") from None
             raise SinkError("retry", f"{self._host}:{self._port}: {_in_words(error)}") from None
 
     async def _transfer(self, client: aiosmtplib.SMTP, message: bytes, done: set[str]) -> tuple[list[int], list[int]]:
