@@ -35,9 +35,8 @@ async def outcome(url: str, options: HttpOptions, n: Notification) -> str:
         await sink.send(n)
         return "ok"
     except SinkError as error:
-        for secret in ("very-secret", "also-secret", "token-secret"):
-            assert secret not in str(error)
-        return error.fault
+        leaked = [secret for secret in ("very-secret", "also-secret", "token-secret") if secret in str(error)]
+        return f"leaked {leaked}" if leaked else error.fault
     finally:
         await sink.close()
 
