@@ -8,7 +8,6 @@ from typing import TextIO
 
 import structlog
 
-
 _tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 """Tracebacks as data; without local variables, which may hold a secret."""
 

@@ -28,6 +28,9 @@ CHUNK: Final = 2_000
 LONGEST_SLEEP: Final = 1.0
 """Seconds between two passes when nothing comes."""
 
+LOOK_EVERY: Final = 0.25
+"""Seconds between two looks at what is wrong with the daemon itself."""
+
 LONGEST_HOLD: Final = 1.0
 """Seconds for which acknowledgements wait for a commit: a disk that hangs must not blind the feeds."""
 
@@ -82,6 +85,7 @@ class Pump:
         self._held: deque[_Held] = deque()
         self._faulty: set[str] = set()
         self._stopping = False
+        self._looked = 0.0
         self.at = clock.now()
         self.passed = time.monotonic()
         self.passes = self.frames = self.ticks = self.malformed = self.faults = 0
@@ -117,8 +121,10 @@ class Pump:
         now = self._clock.now()
         self.at = max(self.at, now if oldest is None else min(now, oldest))
         routed += self.pipeline.advance(self.at)
-        for note in self.conditions.observe(self.at, self._wrong()):
-            routed += self.pipeline.apply(note)
+        if (steady := time.monotonic()) - self._looked >= LOOK_EVERY:
+            self._looked = steady
+            for note in self.conditions.observe(self.at, self._wrong()):
+                routed += self.pipeline.apply(note)
         self._finish(batch, routed)
         self.passes += 1
         self.passed = time.monotonic()

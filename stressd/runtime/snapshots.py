@@ -21,7 +21,7 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class Saved:
     """A snapshot. at: engine time (ns UTC) of its making. engine: `Engine.snapshot()`. history: what each series had
-    been warmed with (`warm.History.signature`). method: of the statistics that it holds; another method's are of no use."""
+    been warmed with (`warm.History.signature`). method: of the statistics in it; another's are of no use."""
 
     at: int
     engine: dict[str, Any]

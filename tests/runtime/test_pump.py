@@ -197,7 +197,10 @@ async def test_frames_of_several_feeds_are_handed_back_to_their_own(rig: Rig) ->
     assert (rig.feed.done, other.done) == ([1_001, 1_003], [1_002])
 
 
-async def test_a_condition_is_told_once_when_it_begins_and_once_when_it_ends(rig: Rig) -> None:
+async def test_a_condition_is_told_once_when_it_begins_and_once_when_it_ends(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stressd.runtime.pump.LOOK_EVERY", 0.0)
     rig.wrong = [Condition(OVERLOAD, "overload", "too much")]
     for _ in range(3):
         rig.pump.turn()
