@@ -76,8 +76,12 @@ class SourceGate:
         self.time = t
         self.value = y
         if active_value == active_value:
+            change = y - active_value - self.offset
+            if self.offsets >= 3:
+                # One source may see a jump first: that is no change of the offset.
+                change = min(max(change, -FLOOR), FLOOR)
             self.offsets += 1
-            self.offset += (y - active_value - self.offset) / min(self.offsets, 20)
+            self.offset += change / min(self.offsets, 20)
 
     def state(self) -> list[Any]:
         """Everything, as plain values."""

@@ -113,7 +113,8 @@ class Propagation:
         elif breach.phase != RAISED:
             return
         for market, gauge in self._gauges.items():
-            if market != breach.market:
+            # A market whose own breach the same way is on moved first: it is a source here, not a follower.
+            if market != breach.market and f"{breach.rule}|{market}|{breach.direction}" not in self._on:
                 self._ask(breach, market, gauge, out)
 
     def _ask(self, breach: Breach, market: str, gauge: SeriesState, out: list[Event]) -> None:
@@ -142,6 +143,7 @@ class Propagation:
         watch.source_value, watch.source_time = breach.reference_value, breach.reference_time
         why_not = self._anchor(watch, gauge)
         if why_not:
+            self._answered[key] = why_not
             out.append(self._response(watch, "could not respond", breach.at, breach.time, True, reason=why_not))
             return
         self._set_times(watch)
@@ -206,10 +208,15 @@ class Propagation:
 
     def _look(self, watch: Watch, gauge: SeriesState, at: int, t: int, out: list[Event]) -> None:
         z, excess, usual = self._measure(watch, gauge, t, False)
-        if z * watch.direction > 0.0 and excess * watch.direction >= self._spec.bar:
+        if self._follows(watch, gauge.y, z, excess, self._spec.bar):
             lag = t - watch.breach_at
             together = watch.mode == WINDOW and lag <= self._spec.co_move
             self._finish(watch, "co-moved" if together else "followed", gauge, at, t, z, excess, usual, "tick", out)
+
+    def _follows(self, watch: Watch, value: float, z: float, excess: float, bar: float) -> bool:
+        """Same sign, large enough to matter, and beyond what is usual."""
+        far_enough = (value - watch.value) * watch.direction * 100.0 >= self._spec.floor_bp
+        return far_enough and z * watch.direction > 0.0 and excess * watch.direction >= bar
 
     def _measure(self, watch: Watch, gauge: SeriesState, t: int, whole_day: bool) -> tuple[float, float, float]:
         """The follower's move since the source's began, in its own sigma; the same beyond its usual co-movement; and
@@ -259,7 +266,7 @@ class Propagation:
         excess = z - (slope * clip(source_z) if source_z == source_z else 0.0)
         watch.source_value = pair.base_value
         usual = slope * gauge.horizons.scales[DAILY].sigma / source_sigma if source_sigma > 0.0 else 0.0
-        follows = z * watch.direction > 0.0 and excess * watch.direction >= self._spec.daily_bar
+        follows = self._follows(watch, gauge.fix_value, z, excess, self._spec.daily_bar)
         wording = "followed" if follows else "did not respond"
         self._finish(watch, wording, gauge, at, gauge.fix_time, z, excess, usual, "1d", out)
 
@@ -277,8 +284,7 @@ class Propagation:
             whole_day = watch.mode == REOPENING
             z, excess, usual = self._measure(watch, gauge, gauge.t, whole_day)
             bar = self._spec.daily_bar if whole_day else self._spec.bar
-            follows = z * watch.direction > 0.0 and excess * watch.direction >= bar
-            wording = "followed" if follows else "did not respond"
+            wording = "followed" if self._follows(watch, gauge.y, z, excess, bar) else "did not respond"
             self._finish(
                 watch, wording, gauge, deadline, deadline, z, excess, usual, "1d" if whole_day else "tick", out
             )

@@ -282,7 +282,11 @@ class SeriesState:
                 continue
             if watch.direction != 0 and move.z * watch.direction < watch.exit:
                 self._say(watch, LEFT, move, out)
+            said = len(out)
             self._offer(watch, move, out)
+            if len(out) == said and watch.direction != 0 and watch.rung(abs(move.z)) >= 0:
+                # Another fixing beyond the bar is another move, even where it is no larger.
+                self._say(watch, PEAKED, move, out)
 
     def _levels(self, t: int, y: float, at: int, source: str, fresh: bool, out: list[Event]) -> None:
         for level in self.levels:
