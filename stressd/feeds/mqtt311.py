@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
@@ -50,6 +50,9 @@ class Mqtt311Link:
         )
         self._paho = client._client
         self._paho.manual_ack_set(True)
+        self._told = self._paho.on_disconnect
+        self._paho.on_disconnect = self._disconnected
+        self._loop = asyncio.get_running_loop()
         self._entered = False
 
     async def open(self) -> str:
@@ -61,6 +64,9 @@ class Mqtt311Link:
         except MqttConnectError as error:
             raise _refusal(error.rc) from None
         except aiomqtt.MqttError as error:
+            if isinstance(error.__context__, OSError):
+                # aiomqtt keeps only the text of what failed below it
+                raise error.__context__ from None
             raise Lost(str(error)) from None
         codes = [code.value if isinstance(code, ReasonCode) else code for code in granted]
         failed = [f"`{name}`" for name, code in zip(options.filters, codes, strict=True) if code >= 0x80]
@@ -96,6 +102,18 @@ class Mqtt311Link:
             await asyncio.wait_for(self._client.__aexit__(None, None, None), CONNECT_TIMEOUT)
         except (aiomqtt.MqttError, TimeoutError):
             return
+
+    def _disconnected(self, *given: Any) -> None:
+        """aiomqtt does not notice a connection that ends before CONNACK (a refused client certificate), and would wait
+        for its whole timeout."""
+        self._loop.call_soon_threadsafe(self._never_connected)
+        if self._told is not None:
+            self._told(*given)
+
+    def _never_connected(self) -> None:
+        waiting = self._client._connected
+        if not self._entered and not waiting.done():
+            waiting.set_exception(aiomqtt.MqttError("the server closed the connection before it answered"))
 
     def acknowledge(self, frames: Sequence[Frame]) -> None:
         for packet_id in packet_ids(frames, self._options.epoch):

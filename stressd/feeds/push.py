@@ -129,11 +129,11 @@ class PushFeed:
         app = web.Application(client_max_size=config.max_body)
         app.router.add_post("/ticks", self._ticks)
         app.router.add_get("/healthz", self._healthz)
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
         try:
             host, port = _split(config.listen)
-            site = web.TCPSite(runner, host, port, ssl_context=context, shutdown_timeout=2.0)
+            site = web.TCPSite(runner, host, port, ssl_context=context)
             await site.start()
             self.port = runner.addresses[0][1]
             self.health.state = "connected"

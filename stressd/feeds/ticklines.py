@@ -168,13 +168,21 @@ def _rows(block: bytes) -> Sequence[list[str]]:
     if '"' not in text:
         # no quotes: splitting is what the csv module would do, and keeps one row a line
         return [line.split(",") if line else [] for line in lines]
-    return [next(csv.reader([line]), []) for line in lines]
+    return [_fields(line) for line in lines]
+
+
+def _fields(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        # a single column is too few for any header, so the line is told as a fault
+        return [line]
 
 
 def _header(head: bytes) -> tuple[int, ...]:
     """Where each of COLUMNS stands; -1, the empty text that is added to each row, where it is absent."""
     try:
-        names = [name.strip().lower() for name in next(csv.reader([head.decode("utf-8")]))]
+        names = [name.strip().lower() for name in _fields(head.decode("utf-8").rstrip("\r"))]
     except UnicodeDecodeError:
         raise ValueError("not a tick file: it is not UTF-8 text") from None
     for needed in ("time", "series"):

@@ -48,7 +48,7 @@ class _Session:
         self.client_id = client_id
         self.filters: dict[str, TopicFilter] = {}
         self.connection: _Connection | None = None
-        self.expiry: int = 0
+        self.expiry = 0
         self.receive_max = 65_535
         self.under_way: dict[int, tuple[str, bytes, bool]] = {}
         self.waiting: deque[tuple[str, bytes, bool]] = deque(maxlen=_QUEUED)
@@ -247,12 +247,7 @@ class LoopbackBroker:
 
     def unsubscribe(self, session: _Session, packet: UnsubscribePacket) -> None:
         """Removes subscriptions, and answers."""
-        codes = [
-            UnsubAckReasonCode.SUCCESS
-            if session.filters.pop(pattern, None)
-            else UnsubAckReasonCode.NO_SUBSCRIPTION_EXISTED
-            for pattern in packet.patterns
-        ]
+        codes = [UnsubAckReasonCode(0 if session.filters.pop(p, None) else 17) for p in packet.patterns]
         self._routes.clear()
         assert session.connection is not None
         session.connection.send(UnsubAckPacket(packet.packet_id, codes).write())
