@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -68,3 +68,11 @@ def read(small: Registry) -> Callable[..., Loaded]:
         return load_text(text, Path("c.yaml"), small, environment=environment)
 
     return load
+
+
+@pytest.fixture(autouse=True, scope="session")
+def url() -> Iterator[None]:
+    """The secret that good.yaml refers to."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STRESSD_TEST_URL", "https://hooks.example/s3cr3t-value")
+        yield

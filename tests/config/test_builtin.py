@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from stressd.config.builtin import default_spec
 from stressd.config.rules import rungs
 from stressd.engine.spec import HORIZONS, Rung

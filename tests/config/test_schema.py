@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+
 from stressd.alerts.event import Event, from_json
 from stressd.config.load import load
 from stressd.config.schema import as_text, config_schema, event_schema
