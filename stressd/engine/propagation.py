@@ -122,16 +122,7 @@ class Propagation:
         by_fixing = breach.fixing and self._series[breach.series].fix_source != LIVE
         pending = self.watches.get(key)
         if pending is not None:
-            if pending.breach_at == breach.time:
-                if abs(breach.z) > pending.size:
-                    pending.source, pending.size = breach.series, abs(breach.z)
-                return
-            if breach.phase == ENTERED and not by_fixing:
-                return
-            pending.breach_at, pending.source, pending.size = breach.time, breach.series, abs(breach.z)
-            self._set_times(pending)
-            if pending.mode == AT_FIXING:
-                self._say_if_closed(pending, breach.at, out)
+            self._ask_again(pending, breach, by_fixing, out)
             return
         if key in self._answered and not by_fixing:
             return
@@ -151,6 +142,19 @@ class Propagation:
         if mode == WINDOW:
             self._look(watch, gauge, breach.at, breach.time, out)
         else:
+            self._say_if_closed(watch, breach.at, out)
+
+    def _ask_again(self, watch: Watch, breach: Breach, by_fixing: bool, out: list[Event]) -> None:
+        """The breach has grown while its question was open: the answer counts from here, the moves from where they began."""
+        same = breach.time == watch.breach_at
+        if (same or by_fixing) and abs(breach.z) > watch.size:
+            watch.source, watch.size = breach.series, abs(breach.z)
+            watch.source_value, watch.source_time = breach.reference_value, breach.reference_time
+        if same or (breach.phase == ENTERED and not by_fixing):
+            return
+        watch.breach_at = breach.time
+        self._set_times(watch)
+        if watch.mode == AT_FIXING:
             self._say_if_closed(watch, breach.at, out)
 
     def _anchor(self, watch: Watch, gauge: SeriesState) -> str:

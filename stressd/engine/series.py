@@ -237,7 +237,7 @@ class SeriesState:
             self.late += 1
             return False
         self.ticks += 1
-        day = self.clock.local_day(tick.time)
+        day = self.clock.local_day(tick.time - 1)
         if self.levels:
             self._levels(tick.time, tick.value, at, tick.source, not self.quiet and tick.flags & BACKLOG == 0, out)
         self._fix(day, tick.value, tick.time, tick.source, at, tick.flags & BACKLOG == 0, out)
