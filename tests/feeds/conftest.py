@@ -48,7 +48,12 @@ class Mosquitto:
         process, self._process = self._process, None
         if process is not None and process.returncode is None:
             process.send_signal(how)
-            await process.wait()
+            try:
+                await asyncio.wait_for(process.wait(), 2)
+            except TimeoutError:
+                # it forgets a SIGTERM that comes between the opening of its port and its main loop
+                process.kill()
+                await process.wait()
 
 
 MosquittoFactory = Callable[[str], AbstractAsyncContextManager[Mosquitto]]

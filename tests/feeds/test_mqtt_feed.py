@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+import uvloop
 from mqtt5 import ConnAckReasonCode, DisconnectReasonCode
 from pydantic import ValidationError
 
@@ -26,12 +27,8 @@ Start = Callable[[Awaitable[None]], "asyncio.Task[None]"]
 def feed(url: str, retry: float = 0.02, **more: Any) -> MqttFeed:
     given = {"topics": ["yields/{market}/{tenor}"], "payload": {"value": "yield", "time": "ts"}, **more}
     quick = Backoff(first=0.01, cap=0.02)
-    return MqttFeed(
-        Config(name="desk", type="mqtt", url=url, **given),
-        RESOLVER,
-        quick,
-        Backoff(first=retry, cap=retry, draw=lambda: 1.0),
-    )
+    slow = Backoff(first=retry, cap=retry, draw=lambda: 1.0)
+    return MqttFeed(Config(name="desk", type="mqtt", url=url, **given), RESOLVER, quick, slow)
 
 
 def message(value: float, ns: int | None = None) -> bytes:
@@ -203,6 +200,26 @@ async def test_nobody_listening_is_said_in_words(inbox: KeepingInbox, background
     background(desk.run(inbox))
     await feed_state(desk, lambda f: f.health.state == "waiting")
     assert "connection refused" in desk.health.detail
+
+
+def test_the_feed_works_on_uvloop_as_on_asyncios_own_loop() -> None:
+    async def main() -> list[float]:
+        inbox = KeepingInbox()
+        async with asyncio.timeout(20), LoopbackBroker() as broker:
+            desk = feed(broker.url)
+            task = asyncio.create_task(desk.run(inbox))
+            await broker.subscribed()
+            for i in range(500):
+                await broker.publish("yields/JP/30Y", message(i), qos=1)
+            desk.processed(await inbox.frame_count(500))
+            await broker.until(lambda b: b.acknowledged == 500)
+            broker.drop()
+            await feed_state(desk, lambda f: f.health.connects == 2)
+            task.cancel()
+            await asyncio.wait([task])
+        return [t.value for t in inbox.ticks()]
+
+    assert uvloop.run(main()) == list(range(500))
 
 
 async def test_a_stopped_feed_says_good_bye(inbox: KeepingInbox, background: Start) -> None:
