@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from stressd.alerts.event import Event, to_json
+from stressd.cli.main import INTERRUPTED
 from stressd.config.load import Loaded, load_text
 from stressd.config.registry import Registry
 from stressd.lab.demo import FEED, Milestone, calendars, config_text, milestones, missing, publish
@@ -92,6 +93,9 @@ class _Demo:
             ticks = self.simulator.ticks()
             self._banner(broker.url, len(ticks))
             await self._play(loaded, known, ticks, broker, stop, once)
+        if stop.is_set() and missing(self.events):
+            self._say("stopped before the scenario was over")
+            return INTERRUPTED
         return self._verdict()
 
     async def _warm(self, loaded: Loaded) -> None:
