@@ -53,7 +53,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _load(name: str) -> Command:
-    return cast(Command, importlib.import_module(f"stressd.cli.{COMMANDS[name][0]}"))
+    command = cast(Command, importlib.import_module(f"stressd.cli.{COMMANDS[name][0]}"))
+    if "structlog" in sys.modules:
+        # Standard output is the command's answer; what parts of it log on the way is not.
+        from stressd.runtime.logs import configure
+
+        configure("warning")
+    return command
 
 
 def _parser(chosen: str | None, command: Command | None) -> argparse.ArgumentParser:

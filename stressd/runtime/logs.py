@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 
@@ -12,18 +12,29 @@ _tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.Except
 """Tracebacks as data; without local variables, which may hold a secret."""
 
 
+class _Stderr:
+    """Standard error as it is at the time of each line: whoever redirects it gets what follows."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def configure(level: str = "info", form: str = "auto", stream: TextIO | None = None) -> None:
-    """Set up the log once for the process. form: "json", "text", or "auto" (text on a terminal). Libraries that use
-    `logging` speak through it from `warning` on."""
-    out = stream or sys.stderr
-    text = out.isatty() if form == "auto" else form == "text"
+    """Set up the log of the process. form: "json", "text", or "auto" (text on a terminal). stream: standard error where
+    None. Libraries that use `logging` speak through it from `warning` on."""
+    terminal = (stream or sys.stderr).isatty()
+    out = stream or cast(TextIO, _Stderr())
+    text = terminal if form == "auto" else form == "text"
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+        [structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=structlog.dev.plain_traceback)]
         if text
         else [_tracebacks, structlog.processors.JSONRenderer(sort_keys=False)]
     )
