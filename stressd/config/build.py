@@ -54,7 +54,11 @@ def engine_spec(config: Config, facts: Facts, calendars: Mapping[str, Calendar])
         level_rules=tuple(level),
         silence_rules=tuple(silence),
         propagation=PropagationSpec(
-            window=propagation.window, bar=propagation.bar, daily_bar=propagation.daily_bar, co_move=propagation.co_move
+            window=propagation.window,
+            bar=propagation.bar,
+            daily_bar=propagation.daily_bar,
+            floor_bp=propagation.floor,
+            co_move=propagation.co_move,
         ),
         future_tolerance=gate.future_tolerance,
         max_age=gate.max_age,

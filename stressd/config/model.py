@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from stressd.alerts.event import Direction, EventType, Kind, Origin
 from stressd.alerts.routing import DEFAULT_UPDATES
-from stressd.config.fields import Duration, File, HttpUrl, KeyFault, Model, OneOrMany, SeverityName, Slug, written
+from stressd.config.fields import Bp, Duration, File, HttpUrl, KeyFault, Model, OneOrMany, SeverityName, Slug, written
 from stressd.market.series import series_id
 from stressd.market.tenors import tenor_months
 from stressd.market.times import parse_day
@@ -135,12 +135,14 @@ Aliases = Annotated[
 
 class PropagationConfig(Model):
     """How other markets' responses are measured. pairs: hints; all pairs are watched. window: of the follower's own
-    open time. bar, daily_bar: excess response, in the follower's sigma, from which it has followed."""
+    open time. bar: excess response, in the follower's sigma, from which one of its ticks shows that it has followed;
+    daily_bar: the same from fixing to fixing and over a session. floor: the least response."""
 
     pairs: list[Pair] = written([])
     window: Duration = written("10m")
-    bar: float = written(2.0, gt=0)
+    bar: float = written(3.0, gt=0)
     daily_bar: float = written(1.0, gt=0)
+    floor: Bp = written("0.5bp")
     co_move: Duration = written("5s")
 
     @model_validator(mode="after")

@@ -148,14 +148,25 @@ class Propagation:
         """The breach has grown while its question was open: the answer counts from here, the moves from where they began."""
         same = breach.time == watch.breach_at
         if (same or by_fixing) and abs(breach.z) > watch.size:
-            watch.source, watch.size = breach.series, abs(breach.z)
-            watch.source_value, watch.source_time = breach.reference_value, breach.reference_time
+            self._change_source(watch, breach)
         if same or (breach.phase == ENTERED and not by_fixing):
             return
         watch.breach_at = breach.time
         self._set_times(watch)
         if watch.mode == AT_FIXING:
             self._say_if_closed(watch, breach.at, out)
+
+    def _change_source(self, watch: Watch, breach: Breach) -> None:
+        """Another series of the market breaches more. In a window its move is measured from the instant that stands."""
+        value, time = breach.reference_value, breach.reference_time
+        if watch.mode == WINDOW:
+            horizons = self._series[breach.series].horizons
+            k = horizons.ring.find(watch.source_time // SLOT, horizons.span_start // SLOT)
+            if k < 0:
+                return
+            value, time = horizons.ring.values[k], horizons.ring.times[k]
+        watch.source, watch.size = breach.series, abs(breach.z)
+        watch.source_value, watch.source_time = value, time
 
     def _anchor(self, watch: Watch, gauge: SeriesState) -> str:
         """Fix where the follower and the source stood when the move began. Why that cannot be, "" if it can."""
