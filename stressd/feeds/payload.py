@@ -111,7 +111,8 @@ class PayloadDecoder:
     def __init__(
         self, fields: PayloadMap, resolver: SeriesResolver, source: str = "", default_time: bool = False
     ) -> None:
-        self._fields = fields
+        self._format = fields.format
+        self._json = fields.format == "json"
         self._keys = keys = fields.keys()
         self._wires = Wires(resolver, fields.unit)
         self._clock = Clock(fields.time_unit)
@@ -130,7 +131,7 @@ class PayloadDecoder:
         name: the series' name from outside the payload, "" where it has none. received: ns UTC. before: values stamped
         before it are history (flag BACKLOG), and such as carry no time are dropped; 0: all are live.
         """
-        if self._fields.format == "json" and payload[:1] == b"{":
+        if self._json and payload[:1] == b"{":
             try:
                 roles = self._roles(self._one.decode(payload))
             except _UNREADABLE as error:
@@ -141,7 +142,7 @@ class PayloadDecoder:
         return self._decode_other(payload, name, received, before, faults)
 
     def _decode_other(self, payload: bytes, name: str, received: int, before: int, faults: list[Fault]) -> list[Tick]:
-        kind = self._fields.format
+        kind = self._format
         try:
             if kind == "number":
                 rows = [(_number(payload), None, None, None, None, None)]
