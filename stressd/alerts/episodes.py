@@ -10,6 +10,7 @@ follows but `propagated`: the answer of a market that could not respond before t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -38,6 +39,8 @@ from stressd.engine.spec import SEVERITIES
 __all__ = ["Episodes", "EpisodesSpec"]
 
 LEVEL_TOLD = "A level is told once, and again only after the yield has moved away from it."
+
+WITHDRAWN = "The configuration no longer watches it; how it went on is not known."
 
 
 class Episodes:
@@ -101,6 +104,20 @@ class Episodes:
             if episode.what == NOTE
             for name in episode.active
         ]
+
+    def withdraw(self, watched: Collection[tuple[str, str]], at: int) -> list[Event]:
+        """Close what nothing watches any more since the configuration has changed; `at`: ns, engine time. watched: (rule,
+        `series|horizon`) of every sigma rule and (rule, series) of every silence rule."""
+        told = []
+        for episode in list(self._open.values()):
+            if episode.what == NOTE:
+                continue
+            orphans = [name for name in episode.active if (episode.rule, name) not in watched]
+            for name in orphans:
+                del episode.active[name]
+            if orphans and not episode.active:
+                told.append(self._close(episode, at, WITHDRAWN))
+        return told
 
     def open_episodes(self) -> list[Episode]:
         """The open episodes, in the order of their opening. To be read, not changed."""

@@ -3,7 +3,7 @@ backtest all run this."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,10 @@ class Pipeline:
         """After a restart the engine's state may be older than the episodes': what was told stays told, and what was
         not will be told again."""
         self.engine.reconcile(self.episodes.active(), self.episodes.silent(), self.episodes.noted())
+
+    def withdraw(self, watched: Collection[tuple[str, str]], at: int) -> list[Routed]:
+        """The end of every episode that nothing watches any more (`Episodes.withdraw`)."""
+        return self._route(self.episodes.withdraw(watched, at))
 
     def snapshot(self) -> dict[str, Any]:
         """The whole state, as plain data for JSON."""

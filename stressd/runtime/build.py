@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
@@ -11,13 +12,14 @@ import structlog
 from stressd import METHOD, __version__
 from stressd.alerts.episodes import Episodes
 from stressd.alerts.event import Origin
-from stressd.alerts.pipeline import Pipeline
+from stressd.alerts.pipeline import Pipeline, Routed
 from stressd.alerts.routing import Router
 from stressd.alerts.spec import EpisodesSpec
 from stressd.config.fields import SecretError
 from stressd.config.load import Loaded
 from stressd.config.registry import Registry
 from stressd.engine.engine import Engine
+from stressd.engine.spec import EngineSpec
 from stressd.feeds.base import Feed
 from stressd.runtime.outbox import EPISODES, ROUTER
 from stressd.sinks.base import Sink
@@ -28,6 +30,14 @@ log = structlog.get_logger()
 class BuildError(Exception):
     """A part that cannot be made from a configuration that is right by itself: a secret or a certificate that cannot be
     read. The text names the part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A pipeline, and what is told because of its making: the ends of episodes that nothing watches any more."""
+
+    pipeline: Pipeline
+    told: list[Routed]
 
 
 def episodes_spec(loaded: Loaded, origin: Origin) -> EpisodesSpec:
@@ -46,7 +56,7 @@ def episodes_spec(loaded: Loaded, origin: Origin) -> EpisodesSpec:
     )
 
 
-def build_pipeline(loaded: Loaded, engine: Engine, origin: Origin, machine: Mapping[str, bytes]) -> Pipeline:
+def build_pipeline(loaded: Loaded, engine: Engine, origin: Origin, machine: Mapping[str, bytes]) -> Built:
     """A pipeline around a warm engine. machine: state of episodes and router from the store, by which the engine
     is reconciled: what was told stays told. A state that cannot be read is logged, and the episodes in it are lost."""
     pipeline = Pipeline(engine, Episodes(episodes_spec(loaded, origin)), Router(loaded.routes))
@@ -57,8 +67,14 @@ def build_pipeline(loaded: Loaded, engine: Engine, origin: Origin, machine: Mapp
         except (msgspec.MsgspecError, KeyError, TypeError) as error:
             log.error("episodes.lost", reason=f"their saved state cannot be read: {error}")
             pipeline = Pipeline(engine, Episodes(episodes_spec(loaded, origin)), Router(loaded.routes))
+    ended = pipeline.withdraw(_watched(loaded.engine), engine.now)
     pipeline.reconcile()
-    return pipeline
+    return Built(pipeline, ended)
+
+
+def _watched(spec: EngineSpec) -> set[tuple[str, str]]:
+    sigma = {(r.name, f"{name}|{horizon}") for r in spec.sigma_rules for name in r.series for horizon in r.horizons}
+    return sigma | {(rule.name, name) for rule in spec.silence_rules for name in rule.series}
 
 
 def make_feeds(

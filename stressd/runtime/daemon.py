@@ -13,13 +13,12 @@ from typing import Final
 import structlog
 
 from stressd.alerts.event import Origin
-from stressd.alerts.pipeline import Pipeline
 from stressd.config.load import Loaded
 from stressd.config.registry import Registry
 from stressd.engine.spec import HIGH
 from stressd.feeds.base import Feed
 from stressd.runtime import warm
-from stressd.runtime.build import build_pipeline, make_feeds, make_sinks
+from stressd.runtime.build import Built, build_pipeline, make_feeds, make_sinks
 from stressd.runtime.clock import Clock, WallClock
 from stressd.runtime.delivery import Deliverer
 from stressd.runtime.feedset import FeedSet
@@ -126,15 +125,22 @@ class Daemon:
         saved = self.snapshots.load()
         if saved is not None:
             self.snapshots.saved_at = saved.at
-        pipeline = self._pipeline(self.loaded, saved, self.store.machine())
+        built = self._pipeline(self.loaded, saved, self.store.machine())
         self.deliverer = Deliverer(self.store, sinks, page_url=self.loaded.page_url, on_dead=self._lost)
         outbox = StoreOutbox(self.store, self.deliverer.committed)
         self.pump = Pump(
-            self.mailbox, pipeline, self.clock, outbox, self._conditions, self.systemd.beat, self.metrics.observe_pass
+            self.mailbox,
+            built.pipeline,
+            self.clock,
+            outbox,
+            self._conditions,
+            self.systemd.beat,
+            self.metrics.observe_pass,
         )
-        self.pump.conditions.resume([(rule, source) for rule, _, source in pipeline.episodes.noted()])
+        self.pump.swap(built.pipeline, built.told)
+        self.pump.conditions.resume([(rule, source) for rule, _, source in built.pipeline.episodes.noted()])
 
-    def _pipeline(self, loaded: Loaded, saved: Saved | None, machine: Mapping[str, bytes]) -> Pipeline:
+    def _pipeline(self, loaded: Loaded, saved: Saved | None, machine: Mapping[str, bytes]) -> Built:
         """A pipeline that is warm, and in step with what was told."""
         self.history = warm.choose(loaded.engine, self.store)
         engine = warm.prepare(loaded.engine, self.clock.now(), self.store, saved, self.history)
@@ -255,13 +261,14 @@ class Daemon:
                 raise
         # First whoever could be told something new, then who says it, then where it comes from.
         await self.deliverer.replace(sinks, loaded.page_url)
-        self.pump.swap(self._successor(loaded))
+        successor = self._successor(loaded)
+        self.pump.swap(successor.pipeline, successor.told)
         before, self.loaded = self.loaded, loaded
         self.loaded_at = self.clock.now()
         await self.feeds.replace(feeds)
         log.info("config.reloaded", digest=loaded.digest, before=before.digest)
 
-    def _successor(self, loaded: Loaded) -> Pipeline:
+    def _successor(self, loaded: Loaded) -> Built:
         """A pipeline for the next configuration that goes on where the present one stands."""
         present = self.pump.pipeline
         saved = Saved(present.engine.now, present.engine.snapshot(), self.history.signature())

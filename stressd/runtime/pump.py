@@ -84,6 +84,7 @@ class Pump:
         self._observe = observe
         self._held: deque[_Held] = deque()
         self._faulty: set[str] = set()
+        self._told: list[Routed] = []
         self._stopping = False
         self._looked = 0.0
         self.at = clock.now()
@@ -105,9 +106,10 @@ class Pump:
         self._stopping = True
         self._mailbox.wake()
 
-    def swap(self, pipeline: Pipeline) -> None:
-        """Go on with another pipeline from the next pass on."""
+    def swap(self, pipeline: Pipeline, told: Sequence[Routed] = ()) -> None:
+        """Go on with another pipeline from the next pass on. told: what its making told."""
         self.pipeline = pipeline
+        self._told += told
         self._mailbox.wake()
 
     def turn(self) -> bool:
@@ -115,7 +117,9 @@ class Pump:
         began = time.perf_counter()
         batch = self._mailbox.take(CHUNK)
         ticks = self._decode(batch)
-        routed = self.pipeline.feed(ticks) if ticks else []
+        routed, self._told = self._told, []
+        if ticks:
+            routed += self.pipeline.feed(ticks)
         # A deadline must not overtake a frame that came before it and still waits.
         oldest = self._mailbox.oldest()
         now = self._clock.now()

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from mqtt5 import ConnAckReasonCode
 
 from stressd.store import Store, StoreError
 from tests.runtime.desk import LAST, Desk, desk_in, until
@@ -159,3 +160,32 @@ async def _at_once(name: str, start: Any, crashed: Any) -> None:
     from stressd.runtime.supervise import supervise
 
     await supervise(name, start, crashed, jitter=lambda low, high: 0.0)
+
+
+async def test_an_episode_that_nothing_watches_any_more_ends_and_says_why(desk: Desk) -> None:
+    desk.warm()
+    async with desk.running() as daemon:
+        await desk.breach()
+        await desk.receiver.until(lambda events: bool(opened(events)))
+        desk.write(change=lambda text: text.replace("horizons: [1m, 1d]", "horizons: [5m, 1d]"))
+        daemon.reload()
+        await desk.receiver.until(lambda events: events[-1]["type"] == "resolved")
+        assert "no longer watches it" in desk.receiver.events[-1]["note"]
+        assert daemon.pump.pipeline.episodes.open_episodes() == []
+
+
+async def test_a_feed_without_a_broker_is_told_once_as_a_feed_event_and_ends_with_the_connection(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stressd.runtime.feedset.PATIENCE", 0.2)
+    async with desk.running() as daemon:
+        desk.broker.refuse = ConnAckReasonCode.SERVER_UNAVAILABLE
+        desk.broker.drop()
+        await desk.receiver.until(lambda events: bool(events), 30)
+        told = desk.receiver.events[0]
+        assert (told["type"], told["kind"], told["rule"]) == ("opened", "feed", "feed-down")
+        assert "feed desk is not connected" in told["headline"] + (told["note"] or "")
+        assert any("feed desk is" in reason for reason in daemon.reporter.unready())
+        desk.broker.refuse = None
+        await desk.receiver.until(lambda events: events[-1]["type"] == "resolved", 30)
+        assert {event["episode"] for event in desk.receiver.events} == {told["episode"]}
