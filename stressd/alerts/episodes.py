@@ -106,8 +106,8 @@ class Episodes:
         ]
 
     def withdraw(self, watched: Collection[tuple[str, str]], at: int) -> list[Event]:
-        """Close what nothing watches any more since the configuration has changed; `at`: ns, engine time. watched: (rule,
-        `series|horizon`) of every sigma rule and (rule, series) of every silence rule."""
+        """Close what nothing watches any more since the configuration has changed. watched: (rule, `series|horizon`) of
+        every sigma rule and (rule, series) of every silence rule; at: ns, engine time."""
         told = []
         for episode in list(self._open.values()):
             if episode.what == NOTE:

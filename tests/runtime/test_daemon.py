@@ -181,7 +181,7 @@ async def test_a_feed_without_a_broker_is_told_once_as_a_feed_event_and_ends_wit
     async with desk.running() as daemon:
         desk.broker.refuse = ConnAckReasonCode.SERVER_UNAVAILABLE
         desk.broker.drop()
-        await desk.receiver.until(lambda events: bool(events), 30)
+        await desk.receiver.until(bool, 30)
         told = desk.receiver.events[0]
         assert (told["type"], told["kind"], told["rule"]) == ("opened", "feed", "feed-down")
         assert "feed desk is not connected" in told["headline"] + (told["note"] or "")
