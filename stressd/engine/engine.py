@@ -203,12 +203,12 @@ class Engine:
             text = f"{tick.source or 'the feed'} stamps its ticks in time again"
             out.append(FeedNote(at, tick.time, "clock-ahead", "", LEFT, "clock ahead", "", tick.source, WARN, text))
 
-    def warm(self, ticks: Sequence[Tick], convention: str | None = None) -> None:
+    def warm(self, ticks: Sequence[Tick], conventions: dict[str, str] | None = None) -> None:
         """Learn from history: scales, ranks, records and usual co-movements, without a word.
 
-        ticks: in order of time, fixings or quotes; imported levels are never compared with live ones. convention: in
-        which the history is quoted; a live series of another one is marked provisional until it has 63 fixings of its
-        own.
+        ticks: in order of time, fixings or quotes; imported levels are never compared with live ones. conventions: by
+        series, in which its history is quoted; a live series of another one is marked provisional until it has 63
+        fixings of its own.
         """
         out: list[Event] = []
         for state in self._series.values():
@@ -218,16 +218,11 @@ class Engine:
             if state_or_none is None:
                 continue
             self._take(state_or_none, tick, tick.received, out)
-            spec = state_or_none.spec
-            if (
-                convention is not None
-                and spec.convention is not None
-                and spec.convention != convention
-                and tick.flags & FIXING != 0
-            ):
-                state_or_none.provisional = f"history is {convention}, the feed is {spec.convention}"
         for state in self._series.values():
             state.quiet = False
+            convention = conventions.get(state.id) if conventions is not None else None
+            if convention is not None and state.spec.convention is not None and state.spec.convention != convention:
+                state.provisional = f"history is {convention}, the feed is {state.spec.convention}"
         self._schedule(self.now)
 
     # --- state --------------------------------------------------------------------------------------------------------

@@ -140,10 +140,12 @@ class Daemon:
         self.pump.swap(built.pipeline, built.told)
         self.pump.conditions.resume([(rule, source) for rule, _, source in built.pipeline.episodes.noted()])
 
-    def _pipeline(self, loaded: Loaded, saved: Saved | None, machine: Mapping[str, bytes]) -> Built:
+    def _pipeline(
+        self, loaded: Loaded, saved: Saved | None, machine: Mapping[str, bytes], *, heard: bool = False
+    ) -> Built:
         """A pipeline that is warm, and in step with what was told."""
         self.history = warm.choose(loaded.engine, self.store)
-        engine = warm.prepare(loaded.engine, self.clock.now(), self.store, saved, self.history)
+        engine = warm.prepare(loaded.engine, self.clock.now(), self.store, saved, self.history, heard=heard)
         return build_pipeline(loaded, engine, self.origin, machine)
 
     async def _work(self, feeds: dict[str, Feed]) -> None:
@@ -272,7 +274,7 @@ class Daemon:
         """A pipeline for the next configuration that goes on where the present one stands."""
         present = self.pump.pipeline
         saved = Saved(present.engine.now, present.engine.snapshot(), self.history.signature())
-        return self._pipeline(loaded, saved, machine_state(present))
+        return self._pipeline(loaded, saved, machine_state(present), heard=True)
 
 
 def _address(loaded: Loaded) -> tuple[str | None, int]:

@@ -44,16 +44,22 @@ def choose(spec: EngineSpec, store: Store) -> History:
     return History(chosen)
 
 
-def prepare(spec: EngineSpec, start: int, store: Store, saved: Saved | None, history: History) -> Engine:
+def prepare(
+    spec: EngineSpec, start: int, store: Store, saved: Saved | None, history: History, *, heard: bool = False
+) -> Engine:
     """An engine for `spec` at `start` (ns UTC), as warm as it can be.
 
     What `saved` knows goes on where it stood. A series that it does not know, or whose history has been imported anew
     since, is warmed from the history; one that had no history before is warmed on top of its own state.
+    heard: nothing was missed between `saved` and `start`; otherwise what could not be heard is no silence.
     """
     source = _Source(spec, store, history, start)
     if saved is not None:
         try:
-            return _resume(spec, start, saved, source)
+            engine = _resume(spec, start, saved, source)
+            if not heard:
+                engine.resume(start)
+            return engine
         except (SnapshotError, KeyError, ValueError, TypeError, IndexError) as error:
             log.warning("snapshot.refused", reason=f"{type(error).__name__}: {error}")
     engine = Engine(spec, start)
@@ -93,10 +99,10 @@ class _Source:
     def warm(self, engine: Engine, names: set[str], ticks: Iterable[Tick] = ()) -> None:
         """Warm with the fixings of these series, each at its market's fixing time, and with `ticks`."""
         columns = {name: self._fixings(name) for name in sorted(names)}
-        engine.warm(list(merge(*columns.values(), ticks, key=attrgetter("time"))))
-        for name, column in columns.items():
-            # The last fixing again changes nothing; with it the engine is told the convention.
-            engine.warm(column[-1:], self.history.chosen[name].convention or None)
+        conventions = {name: self.history.chosen[name].convention for name in columns}
+        engine.warm(
+            list(merge(*columns.values(), ticks, key=attrgetter("time"))), {k: v for k, v in conventions.items() if v}
+        )
 
     def _fixings(self, name: str) -> list[Tick]:
         source = self.history.chosen[name]
