@@ -127,12 +127,12 @@ class Daemon:
             self.snapshots.saved_at = saved.at
         built = self._pipeline(self.loaded, saved, self.store.machine())
         self.deliverer = Deliverer(self.store, sinks, page_url=self.loaded.page_url, on_dead=self._lost)
-        outbox = StoreOutbox(self.store, self.deliverer.committed)
+        self.outbox = StoreOutbox(self.store, self.deliverer.committed)
         self.pump = Pump(
             self.mailbox,
             built.pipeline,
             self.clock,
-            outbox,
+            self.outbox,
             self._conditions,
             self.systemd.beat,
             self.metrics.observe_pass,
@@ -194,6 +194,8 @@ class Daemon:
     # --- what goes on -------------------------------------------------------------------------------------------------
 
     def _conditions(self) -> list[Condition]:
+        """A look at the daemon itself, a few times a second."""
+        self.outbox.hurry()
         found = self.feeds.conditions()
         folded_at = self.mailbox.folded_at
         if folded_at is not None and self.clock.now() - folded_at < OVERLOAD_FOR:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
@@ -16,6 +18,9 @@ EPISODES: Final = "episodes"
 ROUTER: Final = "router"
 """Keys of the machine's state in the store."""
 
+PATIENCE: Final = 1.0
+"""Seconds that the disk gets before an alert goes out without it."""
+
 log = structlog.get_logger()
 
 
@@ -27,20 +32,33 @@ def machine_state(pipeline: Pipeline) -> dict[str, bytes]:
     }
 
 
-class StoreOutbox:
-    """`pump.Outbox` on the store. committed: given the events, on the store's thread, once they are on disk.
+class _Transition:
+    """Events on their way to the disk. over: they have been handed over for delivery."""
 
-    last_fault: why the last refused transition was refused, "" where none was; trouble of the disk is no fault, such a
-    transition stays queued in the store.
+    __slots__ = ("over", "routed", "since")
+
+    def __init__(self, routed: Sequence[Routed], since: float) -> None:
+        self.routed = routed
+        self.since = since
+        self.over = False
+
+
+class StoreOutbox:
+    """`pump.Outbox` on the store. hand_over: given the events once they are on disk, from any thread.
+
+    A disk that fails or hangs keeps its transitions queued in the store, and must not keep alerts from people, least of
+    all the one about itself: what is not on disk within PATIENCE is handed over all the same. Should the process die
+    before the disk recovers, the next one may tell it again.
     """
 
-    def __init__(self, store: Store, committed: Callable[[Sequence[Routed]], None]) -> None:
+    def __init__(self, store: Store, hand_over: Callable[[Sequence[Routed]], None]) -> None:
         self._store = store
-        self._committed = committed
-        self.last_fault = ""
+        self._hand_over = hand_over
+        self._lock = threading.Lock()
+        self._unwritten: dict[int, _Transition] = {}
+        self._number = 0
 
     def commit(self, routed: Sequence[Routed], pipeline: Pipeline) -> Future[Any]:
-        future = self._store.commit(Commit(routed, machine_state(pipeline)))
         for one in routed:
             event = one.event
             log.info(
@@ -51,13 +69,33 @@ class StoreOutbox:
                 headline=event.headline,
                 sinks=list(one.sinks),
             )
-        future.add_done_callback(lambda done: self._done(done, routed))
+        self._number += 1
+        number, transition = self._number, _Transition(routed, time.monotonic())
+        with self._lock:
+            self._unwritten[number] = transition
+        future = self._store.commit(Commit(routed, machine_state(pipeline)))
+        future.add_done_callback(lambda done: self._done(done, number))
         return future
 
-    def _done(self, future: Future[None], routed: Sequence[Routed]) -> None:
+    def hurry(self) -> None:
+        """Hand over what has waited for the disk for too long. Called a few times a second."""
+        if not self._unwritten:
+            return
+        with self._lock:
+            late = [t for t in self._unwritten.values() if not t.over and time.monotonic() - t.since > PATIENCE]
+            for transition in late:
+                transition.over = True
+        for transition in late:
+            ids = [one.event.id for one in transition.routed]
+            log.warning("transition.unwritten", event_ids=ids, reason=self._store.trouble or "the disk is slow")
+            self._hand_over(transition.routed)
+
+    def _done(self, future: Future[None], number: int) -> None:
+        with self._lock:
+            transition = self._unwritten.pop(number)
+            over, transition.over = transition.over, True
         error = future.exception()
-        if error is None:
-            self._committed(routed)
-        else:
-            self.last_fault = str(error)
+        if error is not None:
             log.error("transition.refused", error=str(error))
+        elif not over:
+            self._hand_over(transition.routed)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ from typing import Any
 import aiohttp
 import pytest
 from mqtt5 import ConnAckReasonCode
+from prometheus_client.parser import text_string_to_metric_families
 
+from stressd.feeds.base import Frame
 from stressd.store import Store, StoreError
 from tests.runtime.desk import LAST, Desk, desk_in, until
 
@@ -189,3 +193,55 @@ async def test_a_feed_without_a_broker_is_told_once_as_a_feed_event_and_ends_wit
         desk.broker.refuse = None
         await desk.receiver.until(lambda events: events[-1]["type"] == "resolved", 30)
         assert {event["episode"] for event in desk.receiver.events} == {told["episode"]}
+
+
+async def test_a_disk_that_hangs_keeps_no_alert_from_people_and_nothing_is_told_twice(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stressd.runtime.outbox.PATIENCE", 0.1)
+    async with desk.running() as daemon:
+        await desk.calm()
+        await until(lambda: daemon.pump.ticks >= 2 * len(LAST))
+        disk = threading.Event()
+        daemon.store._writer.submit(lambda connection: disk.wait(20))
+        await desk.tick("US.GOV.10Y", 4.6)
+        await desk.tick("US.GOV.10Y", 4.6001)
+        await desk.receiver.until(lambda events: bool(opened(events, "four")))
+        disk.set()
+        await asyncio.wrap_future(daemon.store.flush())
+        await until(lambda: not daemon.outbox._unwritten)
+        event_id = opened(desk.receiver.events, "four")[0]["id"]
+        await until(lambda: [d.state for d in daemon.store.deliveries(event_id=event_id)] == ["delivered"])
+    assert len(opened(desk.receiver.events, "four")) == 1
+
+
+async def test_an_overload_is_told_once_and_its_end_too_and_no_extreme_is_lost(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stressd.runtime.daemon.OVERLOAD_FOR", 1_500_000_000)
+    async with desk.running() as daemon:
+        await desk.calm()
+        await until(lambda: daemon.pump.ticks >= 2 * len(LAST))
+        feed = daemon.feeds.feeds["desk"]
+        daemon.mailbox.max_frames = 64
+        now = daemon.clock.now()
+        for step in range(500):
+            value = 4.6 if step in (100, 101) else 4.23 + step * 1e-6
+            payload = json.dumps({"value": value}).encode()
+            daemon.mailbox.put(Frame(feed, "yields/US/10Y", payload, now + step))
+        assert daemon.mailbox.dropped > 400
+        await desk.receiver.until(
+            lambda events: any(e["rule"] == "overload" and e["type"] == "resolved" for e in events)
+        )
+    told = [(e["type"], e["kind"], e["market"]) for e in desk.receiver.events if e["rule"] == "overload"]
+    assert told == [("opened", "self", ""), ("resolved", "self", "")]
+
+
+async def test_metrics_are_what_prometheus_reads(desk: Desk) -> None:
+    async with desk.running() as daemon:
+        await desk.calm()
+        families = list(text_string_to_metric_families(daemon.metrics.exposition().decode()))
+    names = {family.name for family in families}
+    assert all(name.startswith("stressd_") for name in names)
+    assert {"stressd_ticks", "stressd_deliveries_pending", "stressd_pump_pass_seconds", "stressd_build_info"} <= names
+    assert all(family.documentation.endswith(".") for family in families if not family.name.endswith("_created"))
