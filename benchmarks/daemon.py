@@ -69,7 +69,7 @@ def feed(port: int, ticks: int, batch: int) -> mqtt.MqttFeed:
         client_id=f"bench/{ticks}/{batch}/stressd",
         topics=["yields/{market}/{tenor}"] if single else ["yields/all"],
         qos=0,
-        payload=PayloadMap(value="yield", time="ts", time_unit="ms", series=None if single else "series"),
+        payload=PayloadMap(value="yield", time="ts", series=None if single else "series"),
     )
     return mqtt.build(config, breaches.resolver())
 
