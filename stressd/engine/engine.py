@@ -219,7 +219,7 @@ class Engine:
                 continue
             self._take(state_or_none, tick, tick.received, out)
         for state in self._series.values():
-            state.quiet = False
+            state.begin_live()
             convention = conventions.get(state.id) if conventions is not None else None
             if convention is not None and state.spec.convention is not None and state.spec.convention != convention:
                 state.provisional = f"history is {convention}, the feed is {state.spec.convention}"

@@ -27,6 +27,15 @@ PRIOR_STEP: Final = 0.01 / math.sqrt(60.0 * 1e9)
 """Percent per sqrt(ns) while a series has no sigma of its own: 1 bp a minute."""
 
 
+def believed(passed: int, step: float) -> float:
+    """The change (percent) that is believed at once after `passed` ns, for a series of `step` percent per sqrt(ns)."""
+    if passed < SHORTEST:
+        passed = SHORTEST
+    elif passed > LONGEST:
+        passed = LONGEST
+    return REACH * step * math.sqrt(passed) + FLOOR
+
+
 class SourceGate:
     """What the gate remembers of one source of one series.
 

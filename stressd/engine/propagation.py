@@ -145,7 +145,8 @@ class Propagation:
             self._say_if_closed(watch, breach.at, out)
 
     def _ask_again(self, watch: Watch, breach: Breach, by_fixing: bool, out: list[Event]) -> None:
-        """The breach has grown while its question was open: the answer counts from here, the moves from where they began."""
+        """The breach has grown while its question was open: the answer counts from here, the moves from where they
+        began."""
         same = breach.time == watch.breach_at
         if (same or by_fixing) and abs(breach.z) > watch.size:
             self._change_source(watch, breach)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from stressd.engine.clock import MarketClock
 from stressd.engine.events import ENTERED, LEFT, PEAKED, RAISED, Breach, Event, FeedNote, Standing
-from stressd.engine.gate import FLOOR, LONGEST, REACH, SHORTEST, SourceGate
+from stressd.engine.gate import SourceGate, believed
 from stressd.engine.horizons import DAILY, H1, H5, H30, SESSION, Horizons, number, plain
 from stressd.engine.levels import LevelWatch
 from stressd.engine.move import Move
@@ -38,9 +38,9 @@ class SeriesState:
 
     __slots__ = (
         "active", "at", "clock", "duplicates", "fix_day", "fix_source", "fix_time", "fix_value", "fix_z", "fixings",
-        "future", "future_tolerance", "horizons", "id", "late", "levels", "market", "max_age", "open_day", "open_time",
-        "open_value", "own_fixings", "provisional", "quiet", "records", "rejected", "sessions", "silences", "sources",
-        "spec", "t", "ticks", "watches", "y",
+        "future", "future_tolerance", "history", "horizons", "id", "late", "levels", "market", "max_age", "open_day",
+        "open_time", "open_value", "own_fixings", "provisional", "quiet", "records", "rejected", "sessions", "silences",
+        "sources", "spec", "t", "ticks", "watches", "y",
     )  # fmt: skip
 
     def __init__(self, spec: SeriesSpec, engine: EngineSpec, clock: MarketClock) -> None:
@@ -64,6 +64,7 @@ class SeriesState:
             if spec.id in rule.series
         ]
         self.quiet = False
+        self.history = SourceGate("history", 0)
         self.provisional = ""
         self.y = 0.0
         self.t = 0
@@ -93,8 +94,8 @@ class SeriesState:
         if t > tick.received + self.future_tolerance:
             t = tick.received
             self.future += 1
-        gate = self.sources.active
-        if gate is None or tick.source != gate.name:
+        gate: SourceGate | None = self.history if self.quiet else self.sources.active
+        if gate is None or (tick.source != gate.name and not self.quiet):
             gate = self.sources.named(tick.source)
             if gate is not self.sources.active and not self._stand_by(gate, t, y, at, out):
                 return
@@ -104,12 +105,7 @@ class SeriesState:
         if t < self.t:
             self.late += 1
             return
-        passed = t - self.t
-        if passed < SHORTEST:
-            passed = SHORTEST
-        elif passed > LONGEST:
-            passed = LONGEST
-        limit = REACH * self.horizons.step * math.sqrt(passed) + FLOOR
+        limit = believed(t - self.t, self.horizons.step)
         if self.t == 0 or abs(y - self.y) > limit:
             if not gate.confirmed(t, y, limit) and not self.sources.confirm(t, y, limit):
                 return
@@ -290,7 +286,10 @@ class SeriesState:
 
     def _levels(self, t: int, y: float, at: int, source: str, fresh: bool, out: list[Event]) -> None:
         for level in self.levels:
-            out.extend(level.update(at, t, y, source, fresh, self.clock.local_day(t)))
+            for hit in level.update(at, t, y, source, fresh, self.clock.local_day(t)):
+                if source == LIVE:
+                    hit.source = self.source_name()
+                out.append(hit)
 
     def _stand_by(self, gate: SourceGate, t: int, y: float, at: int, out: list[Event]) -> bool:
         """A tick of a source that is not active. Whether that source takes over with it."""
@@ -318,6 +317,13 @@ class SeriesState:
                 FeedNote(at, t, "failed-over", self.market, phase, "failed over", self.id, gate.name, WARN, text)
             )
         return True
+
+    def begin_live(self) -> None:
+        """History is over: its quotes have warmed the scales, and none of its levels is compared with a live one."""
+        self.quiet = False
+        if self.history.raw_time != 0:
+            self.history = SourceGate("history", 0)
+            self._rebase(math.nan)
 
     def _rebase(self, offset: float) -> None:
         """Put what is remembered into the terms of another source, whose values lie `offset` (percent) higher."""
@@ -355,15 +361,8 @@ class SeriesState:
         return {
             "tick": [self.y, self.t, self.at],
             "session": [self.open_day, plain(self.open_value), self.open_time, self.sessions],
-            "fixing": [
-                plain(self.fix_value),
-                self.fix_time,
-                self.fix_day,
-                self.fix_source,
-                plain(self.fix_z),
-                self.fixings,
-                self.own_fixings,
-            ],
+            "fixing": [plain(self.fix_value), self.fix_time, self.fix_day, self.fix_source],
+            "fixings": [plain(self.fix_z), self.fixings, self.own_fixings],
             "counts": [self.ticks, self.duplicates, self.late, self.rejected, self.future],
             "provisional": self.provisional,
             "sources": self.sources.state(),
@@ -380,7 +379,8 @@ class SeriesState:
         self.y = float(y)
         self.open_day, open_value, self.open_time, self.sessions = state["session"]
         self.open_value = number(open_value)
-        fix_value, self.fix_time, self.fix_day, self.fix_source, fix_z, self.fixings, self.own_fixings = state["fixing"]
+        fix_value, self.fix_time, self.fix_day, self.fix_source = state["fixing"]
+        fix_z, self.fixings, self.own_fixings = state["fixings"]
         self.fix_value = number(fix_value)
         self.fix_z = number(fix_z)
         self.ticks, self.duplicates, self.late, self.rejected, self.future = state["counts"]

@@ -56,7 +56,8 @@ class Inbox(Protocol):
 @dataclass(slots=True)
 class FeedHealth:
     """What people and metrics are told of a feed. state: "connecting", "connected", "waiting" (back-off), "stopped",
-    "refused" (will not be retried without a change). rejects: the last refused messages, newest last."""
+    "refused" (by the other side: retried slowly, since only a change can help). rejects: the last refused messages,
+    newest last."""
 
     state: str = "connecting"
     detail: str = ""

@@ -1,4 +1,5 @@
-"""What always holds of the engine: re-batching, restart, bad ticks, and that the compiled engine is the interpreted one."""
+"""What always holds of the engine: re-batching, restart, bad ticks, and that the compiled engine is the interpreted
+one."""
 
 from __future__ import annotations
 

@@ -190,3 +190,20 @@ def test_fixings_skip_the_confirmation_and_feed_the_daily_horizon_only(moves: li
     assert status["value"] is None
     assert status["sigma_bp"]["1d"] > 0.0 or not any(moves[1:])
     assert all(status["sigma_bp"][name] == 0.0 for name in ("1m", "5m", "30m", "session"))
+
+
+def test_imported_quotes_warm_the_scales_and_their_levels_are_never_compared_with_live_ones() -> None:
+    spec = world({"AA": "always"}, tenors=("10Y",), sources=("desk",))
+    past = walk(spec, 5, 3 * 720, START, gap=5 * SECOND, step_bp=0.05, jumps=0.0, source="file")
+    engine = Engine(spec, past[-1].received)
+    engine.warm(past)
+    status = row(engine)
+    assert status["warm"]["1m"] == status["warm"]["5m"] == 1.0
+    at, value = past[-1].received, past[-1].value + 0.4
+    told = engine.feed(
+        [Tick(NAME, value + 1e-4 * (k % 3), at + k * SECOND, at + k * SECOND, "desk") for k in range(1, 90)]
+    )
+    assert not told
+    assert row(engine)["source"] == "desk"
+    told = engine.feed([Tick(NAME, value + 0.1 + k * 1e-4, at + k * SECOND, at + k * SECOND, "desk") for k in (91, 92)])
+    assert {event.horizon for event in breaches(told)} == {"1m"}
