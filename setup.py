@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
-from setuptools import Extension, setup
+from setuptools import setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
@@ -25,7 +26,7 @@ def pure(why: str) -> None:
     print(f"stressd: WARNING: the engine is installed UNCOMPILED, about ten times slower: {why}", file=sys.stderr)
 
 
-def extensions() -> list[Extension]:
+def extensions() -> list[Any]:
     if os.environ.get("STRESSD_PURE") == "1" or not BUILDS.intersection(sys.argv):
         return []
     try:
@@ -43,13 +44,13 @@ def extensions() -> list[Extension]:
         "--no-warn-return-any",
     ]
     try:
-        found: list[Extension] = mypycify([*flags, *files], opt_level="3", debug_level="0")
+        found = mypycify([*flags, *files], opt_level="3", debug_level="0")
     except SystemExit:
         pure("mypyc refused the sources, see above")
         return []
     for extension in found:
         extension.optional = not REQUIRED
-    return found
+    return list(found)
 
 
 class BuildPython(build_py):
