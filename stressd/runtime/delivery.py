@@ -22,6 +22,8 @@ from stressd.runtime.retry import Timing
 from stressd.sinks.base import Receipt, Sink, SinkError
 from stressd.store import Delivery, RoutedEvent, Store, StoreError, Told
 
+__all__ = ["DeadLetter", "Deliverer"]
+
 MARK_WAIT: Final = 0.25
 """Seconds that a lane waits for the disk to record an attempt: a disk in trouble must not hold up alerts."""
 
@@ -148,6 +150,8 @@ class Deliverer:
             fault = "permanent" if lane is None else "disable"
             self._note(self._store.bury_delivery(item.event_id, sink, attempts=item.attempts, fault=fault, error=error))
             self._mourn(DeadLetter(sink, item.event_id, item.kind, fault, error, 1), lane)
+            if lane is not None:
+                lane.lose(episode, 1)
             return
         lane.accept(episode, item, due)
 
@@ -337,9 +341,7 @@ class Deliverer:
             return
         last = waiting.queue[count - 1]
         del waiting.queue[:count]
-        told = lane.told.get(waiting.episode)
-        if told is not None:
-            lane.remember(waiting.episode, Told(told.root, told.seq, told.lost + count))
+        lane.lose(waiting.episode, count)
         self._note(
             self._store.bury_delivery(last.event_id, lane.name, attempts=last.attempts, fault=fault, error=error)
         )

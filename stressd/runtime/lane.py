@@ -170,6 +170,7 @@ class Lane:
         dropped: list[Item] = []
         for waiting in self.waiting.values():
             dropped += waiting.queue[waiting.busy :]
+            self.lose(waiting.episode, len(waiting.queue) - waiting.busy)
             del waiting.queue[waiting.busy :]
         self.waiting = {episode: waiting for episode, waiting in self.waiting.items() if waiting.busy}
         return dropped
@@ -179,6 +180,12 @@ class Lane:
         self.told.move_to_end(episode)
         while len(self.told) > REMEMBERED:
             self.told.popitem(last=False)
+
+    def lose(self, episode: str, count: int) -> None:
+        """So many of an episode went to the dead letters: the next message speaks of them."""
+        told = self.told.get(episode)
+        if told is not None:
+            self.remember(episode, Told(told.root, told.seq, told.lost + count))
 
     def report(self, now: int, monotonic: float) -> dict[str, Any]:
         """For the status and the metrics. Ages and latencies in s; latency is from commit to acceptance."""
