@@ -13,8 +13,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser = subparsers.add_parser(
         "schema",
         help="the JSON Schema of the configuration or of events",
-        description="Prints the JSON Schema of the configuration (draft 7), by which an editor completes and checks it, "
-        "or that of the events in `--json` output and webhooks.",
+        description="Prints the JSON Schema of the configuration (draft 7), by which an editor completes and checks it, or "
+        "that of the events in `--json` output and webhooks.",
     )
     parser.add_argument("what", nargs="?", choices=("config", "event"), default="config")
     parser.add_argument("--json", action="store_true", help="no effect: it is JSON already")

@@ -26,8 +26,8 @@ class Span:
 
 
 class Session:
-    """One trading day. open, close: first open and last close (ns UTC), lunch included; fixing: its fixing time (ns UTC);
-    day: proleptic ordinal of its date in the market's zone; early: it closes early."""
+    """One trading day. open, close: first open and last close (ns UTC), lunch included; fixing: its fixing time (ns
+    UTC); day: proleptic ordinal of its date in the market's zone; early: it closes early."""
 
     __slots__ = ("close", "day", "early", "fixing", "open")
 
