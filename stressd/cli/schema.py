@@ -13,7 +13,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser = subparsers.add_parser(
         "schema",
         help="the JSON Schema of the configuration or of events",
-        description="Prints the JSON Schema of the configuration (draft 7), by which an editor completes and checks it, or "
+        description="Prints the JSON Schema of the configuration (draft 7), which editors use, or "
         "that of the events in `--json` output and webhooks.",
     )
     parser.add_argument("what", nargs="?", choices=("config", "event"), default="config")
