@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,17 @@ from stressd.runtime.delivery import DeadLetter, Deliverer
 from stressd.runtime.retry import Timing
 from stressd.sinks.base import Receipt, SinkError, Traits
 from stressd.store import Commit, Delivery, Store
+from stressd.store.schema import connect
 
 START = 1_800_000_000_000_000_000
 JP, US = "JP-260120-aaaa", "US-260120-bbbb"
+
+
+def swift(file: Path) -> sqlite3.Connection:
+    """A writer's connection that does not wait for the disk: these tests never pull the plug."""
+    connection = connect(file)
+    connection.execute("PRAGMA synchronous = OFF")
+    return connection
 
 
 class VirtualTime:

@@ -15,11 +15,12 @@ import pytest
 from stressd.runtime.retry import wait
 from stressd.sinks.base import SinkError
 from stressd.store import Commit, Store, outbox
-from tests.runtime.outbox_bench import JP, US, Bench, FakeSink, Sent, make
+from tests.runtime.outbox_bench import JP, US, Bench, FakeSink, Sent, make, swift
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+    monkeypatch.setattr("stressd.store.writer.connect", swift)
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
     one = Bench(tmp_path)
     yield one

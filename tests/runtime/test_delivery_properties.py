@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from stressd.sinks.base import SinkError
 from stressd.store import Commit
-from tests.runtime.outbox_bench import Bench, FakeSink, Sent, make
+from tests.runtime.outbox_bench import Bench, FakeSink, Sent, make, swift
 
 EPISODES = {"JP-260120-aaaa": ("plain", "keyed"), "US-260120-bbbb": ("plain",), "DE-260120-cccc": ("keyed",)}
 
@@ -137,5 +137,6 @@ def test_every_committed_event_arrives_or_is_a_dead_letter_in_order_and_once_kno
     draw: float,
 ) -> None:
     monkeypatch.setattr("stressd.runtime.delivery.RESCAN", 1e9)
+    monkeypatch.setattr("stressd.store.writer.connect", swift)
     journey = Journey(tmp_path_factory.mktemp("j"), {"plain": plain, "keyed": keyed}, draw)
     asyncio.run(journey.go(steps))
