@@ -44,6 +44,9 @@ STATUS_EVERY: Final = 5.0
 DRAIN: Final = 10.0
 """Seconds that pending deliveries get at a stop; what is left is sent after the next start."""
 
+FINISH: Final = 5.0
+"""Seconds that an attempt under way then gets. Both, and the store's own ten, stay below systemd's TimeoutStopSec."""
+
 OVERLOAD_FOR: Final = 60_000_000_000
 """ns without folding after which an overload is over."""
 
@@ -113,7 +116,7 @@ class Daemon:
                 await self._work(feeds)
             finally:
                 await self.server.stop()
-                await self.deliverer.stop(self.drain)
+                await self.deliverer.stop(min(self.drain, FINISH))
         finally:
             self.systemd.close()
             await asyncio.to_thread(self.store.close)

@@ -40,7 +40,11 @@ class Server:
         site = None
         if host is not None:
             site = web.TCPSite(self._runner, host, port)
-            await site.start()
+            try:
+                await site.start()
+            except OSError as error:
+                why = os.strerror(error.errno).lower() if error.errno else str(error)
+                raise OSError(f"cannot listen on {host}:{port}: {why}") from None
         if self._site is not None:
             await self._site.stop()
         self._site, self._address = site, (host, port)

@@ -31,7 +31,12 @@ markets:
   JP: {{calendar: always, tenors: [10Y, 30Y]}}
   US: {{calendar: always, tenors: [10Y]}}
 feeds:
-  - {{name: desk, type: mqtt, url: "{broker}", topics: "yields/{{market}}/{{tenor}}", qos: 1}}
+  - name: desk
+    type: mqtt
+    url: "{broker}"
+    topics: "yields/{{market}}/{{tenor}}"
+    qos: 1
+    payload: {{format: json, value: value, time: time}}
 rules:
   - {{name: sigma-breach, type: sigma, series: "*", horizons: [1m, 1d], sigma: {{warn: 3, high: 4, critical: 6}}}}
   - {{name: four, type: level, series: "US.*", above: [{level}%], severity: info}}
@@ -118,15 +123,17 @@ class Desk:
             daemon.stop()
             await asyncio.wait_for(task, 20)
 
-    async def tick(self, series: str, value: float) -> None:
+    async def tick(self, series: str, value: float, ago: float = 0.0) -> None:
+        """One message, stamped so many seconds ago."""
         market, _, tenor = series.split(".")
-        await self.broker.publish(f"yields/{market}/{tenor}", json.dumps({"value": value}).encode(), qos=1)
+        payload = {"value": value, "time": time.time_ns() - int(ago * SECOND)}
+        await self.broker.publish(f"yields/{market}/{tenor}", json.dumps(payload).encode(), qos=1)
 
     async def calm(self) -> None:
-        """Two ticks of every series, since the first of all is not believed alone."""
+        """Two ticks of every series, since the first of all is not believed alone; a minute old, to be compared with."""
         for series, value in LAST.items():
-            await self.tick(series, value)
-            await self.tick(series, value + 1e-4)
+            await self.tick(series, value, 75)
+            await self.tick(series, value + 1e-4, 70)
 
     async def breach(self) -> None:
         """JP 30Y up by 5 bp, twice, since an outlier alone is not believed."""

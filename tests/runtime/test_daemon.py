@@ -227,7 +227,7 @@ async def test_an_overload_is_told_once_and_its_end_too_and_no_extreme_is_lost(
         now = daemon.clock.now()
         for step in range(500):
             value = 4.6 if step in (100, 101) else 4.23 + step * 1e-6
-            payload = json.dumps({"value": value}).encode()
+            payload = json.dumps({"value": value, "time": now + step}).encode()
             daemon.mailbox.put(Frame(feed, "yields/US/10Y", payload, now + step))
         assert daemon.mailbox.dropped > 400
         await desk.receiver.until(
