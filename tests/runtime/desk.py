@@ -130,7 +130,7 @@ class Desk:
         await self.broker.publish(f"yields/{market}/{tenor}", json.dumps(payload).encode(), qos=1)
 
     async def calm(self) -> None:
-        """Two ticks of every series, since the first of all is not believed alone; a minute old, to be compared with."""
+        """Two ticks of every series, since the first of all is not believed alone; a minute old, for comparison."""
         for series, value in LAST.items():
             await self.tick(series, value, 75)
             await self.tick(series, value + 1e-4, 70)
