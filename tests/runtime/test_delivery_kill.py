@@ -107,7 +107,7 @@ class Server:
 async def child(directory: Path, config: dict[str, Any], server: Server, label: str, occurrence: int) -> bytes:
     """Run one life. Returns what it printed."""
     server.kill_next = label == "arrived"
-    paths = [str(Path(__file__).resolve().parents[2]), *(p for p in sys.path if p)]
+    paths = [*(p for p in sys.path if p), str(Path(__file__).resolve().parents[2])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "SLACK_URL": server.url}
     server.child = await asyncio.create_subprocess_exec(
         sys.executable, "-c", CHILD, str(directory), json.dumps(config), label, str(occurrence), str(EVENTS),
