@@ -22,7 +22,7 @@ from stressd.lab.scenario import DEFAULT, Scenario, load_scenario
 from stressd.lab.simulator import Simulator
 from stressd.market.tick import Tick
 from stressd.runtime import warm
-from stressd.runtime.clock import ScaledClock
+from stressd.runtime.clock import PacedClock
 from stressd.runtime.daemon import Daemon
 from stressd.runtime.logs import configure
 from stressd.runtime.registry import registry
@@ -31,10 +31,16 @@ from stressd.store import Store
 from stressd.testing.broker import LoopbackBroker
 
 SPEED: Final = 1100.0
+
+AFTERWARDS: Final = 15 * 60_000_000_000
+"""ns that the scenario's time goes on after its last tick: what falls due at the last close is still told."""
+
 LOOK_EVERY: Final = 0.2
 """Seconds between two looks at what the daemon has told."""
 
-DAY: Final = 86_400_000_000_000
+HEARD: Final = 5 * 86_400_000_000_000
+"""ns for which the daemon has listened before the scenario starts: back over a long weekend of a market that was shut,
+since only what was heard live can be compared with."""
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -59,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         return asyncio.run(_Demo(Path(folder), args.speed, args.json).run(args.once))
 
 
-class _Milliseconds(ScaledClock):
+class _Milliseconds(PacedClock):
     """Scenario time in whole milliseconds, as people write it."""
 
     def now(self) -> int:
@@ -99,11 +105,11 @@ class _Demo:
         return self._verdict()
 
     async def _warm(self, loaded: Loaded) -> None:
-        """Leave the state of a daemon that was started a day ago with imported history, and has run since."""
+        """Leave the state of a daemon that was started days ago with imported history, and has run since."""
         scenario = self.scenario
         store = Store.open(self.state)
         try:
-            since = scenario.starts - DAY
+            since = scenario.starts - HEARD
             before = self.simulator.warmup_ticks()
             import_simulated(store, self.simulator.warmup_daily(), [t for t in before if t.time < since], FEED)
             history = warm.choose(loaded.engine, store)
@@ -139,7 +145,7 @@ class _Demo:
                 group.create_task(self._follow(daemon.store), name="follow"),
                 group.create_task(self._tell_time(clock), name="time"),
             ]
-            playing = group.create_task(self._publish(ticks, clock, broker, once), name="publish")
+            playing = group.create_task(self._publish(ticks, clock, broker, daemon, once), name="publish")
             stopping = group.create_task(stop.wait(), name="stop")
             await asyncio.wait((playing, stopping), return_when=asyncio.FIRST_COMPLETED)
             for task in (playing, stopping, *showing):
@@ -147,11 +153,16 @@ class _Demo:
             self._look(daemon.store)
             daemon.stop()
 
-    async def _publish(self, ticks: Sequence[Tick], clock: ScaledClock, broker: LoopbackBroker, once: bool) -> None:
-        await publish(ticks, clock, broker.host, broker.port, self._note)
-        await clock.sleep_until(self.scenario.ends)
+    async def _publish(
+        self, ticks: Sequence[Tick], clock: PacedClock, broker: LoopbackBroker, daemon: Daemon, once: bool
+    ) -> None:
+        before = daemon.pump.ticks
+        await publish(ticks, clock, broker.host, broker.port, lambda: daemon.pump.ticks - before, self._note)
+        clock.let(self.scenario.ends + AFTERWARDS)
+        await clock.sleep_until(self.scenario.ends + AFTERWARDS)
         await asyncio.sleep(LOOK_EVERY)
         if not once:
+            clock.let(1 << 62)
             self._say("The scenario is over. The daemon goes on; Ctrl-C ends it.")
             await asyncio.Event().wait()
 
@@ -177,7 +188,7 @@ class _Demo:
             for event in new:
                 print(to_json(event).decode(), flush=True)
 
-    async def _tell_time(self, clock: ScaledClock) -> None:
+    async def _tell_time(self, clock: PacedClock) -> None:
         for milestone in milestones(self.scenario, self.simulator):
             await clock.sleep_until(milestone.time)
             self._say(self._line(milestone))
