@@ -56,6 +56,7 @@ def engine_spec(config: Config, facts: Facts, calendars: Mapping[str, Calendar])
         propagation=PropagationSpec(
             window=propagation.window,
             bar=propagation.bar,
+            open_bar=propagation.open_bar,
             daily_bar=propagation.daily_bar,
             floor_bp=propagation.floor,
             co_move=propagation.co_move,

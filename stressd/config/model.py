@@ -136,11 +136,13 @@ Aliases = Annotated[
 class PropagationConfig(Model):
     """How other markets' responses are measured. pairs: hints; all pairs are watched. window: of the follower's own
     open time. bar: excess response, in the follower's sigma, from which one of its ticks shows that it has followed;
-    daily_bar: the same from fixing to fixing and over a session. floor: the least response."""
+    open_bar: the same when it opens after having been closed; daily_bar: the same from fixing to fixing and over a
+    session. floor: the least response."""
 
     pairs: list[Pair] = written([])
     window: Duration = written("10m")
     bar: float = written(3.0, gt=0)
+    open_bar: float = written(2.0, gt=0)
     daily_bar: float = written(1.0, gt=0)
     floor: Bp = written("0.5bp")
     co_move: Duration = written("5s")

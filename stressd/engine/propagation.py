@@ -105,11 +105,14 @@ class Propagation:
             self._on[episode] = max(self._on.get(episode, 0) - 1, 0)
             if self._on[episode] == 0:
                 del self._on[episode]
-                for market in self._gauges:
-                    self._answered.pop(f"{episode}|{market}", None)
             return
         if breach.phase == ENTERED:
             self._on[episode] = self._on.get(episode, 0) + 1
+            if self._on[episode] == 1:
+                # Another episode: what was asked or answered for an earlier one is not about this.
+                for market in self._gauges:
+                    self.watches.pop(f"{episode}|{market}", None)
+                    self._answered.pop(f"{episode}|{market}", None)
         elif breach.phase != RAISED:
             return
         for market, gauge in self._gauges.items():
@@ -224,7 +227,8 @@ class Propagation:
 
     def _look(self, watch: Watch, gauge: SeriesState, at: int, t: int, out: list[Event]) -> None:
         z, excess, usual = self._measure(watch, gauge, t, False)
-        if self._follows(watch, gauge.y, z, excess, self._spec.bar):
+        bar = self._spec.open_bar if watch.mode == REOPENING else self._spec.bar
+        if self._follows(watch, gauge.y, z, excess, bar):
             lag = t - watch.breach_at
             together = watch.mode == WINDOW and lag <= self._spec.co_move
             self._finish(watch, "co-moved" if together else "followed", gauge, at, t, z, excess, usual, "tick", out)
@@ -375,9 +379,6 @@ class Propagation:
         for rule, market, direction in on:
             episode = f"{rule}|{market}|{direction}"
             self._on[episode] = self._on.get(episode, 0) + 1
-        for key in list(self._answered):
-            if key.rsplit("|", 1)[0] not in self._on:
-                del self._answered[key]
 
     def load(self, state: dict[str, Any]) -> None:
         """Take up where `state` left off; what it says of markets that are gone is dropped."""

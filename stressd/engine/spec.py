@@ -120,12 +120,14 @@ class PropagationSpec:
     """How responses are measured. window: ns of the follower's own open time after the source's breach.
 
     bar: excess response, in the follower's sigma, from which a tick within the window shows that it has followed; the
-    window is scanned tick by tick, so its bar is higher than daily_bar, which one fixing or one close is held against.
-    floor_bp: the least response. co_move: ns within which two moves are one.
+    window is scanned tick by tick, so its bar is the highest. open_bar: the same for the first window after an open,
+    over the gap while it was closed. daily_bar: for one fixing or one close. floor_bp: the least response. co_move: ns
+    within which two moves are one.
     """
 
     window: int = 10 * MINUTE
     bar: float = 3.0
+    open_bar: float = 2.0
     daily_bar: float = 1.0
     floor_bp: float = 0.5
     co_move: int = 5 * SECOND

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
@@ -22,10 +23,16 @@ HOUR: Final = 3_600_000_000_000
 SPILLED: Final = ("co-moved", "followed", "spilled over")
 
 
+IN_FLIGHT: Final = 8
+"""Ticks that may be on their way: about half a minute of the scenario."""
+
+
 class Clock(Protocol):
-    """The scenario's time, scaled."""
+    """The scenario's time, scaled, as far as it is let."""
 
     def now(self) -> int: ...
+
+    def let(self, limit: int) -> None: ...
 
     async def sleep_until(self, t: int) -> None: ...
 
@@ -67,11 +74,23 @@ rules:
 
 
 async def publish(
-    ticks: Sequence[Tick], clock: Clock, host: str, port: int, told: Callable[[Tick], None] = lambda tick: None
+    ticks: Sequence[Tick],
+    clock: Clock,
+    host: str,
+    port: int,
+    read: Callable[[], int],
+    told: Callable[[Tick], None] = lambda tick: None,
 ) -> None:
-    """Each tick as an MQTT message, at its time or as soon after it as it can be sent; its stamp is that moment."""
+    """Each tick as an MQTT message, at its time or as soon after it as it can be sent; its stamp is that moment.
+
+    read: how many ticks the daemon has read. Time waits for it, so that a slow machine makes the demo longer and not
+    another one.
+    """
     async with aiomqtt.Client(host, port, protocol=aiomqtt.ProtocolVersion.V5) as client:
-        for tick in ticks:
+        for sent, tick in enumerate(ticks):
+            while sent - read() > IN_FLIGHT:
+                await asyncio.sleep(0.001)
+            clock.let(tick.time)
             if tick.time > clock.now():
                 await clock.sleep_until(tick.time)
             market, _, tenor = tick.series.split(".")

@@ -80,3 +80,19 @@ class ScaledClock:
     async def sleep_until(self, t: int) -> None:
         while (wait := self.seconds_until(t)) > 0:
             await asyncio.sleep(wait)
+
+
+class PacedClock(ScaledClock):
+    """A scaled clock that goes no further than it is let: a reader that falls behind slows time down instead of
+    missing it."""
+
+    def __init__(self, start: int, speed: float, steady: Callable[[], int] = time.monotonic_ns) -> None:
+        super().__init__(start, speed, steady)
+        self._limit = start
+
+    def let(self, limit: int) -> None:
+        """Let it run up to `limit` (ns UTC); a limit never falls."""
+        self._limit = max(self._limit, limit)
+
+    def now(self) -> int:
+        return min(super().now(), self._limit)

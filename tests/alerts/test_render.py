@@ -48,7 +48,7 @@ def test_a_message_is_complete_in_plain_text() -> None:
         "US 10Y: followed, +6.8bp after 8 h 30 min of open time, 14 h 30 min by the clock (1d)"
         "; 0.3bp per bp, usually 0.12; 1.1σ more than usual",
         "Yield: JP 30Y 3.765%",
-        "Move: +20.3bp from fixing to fixing, from 3.562% at 19 Jan 2026 06:00 UTC",
+        "Move: +20.3bp since the last fixing, from 3.562% at 19 Jan 2026 06:00 UTC",
         "Sigma: 6.9σ of 2.94bp (robust, 63 sessions)",
         "Count: beyond 6σ 10 times in 4,706 sessions",
         "Rank: largest rise of 1,250 sessions",

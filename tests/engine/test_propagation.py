@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from stressd.engine.engine import Engine
 from stressd.engine.events import ENTERED, LEFT, Breach, Event, Response
@@ -147,6 +148,21 @@ def test_a_closed_market_is_named_at_once_and_answers_when_it_opens() -> None:
     assert followed.lag is not None
     assert followed.open_lag < 2 * MINUTE
     assert abs(followed.lag - 8 * HOUR) < 2 * MINUTE
+
+
+def test_another_episode_asks_anew_though_the_last_question_is_still_open() -> None:
+    spec = world({"JP": "JP", "US": "US"}, tenors=("10Y",), silence=None, levels=False, floor_bp=3.0)
+    start = parse_time("2026-01-12T00:00:00Z")
+    first, second = parse_time("2026-01-15T00:30:00Z"), parse_time("2026-01-15T05:00:00Z")
+
+    def jp(t: int) -> float:
+        return (0.04 if t >= first else 0.0) + (0.2 if t >= second else 0.0)
+
+    feed = ticks(spec, start, parse_time("2026-01-15T08:00:00Z"), {"JP": jp}, every=20 * SECOND)
+    rules = tuple(replace(rule, horizons=("1m", "5m")) for rule in spec.sigma_rules)
+    told = [a for a in answers(run(replace(spec, sigma_rules=rules), feed), 1) if a.market == "JP"]
+    assert [a.wording for a in told] == ["could not respond", "could not respond"]
+    assert told[0].time < second <= told[1].time
 
 
 def test_a_closed_market_that_stays_calm_is_judged_at_its_open_and_its_close() -> None:

@@ -95,7 +95,7 @@ def test_sources_stand_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert {(row["series"], row["source"], row["convention"]) for row in rows} == {
         ("JP.GOV.30Y", "file", ""),
         ("US.GOV.10Y", "file", ""),
-        ("US.GOV.10Y", "FRED", "bond equivalent, constant maturity"),
+        ("US.GOV.10Y", "FRED", "semi-annual"),
     }
 
 

@@ -43,7 +43,7 @@ def test_the_ministrys_whole_history_is_read_within_five_seconds(shared: Path) -
     begun = time.perf_counter()
     file = read_daily(shared / "data" / "jgb" / "jgbcme_all.csv")
     assert time.perf_counter() - begun < 5.0
-    assert (file.layout, file.source, file.convention) == ("MoF", "MoF", "semi-annual compound, fitted curve")
+    assert (file.layout, file.source, file.convention) == ("MoF", "MoF", "semi-annual")
     assert [day_iso(day) for day in file.days()] == ["1974-09-24", "2026-06-30"]
     assert file.values() == 162_937
     thirty = dict(file.series["JP.GOV.30Y"])
@@ -83,7 +83,7 @@ def test_the_ministrys_japanese_edition_has_era_dates_and_shift_jis(tmp_path: Pa
 
 def test_the_treasurys_par_curve_runs_backwards_and_is_put_in_order(tmp_path: Path) -> None:
     file = read_daily(write(tmp_path, TREASURY))
-    assert (file.source, file.convention) == ("Treasury", "bond equivalent, par curve")
+    assert (file.source, file.convention) == ("Treasury", "semi-annual")
     assert file.series["US.GOV.10Y"] == [(parse_day("2026-01-16"), 4.24), (parse_day("2026-01-20"), 4.30)]
     assert list(file.series) == ["US.GOV.1M", "US.GOV.2M", "US.GOV.10Y", "US.GOV.30Y"]
 
