@@ -153,9 +153,12 @@ class Episodes:
             return [self._tell(episode, "opened", breach.at)]
         if breach.phase == engine.PEAKED and name not in episode.active:
             return []
-        new = name not in episode.moves
+        # Another horizon of a series that has joined is the same move seen again: only its row changes.
+        mine = breach.series + "|"
+        new = not any(each.startswith(mine) for each in episode.moves)
+        before = max((rung for each, rung in episode.active.items() if each.startswith(mine)), default=-1)
         self._record(episode, name, breach)
-        if not new and breach.phase == engine.RAISED and breach.severity == episode.severity:
+        if not new and before < breach.severity == episode.severity:
             episode.raised.append(name)
         return self._grown(episode, breach, name if new else None)
 
