@@ -50,3 +50,9 @@ class Notification:
     """An earlier attempt may have arrived: say so where the wire cannot tell."""
     previous_cause_root: str | None = field(default=None)
     """event_id of the root of the source's episode, for References across a propagation."""
+
+    @property
+    def moment(self) -> str:
+        """`time` to the second, for people."""
+        whole, point, _ = self.time.partition(".")
+        return f"{whole}Z" if point else self.time

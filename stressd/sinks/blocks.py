@@ -122,7 +122,7 @@ def table_lines(n: Notification, most: int) -> list[str]:
 
 
 def _footer(n: Notification) -> str:
-    parts = [escape(n.time), escape(n.event_id)]
+    parts = [escape(n.moment), escape(n.event_id)]
     if (
         n.link
         and n.link.startswith(("http://", "https://"))

@@ -285,7 +285,7 @@ def _html(n: Notification) -> str:
         '<html><body style="font-family:Arial,sans-serif;font-size:14px;color:#222222">'
         f'{said}<h2 style="margin:0 0 10px;font-size:17px;color:{colour}">{escape(severity_line(n))}</h2>'
         f"{_table(facts) if facts else ''}{table}{link}"
-        f'<p style="color:#777777;font-size:12px">{escape(n.time)} · {escape(n.event_id)}</p></body></html>\n'
+        f'<p style="color:#777777;font-size:12px">{escape(n.moment)} · {escape(n.event_id)}</p></body></html>\n'
     )
 
 
