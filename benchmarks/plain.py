@@ -1,4 +1,4 @@
-"""What one writes on an afternoon: aiomqtt, json, and an exponentially weighted z-score in plain Python.
+"""What one writes on an afternoon: aiomqtt, json, and exponentially weighted z-scores in plain Python.
 
 usage: plain.py PORT TICKS BATCH
 """
@@ -15,31 +15,42 @@ from math import sqrt
 import aiomqtt
 import meter
 
-ALPHA = 0.01
+HALF_LIVES = (60.0, 300.0, 1800.0)
 BREACH = 6.0
 
 
-class ZScore:
-    """Exponentially weighted mean and variance of a series' changes, per tick."""
+class Horizon:
+    """Mean and variance of a series' changes, exponentially weighted in time."""
 
-    def __init__(self) -> None:
-        self.last: float | None = None
+    def __init__(self, half_life: float) -> None:
+        self.half_life = half_life
         self.mean = 0.0
         self.variance = 0.0
         self.count = 0
 
-    def update(self, value: float) -> float:
-        if self.last is None:
-            self.last = value
-            return 0.0
-        change = value - self.last
-        self.last = value
+    def update(self, change: float, seconds: float) -> float:
         z = (change - self.mean) / sqrt(self.variance) if self.count > 100 and self.variance > 0 else 0.0
+        keep = 0.5 ** (seconds / self.half_life)
         delta = change - self.mean
-        self.mean += ALPHA * delta
-        self.variance = (1 - ALPHA) * (self.variance + ALPHA * delta * delta)
+        self.mean += (1 - keep) * delta
+        self.variance = keep * (self.variance + (1 - keep) * delta * delta)
         self.count += 1
         return z
+
+
+class ZScore:
+    """The largest z over three horizons: less than stressd does, which has five, robust, in open time."""
+
+    def __init__(self) -> None:
+        self.value = 0.0
+        self.time = 0.0
+        self.horizons = [Horizon(half_life) for half_life in HALF_LIVES]
+
+    def update(self, value: float, time: float) -> float:
+        change, seconds = value - self.value, time - self.time
+        first = self.time == 0.0
+        self.value, self.time = value, time
+        return 0.0 if first else max(abs(horizon.update(change, seconds)) for horizon in self.horizons)
 
 
 async def main(port: int, ticks: int, batch: int) -> None:
@@ -58,7 +69,7 @@ async def main(port: int, ticks: int, batch: int) -> None:
                     series = row["series"]
                     if series not in scores:
                         scores[series] = ZScore()
-                    if abs(scores[series].update(row["yield"])) > BREACH:
+                    if scores[series].update(row["yield"], row["ts"] / 1000) > BREACH:
                         breaches += 1
                     seen += 1
                 if seen >= ticks:

@@ -16,31 +16,38 @@ import aiomqtt
 import meter
 from river.stats import EWMean, EWVar
 
-ALPHA = 0.01
+FADING = (0.01, 0.002, 0.0004)
 BREACH = 6.0
 
 
-class ZScore:
-    """Exponentially weighted mean and variance of a series' changes, per tick."""
+class Horizon:
+    """Mean and variance of a series' changes, exponentially weighted per tick: river knows no time here."""
 
-    def __init__(self) -> None:
-        self.last: float | None = None
-        self.mean = EWMean(fading_factor=ALPHA)
-        self.variance = EWVar(fading_factor=ALPHA)
+    def __init__(self, fading: float) -> None:
+        self.mean = EWMean(fading_factor=fading)
+        self.variance = EWVar(fading_factor=fading)
         self.count = 0
 
-    def update(self, value: float) -> float:
-        if self.last is None:
-            self.last = value
-            return 0.0
-        change = value - self.last
-        self.last = value
+    def update(self, change: float) -> float:
         variance = self.variance.get()
         z = (change - self.mean.get()) / sqrt(variance) if self.count > 100 and variance > 0 else 0.0
         self.mean.update(change)
         self.variance.update(change)
         self.count += 1
         return z
+
+
+class ZScore:
+    """The largest z over three horizons."""
+
+    def __init__(self) -> None:
+        self.value: float | None = None
+        self.horizons = [Horizon(fading) for fading in FADING]
+
+    def update(self, value: float) -> float:
+        change = 0.0 if self.value is None else value - self.value
+        self.value = value
+        return max(abs(horizon.update(change)) for horizon in self.horizons)
 
 
 async def main(port: int, ticks: int, batch: int) -> None:
@@ -59,7 +66,7 @@ async def main(port: int, ticks: int, batch: int) -> None:
                     series = row["series"]
                     if series not in scores:
                         scores[series] = ZScore()
-                    if abs(scores[series].update(row["yield"])) > BREACH:
+                    if scores[series].update(row["yield"]) > BREACH:
                         breaches += 1
                     seen += 1
                 if seen >= ticks:
