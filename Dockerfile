@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
 # docker build -t stressd .
-# docker run --read-only --cap-drop ALL -v ./stressd.yaml:/etc/stressd/stressd.yaml:ro -v stressd:/var/lib/stressd stressd
+# docker run --read-only --cap-drop ALL --stop-timeout 30 -v ./config:/etc/stressd:ro -v stressd:/var/lib/stressd stressd
+# The folder with stressd.yaml, not the file: a file that is replaced stays the old one inside, also after a SIGHUP.
 ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS build
@@ -24,8 +25,9 @@ FROM ${BASE}
 # hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates python3 \
- && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --user-group --no-create-home --home-dir /var/lib/stressd --shell /usr/sbin/nologin stressd \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
+ && groupadd --gid 10001 stressd \
+ && useradd --uid 10001 --gid stressd --no-create-home --home-dir /var/lib/stressd --shell /usr/sbin/nologin stressd \
  && install -d -o stressd -g stressd -m 0700 /var/lib/stressd \
  && install -d /etc/stressd
 COPY --from=build /opt/stressd /opt/stressd

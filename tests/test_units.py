@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from stressd.cli.run import CONFIG
+
 INSTALLED = "/opt/stressd/bin/stressd"
 
 
@@ -17,7 +19,7 @@ def unit(root: Path, tmp_path: Path) -> Path:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed (Debian: systemd)")
     text = (root / "systemd/stressd.service").read_text(encoding="utf-8")
-    assert text.count(INSTALLED) == 3
+    assert text.count(INSTALLED) == 1
     path = tmp_path / "stressd.service"
     path.write_text(text.replace(INSTALLED, "/bin/true"), encoding="utf-8")
     return path
@@ -43,11 +45,13 @@ def test_the_unit_is_exposed_by_one_and_a_half_of_ten_at_most(unit: Path) -> Non
     assert done.returncode == 0, done.stdout[-400:]
 
 
-def test_the_unit_checks_before_start_and_reload_and_does_not_restart_into_a_bad_configuration(root: Path) -> None:
+def test_a_bad_configuration_neither_restarts_the_daemon_for_ever_nor_stops_it_at_a_reload(root: Path) -> None:
+    """The daemon alone judges: a failing ExecStartPre= restarts for ever, an ExecReload= may lack the credentials."""
     lines = (root / "systemd/stressd.service").read_text(encoding="utf-8").splitlines()
-    config = "/etc/stressd/stressd.yaml"
-    assert f"ExecStartPre={INSTALLED} check {config}" in lines
-    reload = [line for line in lines if line.startswith("ExecReload=")]
-    assert reload == [f"ExecReload={INSTALLED} check {config}", "ExecReload=/bin/kill -HUP $MAINPID"]
-    assert "RestartPreventExitStatus=78" in lines
+    commands = [line for line in lines if line.startswith("Exec")]
+    assert commands == [
+        f"ExecStart={INSTALLED} run -c /etc/stressd/stressd.yaml",
+        "ExecReload=/bin/kill -HUP $MAINPID",
+    ]
+    assert f"RestartPreventExitStatus={CONFIG}" in lines
     assert "Type=notify" in lines
