@@ -39,7 +39,7 @@ def test_every_state_reaches_the_socket(manager: tuple[socket.socket, str]) -> N
     assert said[1] == "STATUS=blind"
     assert said[2] == "WATCHDOG=1"
     assert said[3].startswith("RELOADING=1\nMONOTONIC_USEC=")
-    assert said[4].startswith("STOPPING=1\n")
+    assert said[4].startswith("STOPPING=1\nWATCHDOG_USEC=0\n")
 
 
 @pytest.mark.parametrize(
