@@ -45,7 +45,8 @@ class Systemd:
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}\nSTATUS=reloading the configuration")
 
     def stopping(self) -> None:
-        """The pump beats no more, and what is pending may take longer than a beat: only the stop's own timeout counts."""
+        """The pump beats no more, and what is pending may take longer than a beat: only the stop's own timeout
+        counts."""
         self._send("STOPPING=1\nWATCHDOG_USEC=0\nSTATUS=stopping: draining what is pending")
 
     def beat(self) -> None:
