@@ -1,7 +1,7 @@
-"""Compiles `stressd.market` and `stressd.engine` with mypyc, as one group, while the package is built.
+"""Compiles `stressd.market`, `stressd.engine` and a message's way to them with mypyc when the package is built.
 
-The extensions are optional: without mypyc, a C compiler or Python's headers the same files are installed uncompiled.
-STRESSD_PURE=1 skips compilation; STRESSD_COMPILED=1 makes it an error if it does not succeed.
+All are one group of extensions, which are optional: without mypyc, a C compiler or Python's headers the same files are
+installed uncompiled. STRESSD_PURE=1 skips compilation; STRESSD_COMPILED=1 makes it an error if it does not succeed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,17 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 PACKAGES = ("stressd/market", "stressd/engine")
+ON_THE_WAY = (
+    "stressd/feeds/base.py",
+    "stressd/feeds/tally.py",
+    "stressd/feeds/mqtt_link.py",
+    "stressd/runtime/mailbox.py",
+    "stressd/feeds/decoder.py",
+    "stressd/feeds/mqtt5_protocol.py",
+    "stressd/feeds/topics.py",
+    "stressd/feeds/values.py",
+)
+"""What else a message passes on its way from the socket to the engine."""
 BUILDS = {"bdist_wheel", "build", "build_ext", "develop", "editable_wheel", "install"}
 REQUIRED = os.environ.get("STRESSD_COMPILED") == "1"
 
@@ -35,6 +46,7 @@ def extensions() -> list[Any]:
         pure("mypyc is not installed")
         return []
     files = [str(p) for package in PACKAGES for p in sorted(Path(package).glob("*.py")) if p.name != "__init__.py"]
+    files += [name for name in ON_THE_WAY if Path(name).exists()]
     flags = [
         "--config-file=",
         "--cache-dir=build/mypy",

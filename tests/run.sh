@@ -15,10 +15,10 @@ if [ "$form" = compiled ]; then
     echo "=== every test, engine compiled"
     PYTHONSAFEPATH=1 STRESSD_EXPECT_FORM=compiled .venv/bin/pytest -q tests || status=1
     both=""
-    for part in market engine alerts lab; do
+    for part in market engine alerts lab feeds; do
         [ -n "$(find "tests/$part" -name 'test_*.py' 2>/dev/null)" ] && both="$both tests/$part"
     done
-    echo "=== market, engine, alerts and lab again, engine interpreted"
+    echo "=== market, engine, alerts, lab and feeds again, engine interpreted"
     # shellcheck disable=SC2086
     PYTHONSAFEPATH=1 PYTHONPATH="$PWD" STRESSD_EXPECT_FORM=interpreted .venv/bin/pytest -q ${both:-tests} \
         --deselect "$compared" || status=1

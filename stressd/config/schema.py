@@ -48,8 +48,20 @@ def config_schema(registry: Registry) -> dict[str, Any]:
 
 def event_schema() -> dict[str, Any]:
     """Of one event, as in `--json` output, webhooks' `data` and the API."""
-    schema = msgspec.json.schema(Event)
+    schema = _one_line(msgspec.json.schema(Event))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "stressd event", **schema}
+
+
+def _one_line(value: Any) -> Any:
+    """Descriptions without the line breaks of docstrings, whose indentation differs between versions of Python."""
+    if isinstance(value, list):
+        return [_one_line(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: " ".join(item.split()) if key == "description" and isinstance(item, str) else _one_line(item)
+        for key, item in value.items()
+    }
 
 
 def as_text(schema: Mapping[str, Any]) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from mypy_extensions import mypyc_attr
+
 from stressd.market.tick import Tick
 
 
@@ -18,6 +20,7 @@ class DecodeError(Exception):
         self.excerpt = excerpt[:200]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True, acyclic=True)
 class Frame:
     """One complete message as it came. topic: MQTT topic or the feed's own label; received: ns UTC; token: the feed's
     handle for the acknowledgement (None: none is due); retained, backlog: how it came."""

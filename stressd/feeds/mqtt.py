@@ -27,14 +27,14 @@ from stressd.config.fields import (
 )
 from stressd.feeds.backoff import Backoff
 from stressd.feeds.base import FeedHealth, Frame, Inbox, SeriesResolver
+from stressd.feeds.decoder import PayloadDecoder, TopicDecoder
 from stressd.feeds.mqtt5_link import Mqtt5Link
 from stressd.feeds.mqtt311 import Mqtt311Link
 from stressd.feeds.mqtt_link import Link, LinkOptions, Lost, Refused
-from stressd.feeds.payload import PayloadDecoder, PayloadMap
-from stressd.feeds.tally import Fault, Tally
+from stressd.feeds.payload import PayloadMap
+from stressd.feeds.tally import Tally
 from stressd.feeds.topics import TopicMap
 from stressd.market.tick import Tick
-from stressd.market.times import LATEST
 
 _SECOND: Final = 1_000_000_000
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
@@ -131,12 +131,13 @@ class MqttFeed:
         self._slow = slow or Backoff(first=30.0, cap=300.0)
         self._make_link = link or (Mqtt5Link if config.protocol == "5" else Mqtt311Link)
         self._topics = TopicMap(config.topics)
-        self._decoder = PayloadDecoder(config.payload, resolver, config.name)
-        self._tally = Tally(config.name, self.health)
+        decoder = PayloadDecoder(config.payload, resolver, config.name)
+        self._reader = TopicDecoder(self._topics, decoder, Tally(config.name, self.health))
+        # the compiled method itself: it runs once a message
+        self.decode: Callable[[Frame], Sequence[Tick]] = self._reader.decode
         self._log: Any = structlog.get_logger("stressd.feeds").bind(feed=config.name, url=config.url)
         self._link: Link | None = None
         self._epoch = 0
-        self._connected_at = 0
         self._client_id = config.client_id or _client_id(config.name, config.session > 0)
 
     # -- connection
@@ -159,7 +160,7 @@ class MqttFeed:
         try:
             self._link = link = self._make_link(self._options(), self, inbox)
             # before the handshake: what the broker kept for us can come with its first answer
-            self._connected_at = inbox.now()
+            self._reader.since = inbox.now()
             try:
                 note = await link.open()
                 began = time.monotonic()
@@ -214,19 +215,6 @@ class MqttFeed:
         )
 
     # -- messages
-
-    def decode(self, frame: Frame) -> Sequence[Tick]:
-        """Ticks of one message. Retained and kept messages become history (flag BACKLOG) by their own time, and are
-        dropped where they have none. Raises DecodeError where nothing of it can be read."""
-        before = LATEST if frame.retained else self._connected_at if frame.backlog else 0
-        faults: list[Fault] = []
-        name = self._topics.name(frame.topic)
-        ticks = self._decoder.decode(frame.payload, name, frame.received, before, faults)
-        if faults:
-            self._tally.settle(len(ticks), faults, frame.received, frame.topic)
-        else:
-            self.health.ticks += len(ticks)
-        return ticks
 
     def processed(self, frames: Sequence[Frame]) -> None:
         if self._link is not None:

@@ -1,35 +1,17 @@
-"""Payloads to ticks: JSON, NDJSON, columnar JSON and bare numbers, by a configurable map of fields.
-
-What cannot be read is salvaged value by value: of an array, a columnar message or NDJSON the good values count and each
-bad one is a fault of its own. A message that is no JSON at all is one fault.
-"""
+"""Which key of a payload means what: the configuration of a feed's decoder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from operator import attrgetter
-from typing import Any, Final, Literal, Self
+from typing import Final, Literal, Self
 
-import msgspec
 from pydantic import field_validator, model_validator
 
 from stressd.config.fields import Model, written
-from stressd.feeds.base import SeriesResolver
-from stressd.feeds.tally import Fault
-from stressd.feeds.values import Clock, TimeUnit, Unit, Wire, Wires
-from stressd.market.tick import BACKLOG, Tick
+from stressd.feeds.values import TimeUnit, Unit
 
 Format = Literal["json", "ndjson", "columnar", "number"]
 
-_ROLES: Final[dict[str, Any]] = {
-    "value": float | None,
-    "bid": float | None,
-    "ask": float | None,
-    "time": int | float | str | None,
-    "series": str | None,
-    "source": str | None,
-}
-_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
+ROLES: Final = ("value", "bid", "ask", "time", "series", "source")
 
 
 class PayloadMap(Model):
@@ -57,7 +39,7 @@ class PayloadMap(Model):
     def _consistent(self) -> Self:
         if (self.bid is None) != (self.ask is None):
             raise ValueError("`bid` and `ask` go together: their middle is the value")
-        keys = [key for role in _ROLES if (key := getattr(self, role)) is not None]
+        keys = [key for role in ROLES if (key := getattr(self, role)) is not None]
         if self.format == "number" and keys:
             raise ValueError("`format: number` has no keys: the whole payload is the value")
         if len(set(keys)) != len(keys):
@@ -70,230 +52,5 @@ class PayloadMap(Model):
 
     def keys(self) -> dict[str, str]:
         """Role to key; `value` where neither a value nor bid and ask are named."""
-        named = {role: key for role in _ROLES if (key := getattr(self, role)) is not None}
+        named = {role: key for role in ROLES if (key := getattr(self, role)) is not None}
         return named if "value" in named or "bid" in named else {"value": "value", **named}
-
-
-def _structs(keys: dict[str, str], types: dict[str, Any]) -> tuple[type[Any], Callable[[Any], tuple[Any, ...]]]:
-    """A struct for the wire, and what reads all roles from one in a single call (None where a role has no key)."""
-    tree: dict[str, Any] = {}
-    for role, key in keys.items():
-        *parents, leaf = key.split(".")
-        node = tree
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[leaf] = role
-    paths: dict[str, str] = {}
-    struct = _struct(tree, "", paths, types)
-    return struct, attrgetter(*(paths.get(role, "absent") for role in _ROLES))
-
-
-def _struct(tree: dict[str, Any], path: str, paths: dict[str, str], types: dict[str, Any]) -> type[Any]:
-    fields: list[tuple[str, Any, Any]] = []
-    rename: dict[str, str] = {}
-    for i, (key, node) in enumerate(tree.items()):
-        name = f"f{i}"
-        rename[name] = key
-        if isinstance(node, dict):
-            inner = _struct(node, f"{path}{name}.", paths, types)
-            # a default instance, so that an object which is not there reads as fields which are not there
-            fields.append((name, inner, msgspec.field(default_factory=inner)))
-        else:
-            paths[node] = path + name
-            fields.append((name, types[node], None))
-    return msgspec.defstruct("Row", fields, rename=rename, namespace={"absent": None}, gc=False)
-
-
-class PayloadDecoder:
-    """Decodes payloads of one feed. source: for values that name none. default_time: whether a value may lack the
-    mapped time (it then counts as of its receipt)."""
-
-    def __init__(
-        self, fields: PayloadMap, resolver: SeriesResolver, source: str = "", default_time: bool = False
-    ) -> None:
-        self._format = fields.format
-        self._json = fields.format == "json"
-        self._keys = keys = fields.keys()
-        self._wires = Wires(resolver, fields.unit)
-        self._clock = Clock(fields.time_unit)
-        self._source = source
-        self._needs_time = "time" in keys and not default_time
-        row, self._roles = _structs(keys, _ROLES)
-        self._row = row
-        self._one = msgspec.json.Decoder(row, strict=False)
-        self._many = msgspec.json.Decoder(list[row], strict=False)  # type: ignore[valid-type]
-        self._raws = msgspec.json.Decoder(list[msgspec.Raw])
-        self._columns = msgspec.json.Decoder(_structs(keys, dict.fromkeys(_ROLES, Any))[0])
-
-    def decode(self, payload: bytes, name: str, received: int, before: int, faults: list[Fault]) -> list[Tick]:
-        """The ticks of one payload; what is no tick is added to `faults`. Raises nothing.
-
-        name: the series' name from outside the payload, "" where it has none. received: ns UTC. before: values stamped
-        before it are history (flag BACKLOG), and such as carry no time are dropped; 0: all are live.
-        """
-        if self._json and payload[:1] == b"{":
-            try:
-                roles = self._roles(self._one.decode(payload))
-            except _UNREADABLE as error:
-                faults.append(Fault(1, "malformed", _sentence(error), payload[:200]))
-                return []
-            tick = self._tick(roles, name, received, before, 1, payload, faults)
-            return [] if tick is None else [tick]
-        return self._decode_other(payload, name, received, before, faults)
-
-    def _decode_other(self, payload: bytes, name: str, received: int, before: int, faults: list[Fault]) -> list[Tick]:
-        kind = self._format
-        try:
-            if kind == "number":
-                rows = [(_number(payload), None, None, None, None, None)]
-            elif kind == "columnar":
-                return self._columnar(payload, name, received, before, faults)
-            elif kind == "ndjson":
-                return self._lines(payload, name, received, before, faults)
-            elif payload.lstrip()[:1] == b"[":
-                return self._array(payload, name, received, before, faults)
-            else:
-                rows = [self._roles(self._one.decode(payload))]
-        except _UNREADABLE as error:
-            faults.append(Fault(1, "malformed", _sentence(error), payload[:200]))
-            return []
-        ticks = (self._tick(row, name, received, before, i, payload, faults) for i, row in enumerate(rows, 1))
-        return [tick for tick in ticks if tick is not None]
-
-    def _array(self, payload: bytes, name: str, received: int, before: int, faults: list[Fault]) -> list[Tick]:
-        try:
-            rows = self._many.decode(payload)
-        except msgspec.ValidationError:
-            return self._parts(self._raws.decode(payload), name, received, before, faults)
-        ticks: list[Tick] = []
-        for i, row in enumerate(rows, 1):
-            tick = self._tick(self._roles(row), name, received, before, i, payload, faults)
-            if tick is not None:
-                ticks.append(tick)
-        return ticks
-
-    def _lines(self, payload: bytes, name: str, received: int, before: int, faults: list[Fault]) -> list[Tick]:
-        return self._parts(payload.split(b"\n"), name, received, before, faults)
-
-    def _parts(self, parts: list[Any], name: str, received: int, before: int, faults: list[Fault]) -> list[Tick]:
-        """Each part by itself, so that a bad one costs only itself."""
-        ticks: list[Tick] = []
-        for i, part in enumerate(parts, 1):
-            text = bytes(part)
-            if not text or text.isspace():
-                continue
-            try:
-                roles = self._roles(self._one.decode(text))
-            except _UNREADABLE as error:
-                faults.append(Fault(i, "malformed", _sentence(error), text[:200]))
-                continue
-            tick = self._tick(roles, name, received, before, i, text, faults)
-            if tick is not None:
-                ticks.append(tick)
-        if not ticks and not faults:
-            faults.append(Fault(1, "malformed", "the message is empty", b""))
-        return ticks
-
-    def _columnar(self, payload: bytes, name: str, received: int, before: int, faults: list[Fault]) -> list[Tick]:
-        columns = self._roles(self._columns.decode(payload))
-        lengths = {len(column) for column in columns if isinstance(column, list)}
-        if len(lengths) != 1:
-            problem = "columns differ in length" if lengths else "no column is a list"
-            raise ValueError(problem)
-        length = lengths.pop()
-        full = [column if isinstance(column, list) else [column] * length for column in columns]
-        names = list(_ROLES)
-        ticks: list[Tick] = []
-        for i, cells in enumerate(zip(*full, strict=True), 1):
-            roles: tuple[Any, ...] = cells
-            if not _typed(roles):
-                try:
-                    roles = tuple(
-                        msgspec.convert(cell, _ROLES[role], strict=False)
-                        for role, cell in zip(names, cells, strict=True)
-                    )
-                except _UNREADABLE as error:
-                    faults.append(Fault(i, "malformed", f"row {i}: {_sentence(error)}", repr(cells).encode()[:200]))
-                    continue
-            tick = self._tick(roles, name, received, before, i, payload, faults)
-            if tick is not None:
-                ticks.append(tick)
-        return ticks
-
-    def _tick(
-        self, roles: tuple[Any, ...], name: str, received: int, before: int, line: int, text: bytes, faults: list[Fault]
-    ) -> Tick | None:
-        value, bid, ask, time, series, source = roles
-        if series is not None:
-            name = series
-        wire = self._wires.get(name)
-        if wire is None:
-            faults.append(self._unknown(name, line, text))
-            return None
-        flags = 0
-        try:
-            if time is None:
-                if self._needs_time:
-                    raise ValueError(f"`{self._keys['time']}` is missing")
-                if before:
-                    faults.append(Fault(line, "dropped", "an old value without its own time", text[:200]))
-                    return None
-                stamp = received
-            else:
-                stamp = self._clock.read(time)
-                if stamp < before:
-                    flags = BACKLOG
-            if value is not None and wire.plain and value - value == 0.0:
-                percent = value + 0.0
-            else:
-                percent = self._percent(wire, value, bid, ask)
-        except ValueError as error:
-            faults.append(Fault(line, "malformed", str(error), text[:200]))
-            return None
-        return Tick(wire.series, percent, stamp, received, source or self._source, flags)
-
-    def _percent(self, wire: Wire, value: float | None, bid: float | None, ask: float | None) -> float:
-        if value is not None:
-            return self._wires.percent(wire, value)
-        if bid is not None and ask is not None:
-            return (self._wires.percent(wire, bid) + self._wires.percent(wire, ask)) / 2.0
-        keys = self._keys
-        if "value" in keys:
-            raise ValueError(f"`{keys['value']}` is missing or null")
-        raise ValueError(f"`{keys['bid']}` or `{keys['ask']}` is missing or null")
-
-    def _unknown(self, name: str, line: int, text: bytes) -> Fault:
-        if name:
-            return Fault(line, "unknown", f"unknown series `{name[:80]}`", text[:200])
-        key = self._keys.get("series")
-        where = f"`{key}` is missing" if key else "neither topic nor payload names it"
-        return Fault(line, "malformed", f"no series: {where}", text[:200])
-
-
-def _typed(roles: tuple[Any, ...]) -> bool:
-    """Whether a row of a columnar message is the plain case: a number, an integer or text as time, text as names."""
-    value, bid, ask, time, series, source = roles
-    return (
-        type(value) is float
-        and bid is None
-        and ask is None
-        and (time is None or type(time) is int or type(time) is str)
-        and (series is None or type(series) is str)
-        and (source is None or type(source) is str)
-    )
-
-
-def _number(payload: bytes) -> float:
-    text = payload.strip()
-    if b"_" in text or len(text) > 64:
-        raise ValueError("the payload is not a number")
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError("the payload is not a number") from None
-
-
-def _sentence(error: BaseException) -> str:
-    if isinstance(error, RecursionError):
-        return "JSON is nested too deeply"
-    return str(error)

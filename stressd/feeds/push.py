@@ -15,7 +15,8 @@ from pydantic import Field, field_validator, model_validator
 from stressd.config.fields import FeedConfig, File, SecretError, SecretRef
 from stressd.feeds.backoff import Backoff
 from stressd.feeds.base import FeedHealth, Frame, Inbox, SeriesResolver
-from stressd.feeds.payload import PayloadDecoder, PayloadMap
+from stressd.feeds.decoder import PayloadDecoder
+from stressd.feeds.payload import PayloadMap
 from stressd.feeds.tally import Fault, Tally
 from stressd.market.tick import Tick
 

@@ -55,6 +55,10 @@ class Tally:
             )
             self._unlogged = 0
 
+    def count(self, ticks: int) -> None:
+        """A message without a fault."""
+        self._health.ticks += ticks
+
     def settle(self, ticks: int, faults: list[Fault], received: int, topic: str) -> None:
         """Counts the outcome of one message. Raises DecodeError where nothing of it could be read."""
         self._health.ticks += ticks

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from stressd.feeds.base import DecodeError, Frame
+from stressd.feeds.base import DecodeError, Feed, Frame
 from stressd.market.tick import Tick
 
 OVERHEAD: Final = 256
@@ -49,14 +49,42 @@ class Envelope:
 
 class Batch:
     """What the pump takes at once. folded: ticks of frames that were folded, in order of arrival, all before `frames`.
-    settled: the folded frames that want an acknowledgement, without their payload."""
+    settled: the folded frames that want an acknowledgement, without their payload. malformed: frames that a decoder
+    has refused."""
 
-    __slots__ = ("folded", "frames", "settled")
+    __slots__ = ("folded", "frames", "malformed", "settled")
 
     def __init__(self, folded: list[Tick], settled: list[Frame], frames: list[Frame]) -> None:
         self.folded = folded
         self.settled = settled
         self.frames = frames
+        self.malformed = 0
+
+    def ticks(self, fault: Callable[[Frame, Exception], None]) -> list[Tick]:
+        """All ticks, decoded. fault: told of a decoder that raised what it must not."""
+        ticks = self.folded
+        for frame in self.frames:
+            try:
+                ticks += frame.feed.decode(frame)
+            except DecodeError:
+                self.malformed += 1
+            except Exception as error:
+                fault(frame, error)
+        return ticks
+
+
+def settle(frames: list[Frame]) -> None:
+    """Tell each feed which of its frames are done with, in their order."""
+    by_feed: dict[int, tuple[Feed, list[Frame]]] = {}
+    feed: Feed | None = None
+    mine: list[Frame] = []
+    for frame in frames:
+        if frame.feed is not feed:
+            feed = frame.feed
+            _, mine = by_feed.setdefault(id(feed), (feed, []))
+        mine.append(frame)
+    for each, done in by_feed.values():
+        each.processed(done)
 
 
 class Mailbox:
@@ -88,12 +116,14 @@ class Mailbox:
 
     def put(self, frame: Frame) -> None:
         """Take a frame; when full, fold the oldest first."""
+        frames = self._frames
+        if not frames:
+            self._woken.set()
         self.received += 1
         self.bytes += len(frame.payload) + OVERHEAD
-        self._frames.append(frame)
-        if len(self._frames) > self.max_frames or self.bytes > self.max_bytes:
+        frames.append(frame)
+        if len(frames) > self.max_frames or self.bytes > self.max_bytes:
             self._fold()
-        self._woken.set()
 
     def take(self, limit: int) -> Batch:
         """Everything folded and at most `limit` frames, oldest first."""

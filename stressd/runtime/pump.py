@@ -16,10 +16,10 @@ from typing import Any, Final, Protocol
 import structlog
 
 from stressd.alerts.pipeline import Pipeline, Routed
-from stressd.feeds.base import DecodeError, Feed, Frame
+from stressd.feeds.base import Frame
 from stressd.market.tick import Tick
 from stressd.runtime.clock import Clock
-from stressd.runtime.mailbox import Batch, Mailbox
+from stressd.runtime.mailbox import Batch, Mailbox, settle
 from stressd.runtime.notes import Condition, Conditions
 
 CHUNK: Final = 2_000
@@ -115,7 +115,8 @@ class Pump:
     def turn(self) -> bool:
         """One synchronous pass. True where more is waiting."""
         began = time.perf_counter()
-        batch = self._mailbox.take(CHUNK)
+        # one read of a fast socket can bring more than a pass takes: then half of what waits, lest it grows without end
+        batch = self._mailbox.take(max(CHUNK, len(self._mailbox) // 2))
         ticks = self._decode(batch)
         routed, self._told = self._told, []
         if ticks:
@@ -144,14 +145,8 @@ class Pump:
         return min(LONGEST_SLEEP, self._clock.seconds_until(deadline))
 
     def _decode(self, batch: Batch) -> list[Tick]:
-        ticks = batch.folded
-        for frame in batch.frames:
-            try:
-                ticks += frame.feed.decode(frame)
-            except DecodeError:
-                self.malformed += 1
-            except Exception as error:
-                self._fault(frame, error)
+        ticks = batch.ticks(self._fault)
+        self.malformed += batch.malformed
         self.frames += len(batch.frames)
         self.ticks += len(ticks)
         return ticks
@@ -177,25 +172,12 @@ class Pump:
                 loop = asyncio.get_running_loop()
                 commit.add_done_callback(lambda _: soon(loop, self._mailbox.wake))
         elif frames:
-            _settle(frames)
+            settle(frames)
         while self._held and (self._held[0].commit is None or self._held[0].commit.done() or now > self._held[0].until):
-            _settle(self._held.popleft().frames)
+            settle(self._held.popleft().frames)
 
 
 def soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
     """Call on the loop's thread, from another one, unless the loop has ended."""
     if not loop.is_closed():
         loop.call_soon_threadsafe(call)
-
-
-def _settle(frames: list[Frame]) -> None:
-    """Tell each feed which of its frames are done with, in their order."""
-    by_feed: dict[int, tuple[Feed, list[Frame]]] = {}
-    for frame in frames:
-        mine = by_feed.get(id(frame.feed))
-        if mine is None:
-            by_feed[id(frame.feed)] = (frame.feed, [frame])
-        else:
-            mine[1].append(frame)
-    for feed, done in by_feed.values():
-        feed.processed(done)

@@ -25,7 +25,7 @@ from mqtt5 import (
 
 from stressd.feeds.base import FeedHealth, Frame, Inbox
 from stressd.feeds.mqtt5_link import judge_subscriptions
-from stressd.feeds.mqtt5_protocol import RECEIVE_MAX, Mqtt5Protocol, frame_length
+from stressd.feeds.mqtt5_protocol import BURST, RECEIVE_MAX, Mqtt5Protocol, frame_length
 from stressd.feeds.mqtt_link import LinkOptions, Lost, Refused
 from stressd.market.tick import Tick
 from stressd.testing.feeds import KeepingInbox
@@ -41,6 +41,7 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.written: list[bytes] = []
         self.closing = False
+        self.paused = False
 
     def write(self, data: Any) -> None:
         self.written.append(bytes(data))
@@ -53,6 +54,12 @@ class Wire(asyncio.Transport):
 
     def abort(self) -> None:
         self.closing = True
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
 
     def packets(self) -> list[Any]:
         """Everything written so far, decoded."""
@@ -205,6 +212,20 @@ async def test_the_receive_maximum_is_enforced_and_acknowledgements_make_room() 
     assert not wire.closing
     protocol.data_received(PublishPacket("a", b"", qos=QoS(1), packet_id=40_000).write())
     assert wire.packets()[-1].reason_code == DisconnectReasonCode.RECEIVE_MAX_EXCEEDED
+
+
+async def test_after_a_burst_the_socket_waits_until_the_pump_had_its_turn() -> None:
+    protocol, wire, inbox = connected()
+    message = PublishPacket("a", b"", qos=QoS(0)).write()
+    protocol.data_received(message * (BURST - 1))
+    assert not wire.paused
+    protocol.data_received(message)
+    assert wire.paused
+    await asyncio.sleep(0)
+    assert not wire.paused
+    protocol.data_received(message)
+    assert not wire.paused
+    assert len(inbox.frames) == BURST + 1
 
 
 async def test_acknowledgements_go_in_one_write_and_only_to_the_connection_that_they_belong_to() -> None:

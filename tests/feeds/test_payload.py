@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from stressd.feeds.payload import Format, PayloadDecoder, PayloadMap
+from stressd.feeds.decoder import PayloadDecoder
+from stressd.feeds.payload import Format, PayloadMap
 from stressd.feeds.tally import Fault
 from stressd.market.tick import BACKLOG, Tick
 from stressd.market.times import LATEST, iso
