@@ -13,7 +13,7 @@ from typing import Any, Final
 from stressd.engine.clock import MarketClock
 from stressd.engine.events import ENTERED, LEFT, Breach, Event, FeedNote
 from stressd.engine.propagation import Propagation
-from stressd.engine.series import SeriesState
+from stressd.engine.series import LIVE, SeriesState
 from stressd.engine.silence import SilenceWatch
 from stressd.engine.spec import HORIZONS, MINUTE, WARN, EngineSpec
 from stressd.market.tick import FIXING, Tick
@@ -299,7 +299,10 @@ class Engine:
         self._schedule(self.now)
 
     def status(self) -> list[dict[str, Any]]:
-        """One row a series: last value and time, counts, and per horizon how far its warm-up is (1 = it can alert)."""
+        """One row a series: last value and time, counts, and per horizon how far its warm-up is (1 = it can alert).
+
+        anchored: it has a fixing of its own, from which a live 1d move is measured; an imported one will not do.
+        """
         rows: list[dict[str, Any]] = []
         for state in self._series.values():
             warm = {
@@ -320,6 +323,7 @@ class Engine:
                     "rejected": state.rejected,
                     "future": state.future,
                     "active": state.active,
+                    "anchored": state.fix_source == LIVE,
                     "provisional": state.provisional,
                     "warm": warm,
                     "sigma_bp": {

@@ -127,6 +127,10 @@ def alerting(spec: EngineSpec, rows: Sequence[dict[str, Any]], now: int) -> dict
 
 def _series(spec: EngineSpec, row: dict[str, Any], horizons: set[str], other: bool, now: int) -> dict[str, Any]:
     ordered = [name for name in HORIZONS if name in horizons]
+    if not row["anchored"]:
+        # whatever its sigma knows, a live 1d move needs a fixing of its own to be measured from
+        spared = 1.0 - 1.0 / max(spec.horizons["1d"].min_samples, 1.0)
+        row = {**row, "warm": {**row["warm"], "1d": min(row["warm"]["1d"], spared)}}
     waiting = [
         {"horizon": name, "warm": round(row["warm"][name], 3), "needs": _needs(spec, name, row["warm"][name])}
         for name in ordered

@@ -207,3 +207,21 @@ def test_imported_quotes_warm_the_scales_and_their_levels_are_never_compared_wit
     assert row(engine)["source"] == "desk"
     told = engine.feed([Tick(NAME, value + 0.1 + k * 1e-4, at + k * SECOND, at + k * SECOND, "desk") for k in (91, 92)])
     assert {event.horizon for event in breaches(told)} == {"1m"}
+
+
+def test_a_live_daily_move_needs_a_fixing_of_its_own() -> None:
+    spec = world({"AA": "always"}, tenors=("10Y",), sources=("desk",))
+    day = 86_400 * SECOND
+    engine = Engine(spec, START)
+    past = [START - k * day for k in range(60, 0, -1)]
+    engine.warm([Tick(NAME, 3.0 + 0.01 * (k % 3), at, at, "MoF", FIXING) for k, at in enumerate(past)])
+    assert row(engine)["warm"]["1d"] == 1.0
+    assert not row(engine)["anchored"]
+    live = [Tick(NAME, 3.5, START + k * MINUTE, START + k * MINUTE, "desk") for k in range(1, 1_440)]
+    assert not breaches(engine.feed(live))
+    engine.advance(START + day)
+    assert row(engine)["anchored"]
+    told = engine.feed(
+        [Tick(NAME, 3.7 + k * 1e-4, START + day + k * MINUTE, START + day + k * MINUTE, "desk") for k in (1, 2)]
+    )
+    assert "1d" in {event.horizon for event in breaches(told)}
