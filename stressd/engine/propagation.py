@@ -210,9 +210,10 @@ class Propagation:
         clock.move(watch.breach_at)
         if clock.is_open:
             return
-        watch.no_answer = f"closed ({clock.reason})"
         opens = clock.calendar.next_open(watch.breach_at)
-        response = self._response(watch, "could not respond", at, watch.breach_at, False, reason=watch.no_answer)
+        response = self._response(
+            watch, "could not respond", at, watch.breach_at, False, reason=f"closed ({clock.reason})"
+        )
         response.next_open = opens
         out.append(response)
 

@@ -37,7 +37,7 @@ class SeriesState:
     """One series. y, t: last accepted value (percent) and its time (ns)."""
 
     __slots__ = (
-        "active", "at", "clock", "duplicates", "fix_day", "fix_source", "fix_time", "fix_value", "fix_z", "fixings",
+        "active", "clock", "duplicates", "fix_day", "fix_source", "fix_time", "fix_value", "fix_z", "fixings",
         "future", "future_tolerance", "history", "horizons", "id", "late", "levels", "market", "max_age", "open_day",
         "open_time", "open_value", "own_fixings", "provisional", "quiet", "records", "rejected", "sessions", "silences",
         "sources", "spec", "t", "ticks", "watches", "y",
@@ -68,7 +68,6 @@ class SeriesState:
         self.provisional = ""
         self.y = 0.0
         self.t = 0
-        self.at = 0
         self.open_day = 0
         self.open_value = math.nan
         self.open_time = 0
@@ -127,7 +126,6 @@ class SeriesState:
         horizons.ring.put(slot, y, t)
         self.t = t
         self.y = y
-        self.at = at
         self.ticks += 1
         for silence in self.silences:
             said = silence.tick(at, t)
@@ -359,7 +357,7 @@ class SeriesState:
     def state(self) -> dict[str, Any]:
         """Everything that changes, as plain values."""
         return {
-            "tick": [self.y, self.t, self.at],
+            "tick": [self.y, self.t],
             "session": [self.open_day, plain(self.open_value), self.open_time, self.sessions],
             "fixing": [plain(self.fix_value), self.fix_time, self.fix_day, self.fix_source],
             "fixings": [plain(self.fix_z), self.fixings, self.own_fixings],
@@ -375,7 +373,7 @@ class SeriesState:
 
     def load(self, state: dict[str, Any]) -> None:
         """Take up where `state` left off; rules that it does not know start afresh."""
-        y, self.t, self.at = state["tick"]
+        y, self.t = state["tick"]
         self.y = float(y)
         self.open_day, open_value, self.open_time, self.sessions = state["session"]
         self.open_value = number(open_value)

@@ -19,12 +19,11 @@ class Watch:
 
     breach_at: when the source breached. source, source_value, source_time: the breaching series and where its move
     began; value, time: where the follower stood then. answer_by: end of the window that a tick may answer in; deadline:
-    when the question is settled, 0 for never by the clock. no_answer: what was said when the follower was found closed,
-    "" else.
+    when the question is settled.
     """
 
     __slots__ = (
-        "answer_by", "breach_at", "deadline", "direction", "follower", "market", "mode", "no_answer", "rule", "size",
+        "answer_by", "breach_at", "deadline", "direction", "follower", "market", "mode", "rule", "size",
         "source", "source_time", "source_value", "time", "value",
     )  # fmt: skip
 
@@ -43,7 +42,6 @@ class Watch:
         self.time = 0
         self.answer_by = 0
         self.deadline = 0
-        self.no_answer = ""
 
     def key(self) -> str:
         """Names the pair and the breach's episode."""
@@ -66,7 +64,6 @@ class Watch:
             self.time,
             self.answer_by,
             self.deadline,
-            self.no_answer,
         ]
 
 
@@ -80,11 +77,5 @@ def load_watch(state: list[Any]) -> Watch:
     watch = Watch(state[0], state[1], state[2], state[3], state[4])
     watch.breach_at, watch.source, watch.size = state[5], state[6], float(state[7])
     watch.source_value, watch.source_time = float(state[8]), state[9]
-    watch.value, watch.time, watch.answer_by, watch.deadline, watch.no_answer = (
-        float(state[10]),
-        state[11],
-        state[12],
-        state[13],
-        state[14],
-    )
+    watch.value, watch.time, watch.answer_by, watch.deadline = float(state[10]), state[11], state[12], state[13]
     return watch

@@ -13,7 +13,7 @@ from stressd.lab.simulator import SOURCE
 from stressd.lab.ticks import TickFile, read_tick_file
 from stressd.market.tick import Tick
 from stressd.market.times import day_iso
-from stressd.store import Store
+from stressd.store import DailyBatch, Store, TickBatch
 from stressd.store.rows import Imported
 
 Progress = Callable[[str, int, int], None]
@@ -70,31 +70,31 @@ def read_all(paths: Sequence[Path | str], resolver: SeriesResolver) -> tuple[lis
 def import_files(
     store: Store, daily: Sequence[DailyFile], ticks: Sequence[TickFile], progress: Progress | None = None
 ) -> list[Outcome]:
-    """Write what was read, one transaction a source. The same files again change nothing. Raises UnreadFile where two
-    files contradict each other (nothing is written then), and StoreError."""
+    """Write what was read, all or nothing. The same files again change nothing. Raises UnreadFile where two files
+    contradict each other (nothing is written then), and StoreError."""
     groups: dict[tuple[str, str], list[DailyFile]] = {}
     for file in daily:
         groups.setdefault((file.source, file.convention), []).append(file)
     tables = {key: merged(files) for key, files in groups.items()}
-    outcomes = []
+    batches: list[DailyBatch | TickBatch] = []
+    named: list[list[str]] = []
+    changes: list[list[Change]] = []
     for (source, convention), table in tables.items():
         names = [Path(file.path).name for file in groups[source, convention]]
-        changes = _changes(store, source, table)
         rows = [(series, day, value) for series, given in table.items() for day, value in given.rows]
-        done = store.import_daily(
-            rows,
-            source=source,
-            convention=convention,
-            name=", ".join(names),
-            progress=_told(progress, source, len(rows)),
-        )
-        outcomes.append(Outcome("daily", source, names, done, changes))
+        batches.append(DailyBatch(rows, source, convention, ", ".join(names), _told(progress, source, len(rows))))
+        named.append(names)
+        changes.append(_changes(store, source, table))
     for tick_file in ticks:
         name = Path(tick_file.path).name
         points = [(tick.series, tick.time, tick.value, tick.source) for tick in tick_file.ticks]
-        imported = store.import_ticks(points, source="file", name=name, progress=_told(progress, name, len(points)))
-        outcomes.append(Outcome("ticks", "file", [name], imported, []))
-    return outcomes
+        batches.append(TickBatch(points, "file", name, _told(progress, name, len(points))))
+        named.append([name])
+        changes.append([])
+    return [
+        Outcome("daily" if isinstance(batch, DailyBatch) else "ticks", batch.source, names, done, changed)
+        for batch, names, done, changed in zip(batches, named, store.import_all(batches), changes, strict=True)
+    ]
 
 
 def stored_daily(store: Store) -> dict[str, Daily]:

@@ -1,11 +1,24 @@
 """SQLite: episodes, deliveries (the outbox), history, engine snapshots."""
 
 from stressd.store.database import Store
-from stressd.store.rows import Commit, Delivery, Episode, Fixing, HistorySource, Imported, RoutedEvent, Snapshot, Told
+from stressd.store.rows import (
+    Commit,
+    DailyBatch,
+    Delivery,
+    Episode,
+    Fixing,
+    HistorySource,
+    Imported,
+    RoutedEvent,
+    Snapshot,
+    TickBatch,
+    Told,
+)
 from stressd.store.schema import StoreError
 
 __all__ = [
     "Commit",
+    "DailyBatch",
     "Delivery",
     "Episode",
     "Fixing",
@@ -15,5 +28,6 @@ __all__ = [
     "Snapshot",
     "Store",
     "StoreError",
+    "TickBatch",
     "Told",
 ]

@@ -17,7 +17,19 @@ from typing import Final, TypeVar
 from stressd.alerts.event import Event, from_json
 from stressd.market.tick import Tick
 from stressd.store import history, outbox
-from stressd.store.rows import Commit, Delivery, Episode, Fixing, HistorySource, Imported, Snapshot, Told
+from stressd.store.rows import (
+    Commit,
+    DailyBatch,
+    Delivery,
+    Episode,
+    Fixing,
+    HistorySource,
+    Imported,
+    Progress,
+    Snapshot,
+    TickBatch,
+    Told,
+)
 from stressd.store.schema import FILE, StoreError, connect, prepare
 from stressd.store.writer import Writer
 
@@ -212,6 +224,12 @@ class Store:
 
     # -- history
 
+    def import_all(self, batches: Sequence[DailyBatch | TickBatch]) -> list[Imported]:
+        """Import history, all of the batches or nothing; a value that is there from the same source is replaced.
+        Blocks. Whatever a batch's rows raise passes through."""
+        with self._importing() as connection:
+            return history.import_all(connection, batches, self._now())
+
     def import_daily(
         self,
         rows: Iterable[tuple[str, int, float]],
@@ -219,14 +237,10 @@ class Store:
         source: str,
         convention: str,
         name: str = "",
-        progress: Callable[[int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Imported:
-        """Import (series, ordinal day, percent), all or nothing; a value that is there from the same source is
-        replaced. name: of the file, for the log of imports. Blocks. Whatever `rows` raises passes through."""
-        with self._importing() as connection:
-            return history.import_daily(
-                connection, rows, source=source, convention=convention, name=name, at=self._now(), progress=progress
-            )
+        """One batch of fixings."""
+        return self.import_all([DailyBatch(rows, source, convention, name, progress)])[0]
 
     def import_ticks(
         self,
@@ -234,11 +248,10 @@ class Store:
         *,
         source: str,
         name: str = "",
-        progress: Callable[[int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Imported:
-        """Import (series, ns UTC, percent, source or ""), all or nothing. Blocks."""
-        with self._importing() as connection:
-            return history.import_ticks(connection, rows, source=source, name=name, at=self._now(), progress=progress)
+        """One batch of ticks."""
+        return self.import_all([TickBatch(rows, source, name, progress)])[0]
 
     def history_daily(self, series: str, source: str | None = None) -> list[Fixing]:
         """Fixings of a series in order of date; of one source, or of all."""

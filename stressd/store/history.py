@@ -4,100 +4,92 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
 from stressd.market.tick import BACKLOG, Tick
 from stressd.market.times import day_iso, iso
-from stressd.store.rows import Fixing, HistorySource, Imported
+from stressd.store.rows import DailyBatch, Fixing, HistorySource, Imported, TickBatch
 
 CHUNK: Final = 10_000
-Progress = Callable[[int], None]
-"""Called with the rows read so far."""
-
-_STAGES: Final = {
-    "fixing": "CREATE TEMP TABLE staged (series TEXT, day INTEGER, value REAL, "
-    "PRIMARY KEY (series, day)) WITHOUT ROWID",
-    "tick": "CREATE TEMP TABLE staged (series TEXT, time INTEGER, source TEXT, value REAL, "
-    "PRIMARY KEY (series, time, source)) WITHOUT ROWID",
-}
 
 
-def import_daily(
-    connection: sqlite3.Connection,
-    rows: Iterable[tuple[str, int, float]],
-    *,
-    source: str,
-    convention: str,
-    name: str,
-    at: int,
-    progress: Progress | None,
-) -> Imported:
-    """Rows are (series, ordinal day, percent). They gather outside the store's tables, so that an error half-way, in
-    the rows or on the disk, leaves nothing behind and a running daemon is not kept waiting while a file is read."""
-    read = _stage(connection, "fixing", _checked_daily(rows), progress)
+def import_all(connection: sqlite3.Connection, batches: Sequence[DailyBatch | TickBatch], at: int) -> list[Imported]:
+    """All batches or none, in one transaction; a value that is there from the same source is replaced.
+
+    Rows gather outside the store's tables first, so that an error half-way, in the rows or on the disk, leaves nothing
+    behind and a running daemon is not kept waiting while a file is read. Of several rows for one instant the last
+    counts.
+    """
+    read = [_stage(connection, f"staged_{k}", batch) for k, batch in enumerate(batches)]
     connection.execute("BEGIN IMMEDIATE")
     try:
-        matching = "FROM staged s JOIN fixing f ON f.series = s.series AND f.day = s.day AND f.source = ?"
-        known, changed = connection.execute(
-            f"SELECT count(*), count(*) FILTER (WHERE f.value <> s.value OR f.convention <> ?) {matching}",
-            (convention, source),
-        ).fetchone()
-        connection.execute(
-            "INSERT INTO fixing (series, day, source, value, convention, imported_at) "
-            "SELECT series, day, ?, value, ?, ? FROM staged WHERE true ON CONFLICT (series, day, source) DO UPDATE SET "
-            "value = excluded.value, convention = excluded.convention, imported_at = excluded.imported_at",
-            (source, convention, at),
-        )
-        return _conclude(connection, "daily", name, source, convention, at, read, known, changed)
+        done = []
+        for k, batch in enumerate(batches):
+            table = f"staged_{k}"
+            if isinstance(batch, DailyBatch):
+                known, changed = _write_daily(connection, table, batch, at)
+            else:
+                known, changed = _write_ticks(connection, table)
+            done.append(_log(connection, table, batch, at, read[k], known, changed))
+        connection.execute("COMMIT")
+        return done
     except BaseException:
         connection.execute("ROLLBACK")
         raise
 
 
-def import_ticks(
-    connection: sqlite3.Connection,
-    rows: Iterable[tuple[str, int, float, str]],
-    *,
-    source: str,
-    name: str,
-    at: int,
-    progress: Progress | None,
-) -> Imported:
-    """Rows are (series, ns UTC, percent, source or "" for `source`). Of several at one instant the last counts."""
-    read = _stage(connection, "tick", _checked_ticks(rows, source), progress)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        known, changed = connection.execute(
-            "SELECT count(*), count(*) FILTER (WHERE t.value <> s.value) FROM staged s JOIN tick t "
-            "ON t.series = s.series AND t.time = s.time AND t.source = s.source"
-        ).fetchone()
-        connection.execute(
-            "INSERT INTO tick (series, time, source, value) SELECT series, time, source, value FROM staged WHERE true "
-            "ON CONFLICT (series, time, source) DO UPDATE SET value = excluded.value"
-        )
-        return _conclude(connection, "ticks", name, source, "", at, read, known, changed)
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-
-
-def _stage(
-    connection: sqlite3.Connection, table: str, rows: Iterator[Sequence[object]], progress: Progress | None
-) -> int:
-    connection.execute(_STAGES[table])
-    columns = 3 if table == "fixing" else 4
-    insert = f"INSERT OR REPLACE INTO staged VALUES ({', '.join('?' * columns)})"
+def _stage(connection: sqlite3.Connection, table: str, batch: DailyBatch | TickBatch) -> int:
+    rows: Iterator[Sequence[object]]
+    columns: tuple[str, ...]
+    if isinstance(batch, DailyBatch):
+        rows, columns = _checked_daily(batch.rows), ("series TEXT", "day INTEGER", "value REAL")
+        key = "series, day"
+    else:
+        rows = _checked_ticks(batch.rows, batch.source)
+        columns = ("series TEXT", "time INTEGER", "source TEXT", "value REAL")
+        key = "series, time, source"
+    connection.execute(f"CREATE TEMP TABLE {table} ({', '.join(columns)}, PRIMARY KEY ({key})) WITHOUT ROWID")
+    insert = f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(columns))})"
     read = 0
     connection.execute("BEGIN")
     while chunk := list(islice(rows, CHUNK)):
         connection.executemany(insert, chunk)
         read += len(chunk)
-        if progress is not None:
-            progress(read)
+        if batch.progress is not None:
+            batch.progress(read)
     connection.execute("COMMIT")
     return read
+
+
+def _write_daily(connection: sqlite3.Connection, table: str, batch: DailyBatch, at: int) -> tuple[int, int]:
+    """Known rows, and those of them that change."""
+    known, changed = connection.execute(
+        "SELECT count(*), count(*) FILTER (WHERE f.value <> s.value OR f.convention <> ?) "
+        f"FROM {table} s JOIN fixing f ON f.series = s.series AND f.day = s.day AND f.source = ?",
+        (batch.convention, batch.source),
+    ).fetchone()
+    connection.execute(
+        "INSERT INTO fixing (series, day, source, value, convention, imported_at) "
+        f"SELECT series, day, ?, value, ?, ? FROM {table} WHERE true ON CONFLICT (series, day, source) DO UPDATE SET "
+        "value = excluded.value, convention = excluded.convention, imported_at = excluded.imported_at",
+        (batch.source, batch.convention, at),
+    )
+    return known, changed
+
+
+def _write_ticks(connection: sqlite3.Connection, table: str) -> tuple[int, int]:
+    """Known rows, and those of them that change."""
+    known, changed = connection.execute(
+        f"SELECT count(*), count(*) FILTER (WHERE t.value <> s.value) FROM {table} s JOIN tick t "
+        "ON t.series = s.series AND t.time = s.time AND t.source = s.source"
+    ).fetchone()
+    connection.execute(
+        f"INSERT INTO tick (series, time, source, value) SELECT series, time, source, value FROM {table} WHERE true "
+        "ON CONFLICT (series, time, source) DO UPDATE SET value = excluded.value"
+    )
+    return known, changed
 
 
 def _checked_daily(rows: Iterable[tuple[str, int, float]]) -> Iterator[tuple[str, int, float]]:
@@ -114,24 +106,22 @@ def _checked_ticks(rows: Iterable[tuple[str, int, float, str]], source: str) -> 
         yield series, time, venue or source, value
 
 
-def _conclude(
+def _log(
     connection: sqlite3.Connection,
-    kind: str,
-    name: str,
-    source: str,
-    convention: str,
+    table: str,
+    batch: DailyBatch | TickBatch,
     at: int,
     read: int,
     known: int,
     changed: int,
 ) -> Imported:
-    staged = connection.execute("SELECT count(*) FROM staged").fetchone()[0]
+    staged = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
     done = Imported(rows=read, added=staged - known, changed=changed)
+    kind, convention = ("daily", batch.convention) if isinstance(batch, DailyBatch) else ("ticks", "")
     connection.execute(
         "INSERT INTO import (at, kind, name, source, convention, rows, added, changed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (at, kind, name, source, convention, done.rows, done.added, done.changed),
+        (at, kind, batch.name, batch.source, convention, done.rows, done.added, done.changed),
     )
-    connection.execute("COMMIT")
     return done
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -117,6 +117,32 @@ class HistorySource:
     rows: int
     first: int
     last: int
+
+
+Progress = Callable[[int], None]
+"""Called with the rows read so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class DailyBatch:
+    """Fixings of one publisher to import: (series, ordinal day, percent). name: of the files, for the log of
+    imports."""
+
+    rows: Iterable[tuple[str, int, float]]
+    source: str
+    convention: str
+    name: str = ""
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TickBatch:
+    """Ticks of one file to import: (series, ns UTC, percent, source or "" for `source`)."""
+
+    rows: Iterable[tuple[str, int, float, str]]
+    source: str
+    name: str = ""
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stressd.market.tick import BACKLOG
-from stressd.store import Imported, Store, StoreError
+from stressd.store import DailyBatch, Imported, Store, StoreError, TickBatch
 
 DAY = date(2026, 1, 20).toordinal()
 LENIENT = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -147,3 +147,23 @@ def test_a_store_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"history: no such table"):
         store.import_daily([("A", 1, 1.0)], source="s", convention="c")
     store.close()
+
+
+def test_several_publishers_are_imported_together_or_not_at_all(store: Store) -> None:
+    good = DailyBatch([("JP.GOV.10Y", DAY, 2.3)], "mof", "semi-annual", "jgb.csv")
+    ticks = TickBatch([("JP.GOV.10Y", 10, 2.31, "")], "desk", "ticks.csv")
+    bad = DailyBatch([("US.GOV.10Y", DAY, float("nan"))], "fred", "semi-annual", "dgs.csv")
+    with pytest.raises(ValueError, match="is no yield"):
+        store.import_all([good, ticks, bad])
+    assert store.history_daily("JP.GOV.10Y") == []
+    assert list(store.history_ticks(0, 100)) == []
+    connection = sqlite3.connect(store.file)
+    connection.execute("CREATE TRIGGER full BEFORE INSERT ON tick BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    connection.commit()
+    with pytest.raises(StoreError, match="disk full"):
+        store.import_all([good, ticks])
+    assert store.history_daily("JP.GOV.10Y") == []
+    connection.execute("DROP TRIGGER full")
+    connection.commit()
+    connection.close()
+    assert store.import_all([good, ticks]) == [Imported(1, 1, 0), Imported(1, 1, 0)]
