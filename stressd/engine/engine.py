@@ -13,12 +13,13 @@ from typing import Any, Final
 from stressd.engine.clock import MarketClock
 from stressd.engine.events import ENTERED, LEFT, Breach, Event, FeedNote
 from stressd.engine.propagation import Propagation
+from stressd.engine.rounds import Round, load_round
 from stressd.engine.series import LIVE, SeriesState
 from stressd.engine.silence import SilenceWatch
 from stressd.engine.spec import HORIZONS, MINUTE, WARN, EngineSpec
 from stressd.market.tick import FIXING, Tick
 
-SNAPSHOT_VERSION: Final = 1
+SNAPSHOT_VERSION: Final = 2
 
 AHEAD_FOR: Final = 10 * MINUTE
 """ns without a stamp from the future after which a source's clock counts as right again."""
@@ -35,8 +36,8 @@ class Engine:
     told of."""
 
     __slots__ = (
-        "_ahead", "_clocks", "_due", "_fixings_due", "_gauges", "_members", "_series", "_silences", "_spec", "now",
-        "propagation", "unknown",
+        "_ahead", "_clocks", "_due", "_fixings_due", "_gauges", "_members", "_rounds", "_series", "_silences", "_spec",
+        "now", "propagation", "unknown",
     )  # fmt: skip
 
     def __init__(self, spec: EngineSpec, start: int) -> None:
@@ -54,6 +55,7 @@ class Engine:
         self.propagation = Propagation(spec.propagation, self._series, self._gauges, self._clocks)
         self._ahead: dict[str, int] = {}
         self._fixings_due: dict[str, int] = {}
+        self._rounds: dict[str, Round] = {}
         self._silences: list[tuple[int, int, SilenceWatch]] = []
         self._due = NEVER
         self._schedule(start)
@@ -79,6 +81,9 @@ class Engine:
         for fixing in self._fixings_due.values():
             if fixing < due:
                 due = fixing
+        for waiting in self._rounds.values():
+            if waiting.due < due:
+                due = waiting.due
         if self._silences and self._silences[0][0] < due:
             due = self._silences[0][0]
         answer = self.propagation.next_deadline()
@@ -104,6 +109,9 @@ class Engine:
             due = self._due
             if due > self.now:
                 self.now = due
+            for waiting in list(self._rounds.values()):
+                if waiting.due <= due:
+                    self._judge(waiting, out)
             for market, fixing in self._fixings_due.items():
                 if fixing == due:
                     self._fix(market, due, out)
@@ -116,12 +124,42 @@ class Engine:
         calendar = self._clocks[market].calendar
         # Not the session at `due`: that is the next one after an early close, and at the end of a UTC day.
         day = self._clocks[market].local_day(due - 1)
+        own = Round(market, due, due)
         for state in self._members[market]:
+            if state.has_live_fixing(due, day):
+                own.add(state, Tick(state.id, state.y, due, due, LIVE, FIXING))
+        fixed = []
+        for state, _ in own.ordered():
             before = len(out)
-            if state.live_fixing(due, day, due, out):
-                self._follow_up(before, out)
-                self.propagation.on_fixing(state, due, out)
+            state.live_fixing(due, day, due, out)
+            self._follow_up(before, out)
+            fixed.append(state)
+        for state in fixed:
+            self.propagation.on_fixing(state, due, out)
         self._fixings_due[market] = calendar.next_fixing(due)
+
+    def _collect(self, state: SeriesState, tick: Tick, at: int, out: list[Event]) -> None:
+        """Hold a fixing until those of the same market and instant are there."""
+        waiting = self._rounds.get(state.market)
+        if waiting is not None and (waiting.time != tick.time or state in waiting.states):
+            self._judge(waiting, out)
+            waiting = None
+        if waiting is None:
+            waiting = Round(state.market, tick.time, at)
+            self._rounds[state.market] = waiting
+        waiting.add(state, tick)
+        self._find_due()
+
+    def _judge(self, waiting: Round, out: list[Event]) -> None:
+        del self._rounds[waiting.market]
+        fixed = []
+        for state, tick in waiting.ordered():
+            before = len(out)
+            if state.on_fixing(tick, waiting.at, out):
+                self._follow_up(before, out)
+                fixed.append(state)
+        for state in fixed:
+            self.propagation.on_fixing(state, waiting.at, out)
 
     def _silence(self, due: int, out: list[Event]) -> None:
         """The heap holds a time not later than each watch's own deadline, which every tick moves on."""
@@ -156,10 +194,7 @@ class Engine:
     def _take(self, state: SeriesState, tick: Tick, at: int, out: list[Event]) -> None:
         before = len(out)
         if tick.flags & FIXING != 0:
-            if state.on_fixing(tick, at, out):
-                self._follow_up(before, out)
-                self.propagation.on_fixing(state, at, out)
-                self._find_due()
+            self._collect(state, tick, at, out)
             return
         block = state.horizons.block_slot
         future = state.future
@@ -218,6 +253,8 @@ class Engine:
             if state_or_none is None:
                 continue
             self._take(state_or_none, tick, tick.received, out)
+        for waiting in list(self._rounds.values()):
+            self._judge(waiting, out)
         for state in self._series.values():
             state.begin_live()
             convention = conventions.get(state.id) if conventions is not None else None
@@ -279,6 +316,7 @@ class Engine:
             "unknown": self.unknown,
             "ahead": dict(self._ahead),
             "series": {name: state.state() for name, state in self._series.items()},
+            "rounds": [waiting.state() for waiting in self._rounds.values()],
             "propagation": self.propagation.state(),
         }
 
@@ -295,6 +333,11 @@ class Engine:
         for name, state in self._series.items():
             if name in snapshot["series"]:
                 state.load(snapshot["series"][name])
+        self._rounds = {}
+        for row in snapshot["rounds"]:
+            waiting = load_round(row, self._series)
+            if waiting.ticks:
+                self._rounds[waiting.market] = waiting
         self.propagation.load(snapshot["propagation"])
         self._schedule(self.now)
 

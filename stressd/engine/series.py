@@ -237,23 +237,33 @@ class SeriesState:
         self._fix(day, tick.value, tick.time, tick.source, at, tick.flags & BACKLOG == 0, out)
         return True
 
-    def live_fixing(self, time: int, day: int, at: int, out: list[Event]) -> bool:
-        """The market's fixing time has come: the last live value of the day is the series' own fixing. Whether there
-        was one."""
-        if self.open_day != day or self.t < self.open_time or self.t > time + self.future_tolerance or self.t == 0:
-            return False
+    def fixing_size(self, tick: Tick) -> float:
+        """|move| in sigma that this fixing would be, 0 where that is not known."""
+        day = self.clock.local_day(tick.time - 1)
+        if (
+            self.fix_source != tick.source
+            or not 0 < day - self.fix_day <= LONGEST_GAP
+            or not self.horizons.knows(DAILY)
+        ):
+            return 0.0
+        return abs(tick.value - self.fix_value) * 100.0 / self.horizons.scales[DAILY].sigma
+
+    def has_live_fixing(self, time: int, day: int) -> bool:
+        """Whether a live value of the day stands at the market's fixing time."""
+        return self.t != 0 and self.open_day == day and self.open_time <= self.t <= time + self.future_tolerance
+
+    def live_fixing(self, time: int, day: int, at: int, out: list[Event]) -> None:
+        """The market's fixing time has come: the last live value of the day is the series' own fixing."""
         self.own_fixings += 1
         if self.own_fixings >= OWN_FIXINGS:
             self.provisional = ""
         self._fix(day, self.y, time, LIVE, at, True, out)
         self.horizons.set_reference(DAILY, self.fix_value, self.fix_time)
-        return True
 
     def _fix(self, day: int, y: float, time: int, source: str, at: int, fresh: bool, out: list[Event]) -> None:
         horizons = self.horizons
         self.fixings += 1
-        change = math.nan
-        z = math.nan
+        change = z = math.nan
         if self.fix_source == source and 0 < day - self.fix_day <= LONGEST_GAP:
             change = (y - self.fix_value) * 100.0
             if horizons.knows(DAILY):
@@ -276,9 +286,9 @@ class SeriesState:
                 continue
             if watch.direction != 0 and move.z * watch.direction < watch.exit:
                 self._say(watch, LEFT, move, out)
-            said = len(out)
+            told = len(out)
             self._offer(watch, move, out)
-            if len(out) == said and watch.direction != 0 and watch.rung(abs(move.z)) >= 0:
+            if len(out) == told and watch.direction != 0 and watch.rung(abs(move.z)) >= 0:
                 # Another fixing beyond the bar is another move, even where it is no larger.
                 self._say(watch, PEAKED, move, out)
 
@@ -374,13 +384,11 @@ class SeriesState:
     def load(self, state: dict[str, Any]) -> None:
         """Take up where `state` left off; rules that it does not know start afresh."""
         y, self.t = state["tick"]
-        self.y = float(y)
         self.open_day, open_value, self.open_time, self.sessions = state["session"]
-        self.open_value = number(open_value)
         fix_value, self.fix_time, self.fix_day, self.fix_source = state["fixing"]
         fix_z, self.fixings, self.own_fixings = state["fixings"]
-        self.fix_value = number(fix_value)
-        self.fix_z = number(fix_z)
+        self.y, self.open_value = float(y), number(open_value)
+        self.fix_value, self.fix_z = number(fix_value), number(fix_z)
         self.ticks, self.duplicates, self.late, self.rejected, self.future = state["counts"]
         self.provisional = state["provisional"]
         self.sources.load(state["sources"])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stressd.engine.engine import Engine
 from stressd.engine.events import ENTERED, LEFT, Breach, Event, FeedNote
+from stressd.engine.rounds import PATIENCE
 from stressd.engine.spec import MINUTE, SECOND
 from stressd.market.tick import BACKLOG, FIXING, Tick
 from stressd.market.times import parse_time
@@ -185,6 +186,7 @@ def test_fixings_skip_the_confirmation_and_feed_the_daily_horizon_only(moves: li
         value += move
         at = START + k * day
         engine.feed([Tick(NAME, value, at, at, "MoF", FIXING)])
+    engine.advance(engine.now + PATIENCE)
     status = row(engine)
     assert status["fixings"] == len(moves)
     assert status["value"] is None

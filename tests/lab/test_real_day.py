@@ -12,6 +12,7 @@ import pytest
 from stressd.cli.main import main
 from stressd.cli.watched import of_series
 from stressd.engine.engine import Engine
+from stressd.engine.rounds import PATIENCE
 from stressd.lab.backtest import Daily, daily_only, fixing_ticks, merged
 from stressd.lab.publishers import DailyFile
 from stressd.market.series import market_of
@@ -179,5 +180,6 @@ def sizes_in_sigma(daily: Mapping[str, Daily]) -> dict[str, list[float]]:
             sizes[tick.series].append(0.0)
         last[tick.series] = tick
         engine.feed([tick])
+        engine.advance(tick.received + PATIENCE)
         sigma = {row["series"]: row["sigma_bp"]["1d"] for row in engine.status()}
     return sizes
