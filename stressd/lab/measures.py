@@ -17,8 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 BIPOWER: Final = math.pi / 2
 MINRV: Final = math.pi / (math.pi - 2)
 MEDRV: Final = math.pi / (6 - 4 * math.sqrt(3) + math.pi)
-"""What a product, a least and a median of absolute Gaussian moves are multiplied by, so that their mean is the variance.
-"""
+"""What a product, a least and a median of absolute Gaussian moves are multiplied by to have the variance as mean."""
 
 C: Final = math.sqrt(2 / math.pi)
 """Mean absolute value of a standard Gaussian: Lee and Mykland's c, by which their L becomes a move in sigma."""
