@@ -35,6 +35,7 @@ format: $(DONE)/test
 
 bench: $(DONE)/test
 	@$(BIN)/python benchmarks/ingest.py
+	@$(BIN)/python benchmarks/offline.py
 
 build: $(DONE)/installed
 	@mkdir -p dist && cp build/wheel/*.whl dist/ && ls dist/*.whl

@@ -25,6 +25,7 @@ ON_THE_WAY = (
     "stressd/feeds/mqtt5_protocol.py",
     "stressd/feeds/topics.py",
     "stressd/feeds/values.py",
+    "stressd/feeds/ticklines.py",
 )
 """What else a message passes on its way from the socket to the engine."""
 BUILDS = {"bdist_wheel", "build", "build_ext", "develop", "editable_wheel", "install"}

@@ -32,7 +32,7 @@ PURE_STANDARD = {
     "fnmatch", "functools", "hashlib", "heapq", "html", "itertools", "json", "math", "operator", "re", "statistics",
     "string", "typing", "urllib.parse", "zoneinfo",
 }  # fmt: skip
-PURE_OTHER = {"market": {"holidays"}, "engine": {"mypy_extensions"}, "alerts": {"jinja2", "msgspec"}}
+PURE_OTHER = {"market": {"holidays", "mypy_extensions"}, "engine": {"mypy_extensions"}, "alerts": {"jinja2", "msgspec"}}
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__"}
 IMPURE_METHODS = {"now", "today", "utcnow", "read_text", "write_text"}
 IMPURE_NAMES = {"FileSystemLoader", "PackageLoader", "uuid4"}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
-from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from stressd.feeds.base import SeriesResolver
 from stressd.feeds.tally import Fault
+from stressd.feeds.tickrow import TickRow
 from stressd.feeds.values import Clock, Unit, Wires
 from stressd.market.tick import Tick
 
@@ -28,16 +28,6 @@ class FileFault(NamedTuple):
         return f"{self.file}:{self.line}: error: {self.text}"
 
 
-class _Row(msgspec.Struct, gc=False):
-    time: int | float | str | None = None
-    series: str | None = None
-    value: float | None = None
-    bid: float | None = None
-    ask: float | None = None
-    source: str | None = None
-    received: int | float | str | None = None
-
-
 class TickLines:
     """Parses lines of one file in order. The first line that is not empty decides: `{` is NDJSON, all else the header
     of a CSV. unit: of values whose alias states none. source: for lines that name none."""
@@ -47,7 +37,7 @@ class TickLines:
     def __init__(self, resolver: SeriesResolver, unit: Unit = "percent", source: str = "") -> None:
         self._wires = Wires(resolver, unit)
         self._clock = Clock("auto")
-        self._json = msgspec.json.Decoder(_Row, strict=False)
+        self._json = msgspec.json.Decoder(TickRow, strict=False)
         self._source = source
         self._columns: tuple[int, ...] = ()
         self._unnamed: set[str] = set()
@@ -86,23 +76,28 @@ class TickLines:
 
     def _csv(self, block: bytes, faults: list[Fault]) -> list[Tick]:
         ticks: list[Tick] = []
-        append = ticks.append
-        tick = self._tick
-        at = self._columns
+        time, series, value, bid, ask, source, received = self._columns
         line = self.line
-        width = max(at) + 1
-        pick = itemgetter(*at)
+        width = max(self._columns) + 1
         for raw in _rows(block):
             line += 1
             if len(raw) < width:
                 if raw:
                     faults.append(Fault(line, "malformed", f"{len(raw)} columns, the header has {width} or more", b""))
                 continue
-            # the columns that the header lacks point one past the end, at an empty text
-            raw.append("")
-            made = tick(pick(raw), line, faults)
+            made = self._tick(
+                raw[time],
+                raw[series],
+                raw[value] if value >= 0 else "",
+                raw[bid] if bid >= 0 else "",
+                raw[ask] if ask >= 0 else "",
+                raw[source] if source >= 0 else "",
+                raw[received] if received >= 0 else "",
+                line,
+                faults,
+            )
             if made is not None:
-                append(made)
+                ticks.append(made)
         self.line = line
         return ticks
 
@@ -121,16 +116,24 @@ class TickLines:
                 if text.strip():
                     faults.append(Fault(line, "malformed", str(error), text[:200]))
                 continue
-            made = self._tick(
-                (row.time, row.series, row.value, row.bid, row.ask, row.source, row.received), line, faults
-            )
+            made = self._tick(row.time, row.series, row.value, row.bid, row.ask, row.source, row.received, line, faults)
             if made is not None:
                 ticks.append(made)
         self.line = line
         return ticks
 
-    def _tick(self, row: Sequence[Any], line: int, faults: list[Fault]) -> Tick | None:
-        time, series, value, bid, ask, source, received = row
+    def _tick(
+        self,
+        time: int | float | str | None,
+        series: str | None,
+        value: float | str | None,
+        bid: float | str | None,
+        ask: float | str | None,
+        source: str | None,
+        received: int | float | str | None,
+        line: int,
+        faults: list[Fault],
+    ) -> Tick | None:
         if not series:
             faults.append(Fault(line, "malformed", "`series` is empty or missing", b""))
             return None
@@ -150,7 +153,7 @@ class TickLines:
                 percent = float(value)
                 if not wire.plain or percent - percent != 0.0:
                     percent = self._wires.percent(wire, percent)
-            elif bid in ("", None) or ask in ("", None):
+            elif bid is None or bid == "" or ask is None or ask == "":
                 raise ValueError("`value` is empty or missing, and so is `bid` or `ask`")
             else:
                 percent = (self._wires.percent(wire, float(bid)) + self._wires.percent(wire, float(ask))) / 2.0
@@ -180,7 +183,7 @@ def _fields(line: str) -> list[str]:
 
 
 def _header(head: bytes) -> tuple[int, ...]:
-    """Where each of COLUMNS stands; -1, the empty text that is added to each row, where it is absent."""
+    """Where each of COLUMNS stands, -1 where it is absent."""
     try:
         names = [name.strip().lower() for name in _fields(head.decode("utf-8").rstrip("\r"))]
     except UnicodeDecodeError:

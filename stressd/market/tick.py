@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 FIXING: Final = 1
 """Flag: an official fixing, not a quote. Skips the two-tick confirmation; feeds the 1d horizon and levels only."""
 
@@ -11,6 +13,7 @@ BACKLOG: Final = 2
 """Flag: delivered late on purpose (retained message, session backlog). Updates state, never opens an episode."""
 
 
+@mypyc_attr(acyclic=True)
 class Tick:
     """One observation of one series.
 
