@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Sequence
 from typing import Any, Final
 
+from stressd.engine.bars import Bar, bars_of
 from stressd.engine.clock import MarketClock
 from stressd.engine.events import ENTERED, LEFT, Breach, Event, FeedNote
 from stressd.engine.propagation import Propagation
@@ -340,6 +341,10 @@ class Engine:
                 self._rounds[waiting.market] = waiting
         self.propagation.load(snapshot["propagation"])
         self._schedule(self.now)
+
+    def bars(self, market: str) -> list[Bar]:
+        """Where the bars of a market's series stand now; horizons that are not warm have none."""
+        return [bar for state in self._members.get(market, []) for bar in bars_of(state)]
 
     def status(self) -> list[dict[str, Any]]:
         """One row a series: last value and time, counts, and per horizon how far its warm-up is (1 = it can alert).
