@@ -10,6 +10,7 @@ from stressd.config.facts import Facts, alias_row
 from stressd.config.fields import FeedConfig
 from stressd.config.model import Config, RouteConfig
 from stressd.config.rules import LevelConfig, SigmaConfig, SilenceConfig, rungs
+from stressd.engine.agenda import AgendaItem
 from stressd.engine.spec import (
     SEVERITIES,
     EngineSpec,
@@ -31,7 +32,9 @@ def resolver(facts: Facts) -> AliasTable:
     return AliasTable(rows, facts.series)
 
 
-def engine_spec(config: Config, facts: Facts, calendars: Mapping[str, Calendar]) -> EngineSpec:
+def engine_spec(
+    config: Config, facts: Facts, calendars: Mapping[str, Calendar], agenda: tuple[AgendaItem, ...]
+) -> EngineSpec:
     """The engine's specification. Globs of rules are resolved to the configured series, in configured order."""
     feeds = [feed for _, feed in facts.feeds]
     sigma, level, silence = [], [], []
@@ -53,6 +56,7 @@ def engine_spec(config: Config, facts: Facts, calendars: Mapping[str, Calendar])
         sigma_rules=tuple(sigma),
         level_rules=tuple(level),
         silence_rules=tuple(silence),
+        agenda=agenda,
         propagation=PropagationSpec(
             window=propagation.window,
             bar=propagation.bar,

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
+from stressd.config.agenda import EventConfig
 from stressd.config.faults import shown, suggest
 from stressd.config.fields import FeedConfig, Model, SinkConfig
 from stressd.config.model import MARKET_PATTERN, AliasEntry, AliasTarget, Config, MarketConfig, RouteConfig
@@ -36,6 +37,7 @@ class Facts:
     rules: list[tuple[int, AnyRule]] = field(default_factory=list)
     sinks: list[tuple[int, SinkConfig]] = field(default_factory=list)
     routes: list[tuple[int, RouteConfig]] = field(default_factory=list)
+    events: list[tuple[int, EventConfig]] = field(default_factory=list)
     series: list[str] = field(default_factory=list)
     complete: bool = True
 
@@ -68,6 +70,7 @@ def gather(data: dict[str, Any], registry: Registry, report: Report) -> Facts:
             facts.complete = False
     facts.aliases = _aliases(data.get("aliases"))
     facts.routes = [(i, r) for i, item in entries(data, "routes") if (r := attempt(RouteConfig, item)) is not None]
+    facts.events = [(i, e) for i, item in entries(data, "events") if (e := attempt(EventConfig, item)) is not None]
     feed_types = {name: feed.config for name, feed in registry.feeds.items()}
     for i, item in entries(data, "feeds"):
         if (feed := _typed(item, "feed", feed_types, ("feeds", i), report)) is not None:

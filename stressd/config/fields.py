@@ -242,9 +242,9 @@ OneOrMany = Annotated[list[T], Field(min_length=1), BeforeValidator(_listed), _O
 class KeyFault(ValueError):
     """What a validator of a whole mapping raises about one of its keys; told at that key's value."""
 
-    def __init__(self, path: str | tuple[str, ...], text: str) -> None:
+    def __init__(self, path: str | tuple[str | int, ...], text: str) -> None:
         super().__init__(text)
-        self.path = (path,) if isinstance(path, str) else path
+        self.path: tuple[str | int, ...] = (path,) if isinstance(path, str) else path
 
 
 def written(default: Any, **more: Any) -> Any:

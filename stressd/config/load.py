@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from stressd.alerts.routing import RouteSpec
 from stressd.config import build, checks
+from stressd.config.agenda import agenda
 from stressd.config.facts import Facts, gather, shell
 from stressd.config.faults import ConfigError, Fault
 from stressd.config.fields import FeedConfig, SinkConfig
@@ -30,8 +31,9 @@ LARGEST: Final = 1 << 20
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A valid configuration. feeds, sinks, rules: by their own types, in the order of the file. resolver: the
-    SeriesResolver for feeds. digest: "sha256:..." of the content, whatever its layout and comments; it holds references
-    to secrets, never secrets. listen: None where no HTTP server is wanted. warnings: what is valid but looks wrong."""
+    SeriesResolver for feeds. digest: "sha256:..." of the content, whatever its layout and comments, and of the files of
+    events; it holds references to secrets, never secrets. listen: None where no HTTP server is wanted. warnings: what
+    is valid but looks wrong."""
 
     path: FilePath
     model: Config
@@ -111,6 +113,7 @@ def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Re
     checks.check_rules(facts, report)
     checks.check_pairs(data, facts, report)
     checks.check_routes(data, facts, report)
+    events, tables = agenda(facts.events, calendars, path.parent, report)
     _warn_of_gaps(data, report)
     if environment:
         _check_environment(facts, report)
@@ -119,13 +122,13 @@ def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Re
     return Loaded(
         path=path,
         model=config,
-        engine=build.engine_spec(config, facts, calendars),
+        engine=build.engine_spec(config, facts, calendars, events),
         routes=build.routes(config.routes),
         resolver=build.resolver(facts),
         feeds=[feed for _, feed in facts.feeds],
         sinks=[sink for _, sink in facts.sinks],
         rules=[rule for _, rule in facts.rules],
-        digest=digest(data),
+        digest=digest({**data, "tables": tables} if tables else data),
         warnings=report.faults(),
     )
 

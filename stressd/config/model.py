@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from stressd.alerts.event import Direction, EventType, Kind, Origin
 from stressd.alerts.routing import DEFAULT_UPDATES
+from stressd.config.agenda import EventConfig
 from stressd.config.fields import Bp, Duration, File, HttpUrl, KeyFault, Model, OneOrMany, SeverityName, Slug, written
 from stressd.market.series import series_id
 from stressd.market.tenors import tenor_months
@@ -228,6 +229,7 @@ class Config(Model):
     gate: GateConfig = GateConfig()
     feeds: list[dict[str, Any]] = written([])
     rules: list[dict[str, Any]] = written([])
+    events: list[EventConfig] = written([])
     propagation: PropagationConfig = PropagationConfig()
     routes: list[RouteConfig] = written([])
     sinks: list[dict[str, Any]] = written([])

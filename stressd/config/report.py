@@ -12,6 +12,7 @@ from stressd.config.yaml_marks import LINE_BREAKS, Marked, Path, YamlFault
 _ONE_OF = {
     "feeds": "feed",
     "rules": "rule",
+    "events": "event",
     "sinks": "sink",
     "routes": "route",
     "markets": "market",

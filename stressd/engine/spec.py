@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from stressd.engine.agenda import AgendaItem
 from stressd.market.calendar import Calendar
 
 SECOND: Final = 1_000_000_000
@@ -147,6 +148,7 @@ class EngineSpec:
     sigma_rules: tuple[SigmaRule, ...] = ()
     level_rules: tuple[LevelRule, ...] = ()
     silence_rules: tuple[SilenceRule, ...] = ()
+    agenda: tuple[AgendaItem, ...] = ()
     propagation: PropagationSpec = PropagationSpec()
     horizons: dict[str, HorizonSpec] = field(default_factory=lambda: dict(DEFAULT_HORIZONS))
     future_tolerance: int = 2 * SECOND
