@@ -6,16 +6,21 @@ import argparse
 import asyncio
 import json
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from stressd.alerts.words import moment_text
 from stressd.config.faults import ConfigError, Fault
+from stressd.config.fields import format_duration
 from stressd.config.load import Loaded, load
 from stressd.config.registry import Registry
 from stressd.config.rules import LevelConfig, SigmaConfig
+from stressd.engine.agenda import NEVER, AgendaItem, next_at
 from stressd.lab.cost import Cost, measure
 from stressd.lab.history import stored_daily
+from stressd.market.times import iso
 from stressd.runtime import logs
 from stressd.runtime.connect import FeedTrial, SinkTrial, try_feeds, try_sinks
 from stressd.runtime.registry import registry
@@ -87,6 +92,10 @@ def _summary(loaded: Loaded) -> dict[str, Any]:
         },
         "feeds": [{"name": feed.name, "type": feed.type} for feed in loaded.feeds],
         "rules": [{"name": rule.name, "type": rule.type, "text": _rule_text(rule)} for rule in loaded.rules],
+        "events": [
+            {"name": item.name, "markets": list(item.markets), "text": _event_text(item)}
+            for item in loaded.engine.agenda
+        ],
         "routes": [{"match": _match_text(route), "sinks": list(route.sinks)} for route in loaded.model.routes],
         "sinks": [{"name": sink.name, "type": sink.type} for sink in loaded.sinks],
     }
@@ -103,6 +112,7 @@ def _summary_text(loaded: Loaded) -> str:
     rows += [
         ("rule", f"{rule.name}: {len(loaded.watched[rule.name])} series · {_rule_text(rule)}") for rule in loaded.rules
     ]
+    rows += [("event", f"{item.name}: {_event_text(item)}") for item in loaded.engine.agenda]
     rows += [("route", f"{_match_text(route)} -> {', '.join(route.sinks)}") for route in loaded.model.routes]
     rows += [("sink", f"{sink.name}: {sink.type}") for sink in loaded.sinks]
     return "\n".join(lines + [f"{kind:9} {text}" for kind, text in rows])
@@ -122,6 +132,13 @@ def _rule_text(rule: Any) -> str:
         told = [f"{key.replace('_', ' ')} {_plain(written[key])}" for key in keys if written[key] is not None]
         return f"{', '.join(told)} · {rule.severity}"
     return f"silent for {rule.model_dump(mode='json')['after']} · {rule.severity}"
+
+
+def _event_text(item: AgendaItem) -> str:
+    at = next_at(item, time.time_ns())
+    following = f"next {moment_text(iso(at))}" if at != NEVER else "NO DATE TO COME: its list has ended"
+    before, after = format_duration(item.before), format_duration(item.after)
+    return f"{' '.join(item.markets)} · bars ×{item.widen:g} from {before} before to {after} after · {following}"
 
 
 def _plain(value: object) -> str:

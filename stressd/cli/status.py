@@ -46,7 +46,10 @@ def _lines(status: dict[str, Any]) -> list[str]:
     if rejected is not None:
         lines.append(f"! the configuration was refused at {rejected['time']}; the one before runs on:")
         lines += [f"    {fault}" for fault in rejected["faults"]]
-    lines += ["", *_feeds(status["feeds"]), "", *_alerting(status["alerting"]), "", *_episodes(status["episodes"])]
+    lines += ["", *_feeds(status["feeds"]), "", *_alerting(status["alerting"])]
+    if status["agenda"]:
+        lines += ["", *_agenda(status["agenda"])]
+    lines += ["", *_episodes(status["episodes"])]
     return [*lines, "", *_sinks(status["sinks"])]
 
 
@@ -79,6 +82,20 @@ def _alerting(alerting: dict[str, Any]) -> list[str]:
     ]
     head = f"{alerting['ready']} of {alerting['series']} series can alert"
     return [head, *table(["SERIES", "VALUE", "LAST", "CAN ALERT ON", "LATER", ""], rows)]
+
+
+def _agenda(windows: Sequence[dict[str, Any]]) -> list[str]:
+    rows = [
+        [
+            each["name"],
+            each["market"],
+            "now" if each["on"] else "next",
+            f"{each['from'][:16].replace('T', ' ')} to {each['until'][11:16]} UTC",
+            f"bars ×{each['widen']:g}",
+        ]
+        for each in windows
+    ]
+    return table(["EVENT", "MARKET", "", "WINDOW", "WIDENS"], rows)
 
 
 def _episodes(episodes: Sequence[dict[str, Any]]) -> list[str]:

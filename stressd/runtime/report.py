@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from stressd import METHOD, __version__
+from stressd.engine.agenda import Agenda
 from stressd.engine.form import FORM
 from stressd.engine.spec import HORIZONS, SEVERITIES, EngineSpec
 from stressd.market.times import iso
@@ -67,6 +68,7 @@ class Reporter:
             },
             "feeds": [_feed(d, name, now) for name in d.feeds.feeds],
             "alerting": alerting,
+            "agenda": agenda(d.loaded.engine, now),
             "episodes": [_episode(each) for each in d.pump.pipeline.episodes.open_episodes()],
             "sinks": d.deliverer.report(),
             "conditions": [{"rule": c.rule, "source": c.source, "text": c.text} for c in d.pump.conditions.lasting()],
@@ -163,6 +165,24 @@ def _needs(spec: EngineSpec, horizon: str, warm: float) -> str:
     count = max(1, round(samples))
     what = "fixing" if horizon == "1d" else "session"
     return f"about {count} {what}{'s' if count > 1 else ''}"
+
+
+def agenda(spec: EngineSpec, now: int) -> list[dict[str, Any]]:
+    """Per market the scheduled events that widen its bars now, and the next to come. now: ns UTC."""
+    scheduled = Agenda(spec.agenda)
+    return [
+        {
+            "market": market.name,
+            "name": window.name,
+            "on": window.start <= now,
+            "time": iso(window.at),
+            "from": iso(window.start),
+            "until": iso(window.end),
+            "widen": window.widen,
+        }
+        for market in spec.markets
+        for window in scheduled.of(market.name).windows(now)
+    ]
 
 
 def blind(daemon: Daemon, alerting: dict[str, Any]) -> bool:

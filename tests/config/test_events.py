@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from stressd.cli.main import main
 from stressd.config.faults import ConfigError
 from stressd.config.load import Loaded, load_text
 from stressd.config.registry import Registry
 from stressd.engine.agenda import AgendaItem, Recurrence
 from stressd.engine.spec import HOUR, MINUTE
 from stressd.market.times import parse_time
+from stressd.runtime.report import agenda
 
 Read = Callable[..., Loaded]
 
@@ -169,3 +171,38 @@ def test_a_file_that_is_no_table_of_events_is_refused(
     with pytest.raises(ConfigError) as caught:
         load_text(HEAD + "  - {name: a, file: a.csv}\n", tmp_path / "c.yaml", small)
     assert any(fault in each.message for each in caught.value.faults)
+
+
+def test_status_tells_what_is_on_and_what_comes_next(read: Read) -> None:
+    spec = read(
+        HEAD + "  - {name: BoJ, markets: JP, at: [2026-01-23 12:00, 2026-03-19 12:00]}\n"
+        "  - {name: FOMC, at: 2026-01-28T14:00-05:00, widen: 2}\n"
+    ).engine
+    now = parse_time("2026-01-23T03:10:00Z")
+    boj, jp_fomc, us_fomc = agenda(spec, now)
+    assert boj == {
+        "market": "JP",
+        "name": "BoJ",
+        "on": True,
+        "time": "2026-01-23T03:00:00Z",
+        "from": "2026-01-23T02:55:00Z",
+        "until": "2026-01-23T03:30:00Z",
+        "widen": 1.5,
+    }
+    assert (jp_fomc["market"], jp_fomc["name"], jp_fomc["on"]) == ("JP", "FOMC", False)
+    assert us_fomc == {**jp_fomc, "market": "US"}
+    assert [row["name"] for row in agenda(spec, parse_time("2026-02-01T00:00:00Z"))] == ["BoJ"]
+
+
+def test_check_says_when_an_event_comes_next_or_that_its_dates_have_run_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rest = "feeds: []\nrules: []\n"
+    (tmp_path / "c.yaml").write_text(
+        HEAD + "  - {name: past, markets: JP, at: 2020-01-23 12:00}\n"
+        "  - {name: far, at: 2199-01-23T12:00Z, widen: 2, before: 0s}\n" + rest
+    )
+    assert main(["check", str(tmp_path / "c.yaml")]) == 0
+    told = capsys.readouterr().out
+    assert "event     past: JP · bars ×1.5 from 5m before to 30m after · NO DATE TO COME: its list has ended" in told
+    assert "event     far: JP US · bars ×2 from 0s before to 30m after · next 23 Jan 2199 12:00 UTC" in told
