@@ -16,10 +16,10 @@ from stressd.alerts.event import Event, to_json
 from stressd.cli.main import INTERRUPTED
 from stressd.config.load import Loaded, load_text
 from stressd.config.registry import Registry
+from stressd.lab.bridges import Bridges
 from stressd.lab.demo import FEED, Milestone, calendars, config_text, milestones, missing, publish
 from stressd.lab.history import import_simulated
 from stressd.lab.scenario import DEFAULT, Scenario, load_scenario
-from stressd.lab.simulator import Simulator
 from stressd.market.tick import Tick
 from stressd.runtime import warm
 from stressd.runtime.clock import PacedClock
@@ -81,7 +81,7 @@ class _Demo:
         self.as_json = as_json
         self.out: TextIO = sys.stderr if as_json else sys.stdout
         self.scenario: Scenario = load_scenario(DEFAULT)
-        self.simulator = Simulator(self.scenario, calendars(self.scenario))
+        self.simulator = Bridges(self.scenario, calendars(self.scenario))
         self.last: dict[str, float] = {}
         self.events: list[Event] = []
         self._told: dict[str, int] = {}

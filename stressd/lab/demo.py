@@ -10,8 +10,8 @@ import aiomqtt
 import msgspec
 
 from stressd.alerts.event import Event
+from stressd.lab.bridges import Bridges
 from stressd.lab.scenario import Scenario
-from stressd.lab.simulator import Simulator
 from stressd.market.calendar import Calendar
 from stressd.market.sessions import calendar, local
 from stressd.market.tick import Tick
@@ -109,7 +109,7 @@ class Milestone:
         self.text = text
 
 
-def milestones(scenario: Scenario, simulator: Simulator) -> list[Milestone]:
+def milestones(scenario: Scenario, simulator: Bridges) -> list[Milestone]:
     """Openings, breaks and closes of each market within the scenario, and each full hour of trading, in order."""
     found = []
     for name in scenario.markets:

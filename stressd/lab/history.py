@@ -7,9 +7,9 @@ from pathlib import Path
 
 from stressd.feeds.base import SeriesResolver
 from stressd.lab.backtest import Daily, merged
+from stressd.lab.bridges import SOURCE
 from stressd.lab.faults import SHOWN, Fault, UnreadFile
 from stressd.lab.publishers import DailyFile, file_bytes, file_text, read_daily
-from stressd.lab.simulator import SOURCE
 from stressd.lab.ticks import TickFile, read_tick_file
 from stressd.market.tick import Tick
 from stressd.market.times import day_iso

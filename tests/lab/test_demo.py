@@ -10,9 +10,9 @@ import pytest
 from stressd.alerts.event import Event, Follower
 from stressd.cli.main import main
 from stressd.config.load import load_text
+from stressd.lab.bridges import Bridges
 from stressd.lab.demo import calendars, config_text, milestones, missing
 from stressd.lab.scenario import load_scenario
-from stressd.lab.simulator import Simulator
 from stressd.market.times import parse_time
 from stressd.runtime.registry import registry
 
@@ -53,7 +53,7 @@ def test_its_configuration_is_one_that_check_accepts() -> None:
 
 def test_milestones_tell_openings_breaks_and_hours_in_order() -> None:
     scenario = load_scenario()
-    found = milestones(scenario, Simulator(scenario, calendars(scenario)))
+    found = milestones(scenario, Bridges(scenario, calendars(scenario)))
     texts = [milestone.text for milestone in found]
     assert [milestone.time for milestone in found] == sorted(milestone.time for milestone in found)
     assert "Tue 20 Jan 11:02 Tokyo: JP is closed (lunch)" in texts

@@ -63,7 +63,7 @@ class _OpenTime:
         return at >= 0 and t < self._ends[at]
 
 
-class Simulator:
+class Bridges:
     """One run of a scenario. calendars: by the names that the scenario uses."""
 
     def __init__(self, scenario: Scenario, calendars: Mapping[str, Calendar], seed: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The simulator: what is published stands in its stream, nothing ticks in a closed market, a seed is a run."""
+"""The bridges of a scenario: what is published stands in its stream, nothing ticks in a closed market, a seed is a run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stressd.lab.bridges import SOURCE, Bridges, sessions_before
 from stressd.lab.faults import UnreadFile
 from stressd.lab.scenario import Scenario, load_scenario, read_scenario
-from stressd.lab.simulator import SOURCE, Simulator, sessions_before
 from stressd.market.calendar import Calendar
 from stressd.market.series import market_of
 from stressd.market.sessions import calendar
@@ -28,8 +28,8 @@ def scenario() -> Scenario:
 
 
 @pytest.fixture(scope="module")
-def simulator(scenario: Scenario) -> Simulator:
-    return Simulator(scenario, CALENDARS)
+def simulator(scenario: Scenario) -> Bridges:
+    return Bridges(scenario, CALENDARS)
 
 
 def one_day(scenario: Scenario) -> Scenario:
@@ -42,7 +42,7 @@ def one_day(scenario: Scenario) -> Scenario:
 @given(seed=st.integers(0, 2**32))
 def test_whatever_the_seed_anchors_are_hit_hours_are_kept_and_highs_hold(scenario: Scenario, seed: int) -> None:
     short = one_day(scenario)
-    run = Simulator(short, CALENDARS, seed)
+    run = Bridges(short, CALENDARS, seed)
     ticks = run.warmup_ticks() + run.ticks()
     assert [tick.time for tick in ticks] == sorted(tick.time for tick in ticks)
     at = {(tick.series, tick.time): tick.value for tick in ticks if tick.time % 10**9 == 0}
@@ -59,21 +59,21 @@ def test_whatever_the_seed_anchors_are_hit_hours_are_kept_and_highs_hold(scenari
     assert {tick.source for tick in ticks} == {SOURCE}
 
 
-def test_a_seed_is_a_run_and_another_seed_another(scenario: Scenario, simulator: Simulator) -> None:
-    again = Simulator(scenario, CALENDARS)
+def test_a_seed_is_a_run_and_another_seed_another(scenario: Scenario, simulator: Bridges) -> None:
+    again = Bridges(scenario, CALENDARS)
     assert again.ticks() == simulator.ticks()
     assert again.warmup_ticks() == simulator.warmup_ticks()
     assert again.warmup_daily() == simulator.warmup_daily()
-    assert Simulator(scenario, CALENDARS, seed=1).ticks() != simulator.ticks()
+    assert Bridges(scenario, CALENDARS, seed=1).ticks() != simulator.ticks()
 
 
-def test_the_order_in_which_parts_are_asked_for_changes_nothing(scenario: Scenario, simulator: Simulator) -> None:
-    other = Simulator(scenario, CALENDARS)
+def test_the_order_in_which_parts_are_asked_for_changes_nothing(scenario: Scenario, simulator: Bridges) -> None:
+    other = Bridges(scenario, CALENDARS)
     other.warmup_daily()
     assert other.warmup_ticks() == simulator.warmup_ticks()
 
 
-def test_the_live_part_lies_between_start_and_end(scenario: Scenario, simulator: Simulator) -> None:
+def test_the_live_part_lies_between_start_and_end(scenario: Scenario, simulator: Bridges) -> None:
     live = simulator.ticks()
     assert scenario.starts <= live[0].time
     assert live[-1].time < scenario.ends
@@ -81,7 +81,7 @@ def test_the_live_part_lies_between_start_and_end(scenario: Scenario, simulator:
     assert {tick.series for tick in live} == set(scenario.series())
 
 
-def test_ticks_come_at_the_stated_mean_gap(simulator: Simulator) -> None:
+def test_ticks_come_at_the_stated_mean_gap(simulator: Bridges) -> None:
     ten = [tick.time for tick in simulator.warmup_ticks() if tick.series == "US.GOV.10Y"]
     trading = CALENDARS["US"]
     gap = trading.open_between(ten[0], ten[-1]) / (len(ten) - 1) / 1e9
@@ -92,7 +92,7 @@ def test_noise_within_a_day_is_of_the_stated_size(scenario: Scenario) -> None:
     quiet = scenario.model_copy(
         update={"anchors": one_day(scenario).anchors, "ends": parse_time("2026-04-30T00:00:00Z")}
     )
-    ticks = [tick for tick in Simulator(quiet, CALENDARS).ticks() if tick.series == "JP.GOV.30Y"]
+    ticks = [tick for tick in Bridges(quiet, CALENDARS).ticks() if tick.series == "JP.GOV.30Y"]
     last: dict[int, Tick] = {}
     for tick in ticks:
         last[CALENDARS["JP"].session_at(tick.time).day] = tick
@@ -101,7 +101,7 @@ def test_noise_within_a_day_is_of_the_stated_size(scenario: Scenario) -> None:
     assert 0.75 < rms / 2.44 < 1.25
 
 
-def test_daily_warm_up_ends_with_the_published_fixings(scenario: Scenario, simulator: Simulator) -> None:
+def test_daily_warm_up_ends_with_the_published_fixings(scenario: Scenario, simulator: Bridges) -> None:
     daily = simulator.warmup_daily()
     assert set(daily) == set(scenario.series())
     thirty = daily["JP.GOV.30Y"]
