@@ -1,4 +1,4 @@
-"""The bridges of a scenario: what is published stands in its stream, nothing ticks in a closed market, a seed is a run."""
+"""Bridges between anchors: what is published stands in its stream, closed markets do not tick, a seed is a run."""
 
 from __future__ import annotations
 
