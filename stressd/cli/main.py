@@ -23,6 +23,8 @@ COMMANDS: Final = {
     "send-test": ("send_test", "send a labelled test message through a sink"),
     "replay": ("replay", "run tick files through the live pipeline"),
     "backtest": ("backtest", "run daily fixings through the engine"),
+    "simulate": ("simulate", "make ticks whose every jump is known, or score the rules on them"),
+    "score": ("score", "score told events against the labels of simulated ticks"),
     "history": ("history", "import the history that warms the engine"),
     "symbols": ("symbols", "what a series name resolves to, and why"),
     "schema": ("schema", "the JSON Schema of the configuration or of events"),

@@ -1,0 +1,1 @@
+"""What was told against what was true: recall, precision, delay, false alarms, links and return periods."""

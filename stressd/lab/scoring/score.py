@@ -1,0 +1,188 @@
+"""The score of a run: every true move and what became of it, every false alarm, every link. Scores of runs add up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from stressd.alerts.event import Event
+from stressd.lab.scoring.match import AFTER, Alert, match, split, told_inside
+from stressd.lab.sim.labels import Dirt, Label, Move, Run
+from stressd.market.times import DAY, SECOND, parse_time
+
+YEAR: Final = 365.25 * DAY
+
+COUNTED: Final = ("primary", "child", "cluster")
+"""Kinds of moves that are to be found. An alert on a retrace or within a burst is true, but nobody waits for it."""
+
+LINKED: Final = ("followed", "spilled over", "co-moved")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One true move. delay_s: from its onset to its alert, None where there was none; inside: told only by an episode
+    that was open already."""
+
+    move: Move
+    delay_s: float | None
+    inside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FalseAlarm:
+    """An alert that tells of no true move. beside: dirt of its market within the quarter of an hour before; after: it
+    came within the hour after a true move of its market."""
+
+    alert: Alert
+    beside: tuple[str, ...]
+    after: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Something said about two markets. child: the true move of the follower that comes of the one that the source's
+    episode tells of; None where there is none. lag_s and beta as printed, parent: the source's true move."""
+
+    wording: str
+    parent: Move | None
+    child: Move | None
+    lag_s: float | None
+    beta: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """The longest return period that an episode printed for a series and horizon, years. true: it told of a move."""
+
+    series: str
+    horizon: str
+    years: float
+    true: bool
+
+
+@dataclass(slots=True)
+class Score:
+    """What adds up. sessions: scored, by market; years: of scored time, by series; links: true (parent, child) pairs,
+    and whether both ends were found, and the link was told."""
+
+    runs: list[Run] = field(default_factory=list)
+    sessions: dict[str, int] = field(default_factory=dict)
+    years: dict[str, float] = field(default_factory=dict)
+    moves: list[Found] = field(default_factory=list)
+    excused: int = 0
+    false: list[FalseAlarm] = field(default_factory=list)
+    links: list[tuple[bool, bool]] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+    periods: list[Printed] = field(default_factory=list)
+
+    def add(self, other: Score) -> None:
+        """Take in the score of another run."""
+        self.runs += other.runs
+        for market, count in other.sessions.items():
+            self.sessions[market] = self.sessions.get(market, 0) + count
+        for series, years in other.years.items():
+            self.years[series] = self.years.get(series, 0.0) + years
+        self.moves += other.moves
+        self.excused += other.excused
+        self.false += other.false
+        self.links += other.links
+        self.claims += other.claims
+        self.periods += other.periods
+
+
+def score(events: Iterable[Event], labels: Sequence[Label], rules: Sequence[str] = ()) -> Score:
+    """Score the events of one run against its labels. rules: only their episodes, all market episodes if empty."""
+    run = labels[0]
+    if not isinstance(run, Run):
+        raise ValueError("labels begin with their run")
+    begin, end = parse_time(run.scored_from), parse_time(run.end)
+    moves = [label for label in labels if isinstance(label, Move)]
+    told = split(events, rules)
+    alerts = told.alerts
+    found = match(alerts, moves)
+    delays = {move: (alerts[a].time - parse_time(moves[move].onset)) / SECOND for a, move in found.items()}
+    series = {f"{m}.GOV.{tenor}": (end - begin) / YEAR for m in run.sessions for tenor in run.tenors}
+    made = Score(runs=[run], sessions=dict(run.sessions), years=series)
+    for number, move in enumerate(moves):
+        if move.kind in COUNTED and begin <= parse_time(move.onset) < end:
+            delay = delays.get(number)
+            made.moves.append(Found(move, delay, delay is None and told_inside(told.further, move)))
+    surroundings = _Surroundings(labels)
+    for number, alert in enumerate(alerts):
+        if not begin <= alert.time < end:
+            continue
+        if number not in found:
+            if not surroundings.in_burst(alert):
+                made.false.append(surroundings.judge(alert))
+            else:
+                made.excused += 1
+        elif moves[found[number]].kind not in COUNTED:
+            made.excused += 1
+    episodes = {alerts[a].episode: moves[move] for a, move in found.items()}
+    scored = {name: event for name, event in told.last.items() if begin <= parse_time(event.time) < end}
+    _links(made, moves, set(delays), episodes, scored)
+    made.periods += [
+        Printed(series, horizon, years, name in episodes)
+        for (name, series, horizon), years in told.longest.items()
+        if name in scored
+    ]
+    return made
+
+
+class _Surroundings:
+    """What was going on around an alert that tells of no true move."""
+
+    def __init__(self, labels: Sequence[Label]) -> None:
+        self._dirt: dict[str, list[tuple[int, int, str]]] = {}
+        self._moves: dict[str, list[int]] = {}
+        self._bursts: dict[str, list[tuple[int, int]]] = {}
+        for label in labels:
+            if isinstance(label, Dirt) and label.flag not in ("duplicate", "swap"):
+                began = parse_time(label.time)
+                row = (began, began + int(label.lasts_s * SECOND) + AFTER, label.flag)
+                self._dirt.setdefault(label.market, []).append(row)
+            elif isinstance(label, Move) and label.kind == "burst":
+                began = parse_time(label.onset)
+                self._bursts.setdefault(label.market, []).append((began, began + int(label.ramp_s * SECOND) + AFTER))
+            elif isinstance(label, Move):
+                self._moves.setdefault(label.market, []).append(parse_time(label.onset))
+
+    def in_burst(self, alert: Alert) -> bool:
+        return any(begin <= alert.time <= end for begin, end in self._bursts.get(alert.market, ()))
+
+    def judge(self, alert: Alert) -> FalseAlarm:
+        near = {flag for begin, end, flag in self._dirt.get(alert.market, ()) if begin <= alert.time <= end}
+        after = any(0 < alert.time - onset <= 3600 * SECOND for onset in self._moves.get(alert.market, ()))
+        return FalseAlarm(alert, tuple(sorted(near)), after)
+
+
+def _links(
+    made: Score,
+    moves: Sequence[Move],
+    detected: set[int],
+    episodes: dict[str, Move],
+    last: dict[str, Event],
+) -> None:
+    """Links told and links true. A link is true from parent to child, not from root to grandchild."""
+    by_id = {move.id: number for number, move in enumerate(moves)}
+    children = {(move.parent, move.market): move for move in moves if move.kind == "child"}
+    claims: dict[tuple[str, str], Claim] = {}
+    for name, event in last.items():
+        parent = episodes.get(name)
+        for each in event.followers:
+            if each.wording in LINKED:
+                child = children.get((parent.id, each.market)) if parent is not None else None
+                claims[name, each.market] = Claim(each.wording, parent, child, each.lag_s, each.beta)
+        source = event.source
+        if source is not None and source.wording in LINKED and (source.episode, event.market) not in claims:
+            parent = episodes.get(source.episode)
+            child = children.get((parent.id, event.market)) if parent is not None else None
+            claims[source.episode, event.market] = Claim(source.wording, parent, child, source.lag_s, source.beta)
+    made.claims += claims.values()
+    begin, end = parse_time(made.runs[0].scored_from), parse_time(made.runs[0].end)
+    told = {claim.child.id for claim in claims.values() if claim.child is not None}
+    for child in children.values():
+        if begin <= parse_time(child.onset) < end and child.parent is not None:
+            both = by_id[child.parent] in detected and by_id[child.id] in detected
+            made.links.append((both, child.id in told))
