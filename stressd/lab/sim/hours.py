@@ -15,7 +15,6 @@ from stressd.market.sessions import calendar, local
 from stressd.market.times import DAY, SECOND, day_start
 
 DAY_MINUTES: Final = 1440
-DAY_SECONDS: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +93,10 @@ class Hours:
         opening or tail_s of a close."""
         starts = []
         for begin, end in self._windows(session):
-            for t in range(begin + lead_s * SECOND, end - tail_s * SECOND, 60 * SECOND):
-                if self.shape[self.minute_of(t)] >= at_least:
-                    starts.append(t)
+            first = self.minute_of(begin)
+            for minute in range(lead_s // 60, ((end - begin) // SECOND - tail_s) // 60):
+                if self.shape[(first + minute) % DAY_MINUTES] >= at_least:
+                    starts.append(begin + minute * 60 * SECOND)
         return starts
 
     def _windows(self, session: Session) -> list[tuple[int, int]]:

@@ -142,7 +142,7 @@ class Jumps:
         return Jump(market, onset, ramp_s, sizes, label)
 
     def _retrace(self, jump: Jump) -> Jump:
-        onset = jump.onset + int(jump.ramp_s * SECOND)
+        onset = jump.onset + round(jump.ramp_s * 1000) * _MILLI
         name = f"{jump.label.id}/retrace"
         sizes = -RETRACED * jump.sizes
         k = -RETRACED * jump.label.k
