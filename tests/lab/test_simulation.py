@@ -110,8 +110,9 @@ def test_bad_ticks_and_duplicates_come_on_top_of_every_clean_tick() -> None:
 
 @pytest.mark.parametrize("flag", DIRT)
 def test_every_kind_of_dirt_can_be_had_alone_is_labelled_and_is_what_it_says(flag: str) -> None:
-    count = 200 if flag == "hour" else 40
-    days = list(Simulation(SimSpec(markets=("DE",), days=count, seed=11, dirt=(flag,), jumps=False)).days())
+    days_needed = {"hour": 300, "unit": 100}.get(flag, 40)
+    spec = SimSpec(markets=("DE",), days=days_needed, seed=12, dirt=(flag,), jumps=False)
+    days = list(Simulation(spec).days())
     labels = [label for day in days for label in day.labels if isinstance(label, Dirt)]
     assert {label.flag for label in labels} == (set() if flag == "skew" else {flag})
     name = "DE.GOV.10Y"
@@ -274,6 +275,7 @@ def test_jumps_come_at_their_rate_in_liquid_hours_and_have_children_as_specified
         assert jump.onset - span.start >= 600 * SECOND
         assert span.end - jump.onset >= 900 * SECOND
     for market in ("UK", "DE"):
+        own = calendar(market)
         children = [j for j in made if j.market == market]
         assert len(children) / len(primaries) == pytest.approx(0.8, abs=0.07)
         overlapping = [j.label.lag_s for j in children if not j.label.at_open and j.label.lag_s is not None]
@@ -286,7 +288,6 @@ def test_jumps_come_at_their_rate_in_liquid_hours_and_have_children_as_specified
             assert abs(child.label.k / parent.k / BETA - 1.0) <= 0.1501
             assert child.label.lag_s is not None
             assert parse_time(child.label.onset) - parse_time(parent.onset) == round(child.label.lag_s * 1e9)
-            own = calendar(market)
             assert own.span_at(child.onset).is_open
             assert child.label.open_lag_s == pytest.approx(
                 own.open_between(parse_time(parent.onset), child.onset) / 1e9
