@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, TypedDict
 
 from stressd.alerts.event import Event
 from stressd.engine.spec import SEVERITIES, EngineSpec
@@ -13,9 +12,6 @@ from stressd.lab.publishers import DailyFile
 from stressd.market.calendar import Calendar
 from stressd.market.tick import FIXING, Tick
 from stressd.market.times import day_iso
-
-YEAR: Final = 365.25
-"""Days."""
 
 
 class Daily:
@@ -26,16 +22,6 @@ class Daily:
     def __init__(self, source: str, rows: list[tuple[int, float]]) -> None:
         self.source = source
         self.rows = rows
-
-
-class SeriesSummary(TypedDict):
-    """One series' line of the summary, as on the wire. years: from the first to the last fixing."""
-
-    observations: int
-    years: float
-    episodes: int
-    budget_per_year: float | None
-    realised_per_year: float | None
 
 
 def merged(files: Sequence[DailyFile]) -> dict[str, Daily]:
@@ -96,29 +82,6 @@ def _fixing_time(times: dict[tuple[str, int], int], calendars: Mapping[str, Cale
     if at is None:
         at = times[market, day] = calendars[market].fixing_on(day)
     return at
-
-
-def summarise(daily: Mapping[str, Daily], series: Iterable[str], events: Sequence[Event]) -> dict[str, SeriesSummary]:
-    """Per series: fixings, years, and the episodes that it opened."""
-    opened: dict[str, int] = {}
-    for event in events:
-        if event.type == "opened" and event.kind == "market" and event.series:
-            opened[event.series[0].series] = opened.get(event.series[0].series, 0) + 1
-    out: dict[str, SeriesSummary] = {}
-    for name in series:
-        given = daily.get(name)
-        if given is None or not given.rows:
-            continue
-        years = (given.rows[-1][0] - given.rows[0][0]) / YEAR
-        episodes = opened.get(name, 0)
-        out[name] = SeriesSummary(
-            observations=len(given.rows),
-            years=round(years, 1),
-            episodes=episodes,
-            budget_per_year=None,
-            realised_per_year=round(episodes / years, 2) if years > 0.0 else None,
-        )
-    return out
 
 
 class EpisodeLine:

@@ -1,0 +1,162 @@
+"""One rule set over one history, on the live engine: what it told, and where its bars stood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Final
+
+from stressd.alerts.event import Event
+from stressd.alerts.pipeline import Pipeline, Routed
+from stressd.engine.spec import EngineSpec, SigmaRule
+from stressd.lab.backtest import Daily, daily_only, fixing_ticks
+from stressd.lab.barpath import BarPaths
+from stressd.lab.offline import SETTLE, Setup
+from stressd.lab.stress import Told
+from stressd.market.tick import Tick
+from stressd.market.times import day_of, parse_time
+
+Tell = Callable[[Event], None]
+
+DAILY: Final = ("1d",)
+"""What fixings alone can say anything of."""
+
+HOW: Final = {
+    "opened": "opened",
+    "reopened": "opened",
+    "escalated": "escalated",
+    "widened": "went on",
+    "peaked": "went on",
+}
+"""Events that say something of the day that they come on."""
+
+
+class Trial:
+    """name: of the rule set. ends: by series, first and last day with a value. sessions: by market, the days on which
+    its rules could speak."""
+
+    __slots__ = ("ends", "events", "name", "observations", "paths", "sessions", "setup")
+
+    def __init__(self, name: str, setup: Setup) -> None:
+        self.name = name
+        self.setup = setup
+        self.events: list[Event] = []
+        self.paths = BarPaths()
+        self.ends: dict[str, tuple[float, float]] = {}
+        self.observations: dict[str, int] = {}
+        self.sessions: dict[str, list[int]] = {}
+
+    def told(self) -> dict[str, dict[int, Told]]:
+        """By market and day, the gravest that was told of it."""
+        out: dict[str, dict[int, Told]] = {}
+        order = ("went on", "escalated", "opened")
+        for event in self.events:
+            how = HOW.get(event.type)
+            if how is None or event.kind != "market":
+                continue
+            day = day_of(parse_time(event.time))
+            days = out.setdefault(event.market, {})
+            if day not in days or order.index(how) >= order.index(days[day].how):
+                days[day] = Told(how, event.severity, event.headline)
+        return out
+
+    def opened(self) -> list[Event]:
+        """The first event of each episode of a market."""
+        return [event for event in self.events if event.type == "opened" and event.kind == "market"]
+
+
+def from_day_to_day(spec: EngineSpec) -> EngineSpec:
+    """The specification for fixings alone; a rule spends its whole budget on the one horizon that they have."""
+    rules = tuple(_narrowed(rule) for rule in spec.sigma_rules if DAILY[0] in rule.horizons)
+    return replace(daily_only(spec), sigma_rules=rules)
+
+
+def _narrowed(rule: SigmaRule) -> SigmaRule:
+    return replace(rule, horizons=DAILY)
+
+
+def daily_trial(name: str, setup: Setup, daily: Mapping[str, Daily], tell: Tell) -> Trial | None:
+    """Fixings in order of time, each round judged by the bars that are noted just before it. None where the rule set
+    watches none of them."""
+    setup = Setup(from_day_to_day(setup.spec), setup.instance, setup.routes, setup.config)
+    ticks = fixing_ticks(daily, setup.spec)
+    if not ticks:
+        return None
+    trial = Trial(name, setup)
+    pipeline = setup.pipeline(ticks[0].received, "replay")
+    markets = {series.id: series.market for series in setup.spec.series}
+    last: dict[str, float] = {}
+    spoken: dict[str, list[int]] = {}
+    for at, given in groupby(ticks, key=_received):
+        batch = list(given)
+        day = day_of(at)
+        _keep(trial, pipeline.advance(at - 1), tell)
+        moves = {t.series: (t.value - last[t.series]) * 100.0 for t in batch if t.series in last}
+        for market in dict.fromkeys(markets[tick.series] for tick in batch):
+            bars = [bar for bar in pipeline.engine.bars(market) if bar.horizon in DAILY]
+            trial.paths.sample(day, bars, moves)
+            if bars:
+                spoken.setdefault(market, []).append(day)
+        last.update((tick.series, tick.value) for tick in batch)
+        _keep(trial, pipeline.feed(batch), tell)
+    _keep(trial, pipeline.advance(ticks[-1].received + SETTLE), tell)
+    for series in setup.series():
+        rows = daily[series].rows if series in daily else []
+        if rows:
+            trial.ends[series] = float(rows[0][0]), float(rows[-1][0])
+            trial.observations[series] = len(rows)
+    trial.sessions = spoken
+    return trial
+
+
+def tick_trial(name: str, setup: Setup, ticks: Sequence[Tick], daily: Mapping[str, Daily], tell: Tell) -> Trial | None:
+    """Recorded ticks, in order of receipt; the bars are noted once a day. daily: fixings that warm the engine, as far
+    as they are older than the ticks. None where the rule set watches none of them."""
+    own = set(setup.series())
+    ticks = [tick for tick in ticks if tick.series in own]
+    if not ticks:
+        return None
+    carried: dict[str, set[str]] = {}
+    for tick in ticks:
+        carried.setdefault(tick.series, set()).add(tick.source)
+    setup = setup.without_feeds(carried)
+    trial = Trial(name, setup)
+    pipeline = setup.pipeline(ticks[0].received, "replay")
+    pipeline.engine.warm([tick for tick in fixing_ticks(daily, setup.spec) if tick.time < ticks[0].received])
+    for day, given in groupby(ticks, key=_day):
+        _note_bars(trial, pipeline, day)
+        _keep(trial, pipeline.feed(list(given)), tell)
+    _keep(trial, pipeline.advance(ticks[-1].received + SETTLE), tell)
+    for tick in ticks:
+        at = _days(tick.received)
+        trial.ends[tick.series] = trial.ends.get(tick.series, (at, at))[0], at
+        trial.observations[tick.series] = trial.observations.get(tick.series, 0) + 1
+    return trial
+
+
+def _note_bars(trial: Trial, pipeline: Pipeline, day: int) -> None:
+    for market in trial.setup.spec.markets:
+        bars = pipeline.engine.bars(market.name)
+        trial.paths.sample(day, bars)
+        if bars:
+            trial.sessions.setdefault(market.name, []).append(day)
+
+
+def _keep(trial: Trial, told: Sequence[Routed], tell: Tell) -> None:
+    for routed in told:
+        trial.events.append(routed.event)
+        tell(routed.event)
+
+
+def _received(tick: Tick) -> int:
+    return tick.received
+
+
+def _day(tick: Tick) -> int:
+    return day_of(tick.received)
+
+
+def _days(ns: int) -> float:
+    """Ordinal day with its fraction."""
+    return day_of(0) + ns / 86_400e9
