@@ -6,20 +6,25 @@ from datetime import datetime
 from typing import cast
 
 from stressd.alerts.curve import curve_shape
-from stressd.alerts.episode import FOLLOWING, NOTE, SIGMA, SILENCE, Episode
+from stressd.alerts.episode import FOLLOWING, HALT, NOTE, SIGMA, SILENCE, Episode
 from stressd.alerts.event import DataQuality, Event, EventType, Kind
 from stressd.alerts.headline import (
     answer_clause,
+    blind_clauses,
     breadth_clauses,
+    feed_clauses,
     fit,
+    halt_clauses,
     level_clauses,
     market_clauses,
     resolved_clauses,
     silence_clauses,
     ticking_clauses,
+    trading_clauses,
 )
 from stressd.alerts.spec import SECOND, EpisodesSpec
-from stressd.alerts.words import duration_text
+from stressd.alerts.words import duration_text, listing
+from stressd.engine.events import FEED
 from stressd.engine.spec import SEVERITIES
 from stressd.market.times import iso
 
@@ -57,21 +62,36 @@ def compose(spec: EpisodesSpec, episode: Episode, type: EventType, at: int, note
     )
 
 
+def _quiet_clauses(spec: EpisodesSpec, episode: Episode, over: bool, lasted_s: float) -> list[str]:
+    """What has gone silent or is halted: one series, some of a market's, or all of a feed."""
+    age = episode.age / SECOND
+    silent = [series for series in episode.affected if series in episode.active]
+    whole = episode.scope.startswith(FEED)
+    name = episode.scope.removeprefix(FEED) if whole else f"{episode.market} feed"
+    if episode.what == HALT:
+        sources = listing(episode.sources)
+        return trading_clauses(episode.affected, lasted_s) if over else halt_clauses(silent, age, episode.peak_bp, sources)
+    if over:
+        return ticking_clauses(name, episode.affected, whole, lasted_s)
+    if whole:
+        return feed_clauses(name, silent, age)
+    watched = spec.watched.get(episode.market, 0)
+    return silence_clauses(name, silent, watched, age, episode.usual / SECOND, episode.warming)
+
+
 def _headline(spec: EpisodesSpec, episode: Episode, type: str, at: int) -> str:
     lasted = (at - episode.opened_at) / SECOND
     if episode.what == NOTE:
         return fit([f"Over after {duration_text(lasted)}: {episode.text}" if type == "resolved" else episode.text])
-    if episode.what == SILENCE:
-        if type == "resolved":
-            return fit(ticking_clauses(episode.market, episode.affected, lasted))
-        watched = spec.watched.get(episode.market, 0)
-        silent = [series for series in episode.affected if series in episode.active]
-        return fit(silence_clauses(episode.market, silent, watched, episode.age / SECOND))
+    if episode.what in (SILENCE, HALT):
+        return fit(_quiet_clauses(spec, episode, type == "resolved", lasted))
     moves = episode.ranked()
     if episode.what != SIGMA:
         return fit(level_clauses(moves[0], episode.what, episode.direction > 0))
     if type == "resolved":
         return fit(resolved_clauses(moves, lasted))
+    if type == "stale":
+        return fit(blind_clauses(moves[0]))
     clauses = market_clauses(moves, datetime.fromtimestamp(at // SECOND, spec.zone(episode.market)).date())
     if type != "propagated":
         return fit(clauses + breadth_clauses(moves))

@@ -14,6 +14,7 @@ The scope is the market; of a feed note without a market, the source."""
 
 SIGMA: Final = "sigma"
 SILENCE: Final = "silence"
+HALT: Final = "halt"
 NOTE: Final = "note"
 """What an episode is about; a level episode is about "above", "below", "round", "highest" or "lowest"."""
 
@@ -41,7 +42,8 @@ class Episode(msgspec.Struct, kw_only=True):
     severity: highest ever reached. what: what it is about. moves: by `series|horizon`, the latest of each, those that
     have left too. active: what keeps it open, with the rung that holds now. peak_z, peak_bp: largest sizes so far;
     told_z, told_bp: as of the last event. joined, raised (to the episode's severity), answered, peaked: not told yet;
-    due: when the settle window ends that will tell them. affected, age, text: of a feed episode.
+    due: when the settle window ends that will tell them. affected, age, text: of a feed episode; usual (ns), warming: of
+    the series that it began with. stale: it has been told that no series of it ticks, so that how it goes on is unknown.
     """
 
     id: str
@@ -74,6 +76,9 @@ class Episode(msgspec.Struct, kw_only=True):
     affected: list[str] = []
     age: int = 0
     text: str = ""
+    usual: int = 0
+    warming: bool = False
+    stale: bool = False
     closed_at: int | None = None
 
     @property

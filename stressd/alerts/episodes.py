@@ -17,7 +17,7 @@ import msgspec
 
 from stressd.alerts.answers import Links
 from stressd.alerts.compose import compose
-from stressd.alerts.episode import NOTE, SIGMA, SILENCE, Episode, Key
+from stressd.alerts.episode import HALT, NOTE, SIGMA, SILENCE, Episode, Key
 from stressd.alerts.event import Event, EventType
 from stressd.alerts.headline import answer_clause
 from stressd.alerts.ids import episode_id
@@ -39,6 +39,8 @@ from stressd.engine.spec import SEVERITIES
 __all__ = ["Episodes", "EpisodesSpec"]
 
 LEVEL_TOLD = "A level is told once, and again only after the yield has moved away from it."
+
+QUIET = (SILENCE, HALT)
 
 WITHDRAWN = "The configuration no longer watches it; how it went on is not known."
 
@@ -88,11 +90,12 @@ class Episodes:
         ]
 
     def silent(self) -> list[tuple[str, str, str]]:
-        """(rule, market, series) of each silence that keeps an episode open."""
+        """(rule, market, series) of each silence that keeps an episode open; of a whole feed's with its scope instead
+        of the market."""
         return [
-            (episode.rule, episode.market, series)
+            (episode.rule, episode.scope if episode.scope.startswith(engine.FEED) else episode.market, series)
             for episode in self._open.values()
-            if episode.what == SILENCE
+            if episode.what in QUIET
             for series in episode.active
         ]
 
@@ -117,7 +120,7 @@ class Episodes:
                 del episode.active[name]
             if orphans and not episode.active:
                 told.append(self._close(episode, at, WITHDRAWN))
-        return told
+        return told + self._seen_or_blind(at)
 
     def open_episodes(self) -> list[Episode]:
         """The open episodes, in the order of their opening. To be read, not changed."""
@@ -192,7 +195,7 @@ class Episodes:
             return []
         episode.heard(breach.time, breach.source)
         if episode.active:
-            return []
+            return self._seen_or_blind(breach.at)
         now = f"{series_name(breach.series)} now {yield_text(breach.series, breach.value)}"
         peak = f"peak {sigma_text(episode.peak_z)}, {bp_text(episode.peak_bp * episode.direction)}"
         lasted = duration_text((breach.at - episode.opened_at) / SECOND)
@@ -205,15 +208,58 @@ class Episodes:
         return [self._tell(episode, "opened", hit.at), self._close(episode, hit.at, LEVEL_TOLD)]
 
     def _silence(self, event: engine.Silence) -> list[Event]:
-        episode = self._open.get((event.rule, event.market, 0))
-        if event.phase == engine.LEFT:
-            return self._ended(episode, [event.series], event.at)
+        told = self._ticks_again(event) if event.phase == engine.LEFT else self._quiet(event)
+        return told + self._seen_or_blind(event.at)
+
+    def _quiet(self, event: engine.Silence) -> list[Event]:
+        """One series has gone silent or is halted, or a whole feed at once, which is one episode."""
+        scope = event.market
+        if event.with_feed:
+            scope = engine.FEED + event.source
+        elif event.halted:
+            scope = f"halt:{event.market}"
+        episode = self._open.get((event.rule, scope, 0))
         fresh = episode is None
         if episode is None:
-            episode = self._start(event, SILENCE, event.severity)
-        episode.heard(event.last, "")
+            episode = self._start(event, HALT if event.halted else SILENCE, event.severity, scope)
+            episode.usual, episode.warming = event.usual, event.warming
+            episode.peak_bp = event.move_bp
+        episode.heard(event.last, event.source if event.with_feed or event.halted else "")
         episode.age = max(episode.age, event.open_age)
+        for series in event.with_feed[1:]:
+            episode.active[series] = event.severity
+            if series not in episode.affected:
+                episode.affected.append(series)
         return self._affect(episode, event.series, event.series, fresh, event)
+
+    def _ticks_again(self, event: engine.Silence) -> list[Event]:
+        """One series ticks again. A feed that was silent as a whole is back with its first tick."""
+        told = []
+        for episode in self.open_episodes():
+            if episode.what in QUIET and episode.rule == event.rule and event.series in episode.active:
+                whole = episode.scope.startswith(engine.FEED)
+                told += self._ended(episode, list(episode.active) if whole else [event.series], event.at)
+        return told
+
+    def _seen_or_blind(self, at: int) -> list[Event]:
+        """Say once of each sigma episode that none of its series ticks any more, and once that one does again: what is
+        not seen opens and closes nothing."""
+        told = []
+        silent = {
+            series for episode in self._open.values() if episode.what in QUIET for series in episode.active
+        }
+        for episode in self.open_episodes():
+            if episode.what != SIGMA:
+                continue
+            series = sorted({_split(name)[0] for name in episode.active}, key=curve_key)
+            blind = all(name in silent for name in series)
+            if blind == episode.stale:
+                continue
+            episode.stale = blind
+            names = listing([series_name(name) for name in series])
+            note = f"no tick from {names}: how it goes on is unknown" if blind else f"{names} can be seen again"
+            told.append(self._tell(episode, "stale" if blind else "resumed", at, note))
+        return told
 
     def _note(self, note: engine.FeedNote) -> list[Event]:
         scope = note.market or note.source

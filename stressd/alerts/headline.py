@@ -76,21 +76,56 @@ def level_clauses(move: SeriesMove, what: str, rising: bool) -> list[str]:
     return [f"{name} {'rose' if rising else 'fell'} through {level} to {now}"]
 
 
-def silence_clauses(market: str, silent: list[str], watched: int, age_s: float) -> list[str]:
-    """Clauses for series without ticks. silent: ids; watched: series of the market, 0 where that is not known."""
+def silence_clauses(
+    name: str, silent: list[str], watched: int, age_s: float, usual_s: float, warming: bool
+) -> list[str]:
+    """Clauses for series without ticks. name: of their feed or market; silent: ids; watched: series of the market, 0
+    where that is not known. usual_s: seconds that one pause in a thousand exceeds at this time of day, 0 where that is
+    not known; warming: its pauses are not known yet."""
     age = f"for {duration_text(age_s)} of open time"
     if len(silent) == 1:
-        return [f"{series_name(silent[0])} silent: no tick {age}"]
+        clauses = [f"{series_name(silent[0])} silent: no tick {age}"]
+        if warming:
+            clauses.append("its usual pauses are not known yet")
+        elif usual_s > 0.0:
+            clauses.append(f"999 of 1,000 of its pauses are below {duration_text(usual_s)}")
+        return clauses
     of = f"{len(silent)} of {watched}" if watched >= len(silent) else str(len(silent))
-    clauses = [f"{market} feed silent: no tick from {of} series {age}"]
+    clauses = [f"{name} silent: no tick from {of} series {age}"]
     return clauses if len(silent) == watched else [*clauses, listing([tenor_name(name) for name in silent])]
 
 
-def ticking_clauses(market: str, back: list[str], lasted_s: float) -> list[str]:
-    """Clauses for the end of a silence."""
-    name = series_name(back[0]) if len(back) == 1 else f"{market} feed"
-    series = "" if len(back) == 1 else f" from all {len(back)} series"
-    return [f"{name} ticks again{series}, silence lasted {duration_text(lasted_s)}"]
+def feed_clauses(name: str, silent: list[str], age_s: float) -> list[str]:
+    """Clauses for a feed of which nothing comes any more, though its markets are open."""
+    markets = listing(sorted({series.partition(".")[0] for series in silent}))
+    age = f"for {duration_text(age_s)} of open time"
+    return [f"{name or 'the feed'} silent: no tick from any of {len(silent)} series {age}", markets]
+
+
+def halt_clauses(silent: list[str], age_s: float, move_bp: float, source: str) -> list[str]:
+    """Clauses for what has stopped right after a large move while its feed goes on."""
+    names = listing([series_name(name) for name in silent])
+    others = f"other series of {source} tick" if source else "other series of the feed tick"
+    return [f"{names} halted? no tick for {duration_text(age_s)} right after {bp_text(move_bp)}", others]
+
+
+def trading_clauses(back: list[str], lasted_s: float) -> list[str]:
+    """Clauses for the end of what looked like a halt."""
+    return [f"{listing([series_name(name) for name in back])} ticks again, quiet for {duration_text(lasted_s)}"]
+
+
+def ticking_clauses(name: str, back: list[str], whole: bool, lasted_s: float) -> list[str]:
+    """Clauses for the end of a silence; whole: of a feed, which is over with its first tick."""
+    if len(back) == 1:
+        return [f"{series_name(back[0])} ticks again, silence lasted {duration_text(lasted_s)}"]
+    series = "" if whole else f" from all {len(back)} series"
+    return [f"{name or 'the feed'} ticks again{series}, silence lasted {duration_text(lasted_s)}"]
+
+
+def blind_clauses(lead: SeriesMove) -> list[str]:
+    """Clauses for an open episode of which nothing can be seen any more."""
+    last = f"last {bp_text(lead.change_bp or 0.0)} at {yield_text(lead.series, lead.value)}"
+    return [f"{series_name(lead.series)} not seen any more, {last}", "the episode stays open"]
 
 
 def answer_clause(follower: Follower) -> str:

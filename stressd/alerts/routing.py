@@ -9,7 +9,9 @@ from typing import Any, Final
 from stressd.alerts.event import Event
 from stressd.market.times import parse_time
 
-DEFAULT_UPDATES: Final = ("opened", "escalated", "propagated", "resolved", "reopened", "corrected")
+DEFAULT_UPDATES: Final = (
+    "opened", "escalated", "propagated", "stale", "resumed", "resolved", "reopened", "corrected",
+)  # fmt: skip
 """Event types that a route passes on unless it lists its own. `widened` and `peaked` only where they are asked for."""
 
 LEVEL: Final = "level"

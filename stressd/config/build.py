@@ -124,4 +124,13 @@ def _level(rule: LevelConfig, series: tuple[str, ...]) -> LevelRule:
 
 
 def _silence(rule: SilenceConfig, series: tuple[str, ...]) -> SilenceRule:
-    return SilenceRule(rule.name, series, SEVERITIES.index(rule.severity), rule.after)
+    return SilenceRule(
+        name=rule.name,
+        series=series,
+        severity=SEVERITIES.index(rule.severity),
+        after=rule.after or 0,
+        budget=rule.budget,
+        floor=rule.floor,
+        ceiling=rule.ceiling,
+        halt_bp=None if rule.halt == "none" else rule.halt,
+    )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from stressd.config.fields import Bp, Duration, KeyFault, Model, OneOrMany, Percent, SeverityName, Slug, written
-from stressd.engine.spec import HORIZONS, SEVERITIES, Rung
+from stressd.engine.spec import HORIZONS, SECOND, SEVERITIES, Rung
 
 Horizon = Literal["1m", "5m", "30m", "session", "1d"]
 Sigmas = Annotated[float, Field(gt=0, le=100)]
@@ -45,6 +46,21 @@ class _FloorSchema:
 
 
 Floor = Annotated[dict[Horizon, Bp], BeforeValidator(_floor), _FloorSchema()]
+
+
+SILENCE_BUDGET_PATTERN: Final = r"^\d{1,4}(\.\d{1,3})? per (day|week|month|year) per series$"
+_MONTHLY: Final = {"day": 365.25 / 12.0, "week": 365.25 / 84.0, "month": 1.0, "year": 1.0 / 12.0}
+
+
+def parse_silence_budget(value: object) -> float:
+    """False silences a month of `1 per month per series`. Raises ValueError."""
+    match = re.match(SILENCE_BUDGET_PATTERN, value) if isinstance(value, str) else None
+    if not isinstance(value, str) or match is None:
+        raise ValueError("a budget of silences is for example `1 per month per series` (day, week, month or year)")
+    count, _, unit = value.split()[:3]
+    if not float(count) > 0.0:
+        raise ValueError("a budget must be more than zero")
+    return float(count) * _MONTHLY[unit]
 
 
 class RuleConfig(Model):
@@ -123,17 +139,40 @@ class LevelConfig(RuleConfig):
         return (self.severity,)
 
 
+SilenceBudget = Annotated[
+    float, BeforeValidator(parse_silence_budget), WithJsonSchema({"type": "string", "pattern": SILENCE_BUDGET_PATTERN})
+]
+"""False silences a month and series."""
+
+
 class SilenceConfig(RuleConfig):
-    """No tick for `after` of the market's open time."""
+    """No tick for longer than is usual for the series at this time of its market's day. budget: how many false silences
+    each series may cost; floor, ceiling: the least silence that is told, and the longest that is not. Or, with
+    `after`, no tick for so much of the market's open time. halt: a move of this size within half an hour of the last
+    tick makes a silence a possible halt while the feed's other series tick; `none` for never."""
 
     type: Literal["silence"]
-    after: Duration
+    after: Duration | None = None
+    budget: SilenceBudget = written("1 per month per series")
+    floor: Duration = written("60s")
+    ceiling: Duration = written("8h")
+    halt: Bp | Literal["none"] = written("15bp")
     severity: SeverityName = "warn"
 
     @model_validator(mode="after")
     def _consistent(self) -> SilenceConfig:
-        if self.after <= 0:
-            raise KeyFault("after", "`after` must be longer than zero")
+        if self.after is not None:
+            for key in ("budget", "floor", "ceiling"):
+                if key in self.model_fields_set:
+                    raise KeyFault(key, f"`{key}` and `after` exclude each other: `after` is a fixed time")
+            if self.after <= 0:
+                raise KeyFault("after", "`after` must be longer than zero")
+        if self.floor < SECOND:
+            raise KeyFault("floor", "`floor` must be at least a second")
+        if self.ceiling <= self.floor:
+            raise KeyFault("ceiling", "`ceiling` must be longer than `floor`")
+        if self.halt != "none" and self.halt <= 0:
+            raise KeyFault("halt", "`halt` must be more than zero, or `none`")
         return self
 
     def severities(self) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from stressd.engine.bars import Bar, bars_of
 from stressd.engine.clock import MarketClock
-from stressd.engine.events import ENTERED, LEFT, Breach, Event, FeedNote
+from stressd.engine.events import ENTERED, FEED, LEFT, Breach, Event, FeedNote, Silence
 from stressd.engine.propagation import Propagation
+from stressd.engine.quiet import judge
 from stressd.engine.rounds import Round, load_round
 from stressd.engine.series import LIVE, SeriesState
 from stressd.engine.silence import SilenceWatch
@@ -71,9 +72,7 @@ class Engine:
         for state in self._series.values():
             for silence in state.silences:
                 silence.begin(now)
-                deadline = silence.deadline()
-                entry = (deadline if deadline is not None else now + silence.rule.after, len(self._silences), silence)
-                self._silences.append(entry)
+                self._silences.append((silence.check_at(now), len(self._silences), silence))
         heapq.heapify(self._silences)
         self._find_due()
 
@@ -167,11 +166,10 @@ class Engine:
         _, number, watch = heapq.heappop(self._silences)
         deadline = watch.deadline()
         if deadline is not None and deadline <= due:
-            said = watch.due(due)
+            said = judge(self._series[watch.series], watch, deadline, self._series.values())
             if said is not None:
                 out.append(said)
-            deadline = None
-        heapq.heappush(self._silences, (deadline if deadline is not None else due + watch.rule.after, number, watch))
+        heapq.heappush(self._silences, (watch.check_at(due), number, watch))
 
     # --- ticks --------------------------------------------------------------------------------------------------------
 
@@ -218,8 +216,18 @@ class Engine:
             if isinstance(event, Breach):
                 self.propagation.on_breach(event, out)
                 asked = True
+            elif isinstance(event, Silence) and event.with_feed and event.phase == LEFT:
+                self._heard_again(event)
         if asked:
             self._find_due()
+
+    def _heard_again(self, event: Silence) -> None:
+        """One series of a feed that was silent as a whole ticks again: the others are listened to anew."""
+        for name in event.with_feed:
+            if name in self._series:
+                for silence in self._series[name].silences:
+                    if silence.rule.name == event.rule:
+                        silence.release(event.at)
 
     def _watch_stamps(self, state: SeriesState, tick: Tick, at: int, ahead: bool, out: list[Event]) -> None:
         """Tell once that a source stamps its ticks ahead of their receipt, and once that it no longer does."""
@@ -285,12 +293,16 @@ class Engine:
         was not will be told again.
 
         active: breaches as (rule, market, direction, series, horizon, severity). silent: silences as (rule, market,
-        series). noted: notes of feeds as (rule, market or source, series or source).
+        series), where a whole feed is silent with FEED and its name instead of the market. noted: notes of feeds as (rule, market or source, series or source).
         """
         told = {
             (rule, series, horizon): (direction, severity) for rule, _, direction, series, horizon, severity in active
         }
-        quiet = {(rule, series) for rule, _, series in silent}
+        quiet = {(rule, series): scope for rule, scope, series in silent}
+        feeds: dict[tuple[str, str], tuple[str, ...]] = {}
+        for rule, scope, name in silent:
+            if scope.startswith(FEED):
+                feeds[(rule, scope)] = (*feeds.get((rule, scope), ()), name)
         for state in self._series.values():
             state.active = 0
             for watch in state.watches:
@@ -301,7 +313,10 @@ class Engine:
                     watch.adopt(found[0], found[1])
                     state.active += 1
             for silence in state.silences:
-                silence.adopt((silence.rule.name, state.id) in quiet)
+                rule = silence.rule.name
+                scope = quiet.get((rule, state.id), "")
+                together = feeds.get((rule, scope), ())
+                silence.adopt((rule, state.id) in quiet, together, scope.removeprefix(FEED) if together else "")
         self.propagation.recount([(rule, market, direction) for rule, market, direction, _, _, _ in active])
         self._ahead = {name: self._ahead.get(name, self.now) for rule, _, name in noted if rule == "clock-ahead"}
         for rule, _, name in noted:

@@ -13,6 +13,9 @@ RAISED: Final = "raised"
 PEAKED: Final = "peaked"
 LEFT: Final = "left"
 
+FEED: Final = "feed:"
+"""Begins the scope of an episode about a whole feed; its name follows."""
+
 
 class Standing:
     """How a move stands in the series' own history. Signed: a rise is ranked among rises.
@@ -153,10 +156,19 @@ class LevelHit(Event):
 
 
 class Silence(Event):
-    """A series went silent (phase entered) or ticks again (left). last: time of its last tick, 0 where there was
-    none."""
+    """A series went silent (phase entered) or ticks again (left), or its whole feed.
 
-    __slots__ = ("last", "open_age", "phase", "series", "severity")
+    last: time of its last tick, 0 where there was none. open_age: ns of open time without a tick. usual: ns of open
+    time that one of its pauses in a thousand exceeds at that time of day, 0 where that is not known; warming: too
+    little of it has been heard yet, its bar was the cautious one. source: its feed. with_feed: the series of the feed
+    that fell silent as one, and that one tick ends for all of them; empty where the series is silent alone. halted: it
+    is taken for a halt after a move of `move_bp`; then it is a fact about the market (kind "market").
+    """
+
+    __slots__ = (
+        "halted", "last", "move_bp", "open_age", "phase", "series", "severity", "source", "usual", "warming",
+        "with_feed",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -169,13 +181,25 @@ class Silence(Event):
         severity: int,
         last: int,
         open_age: int,
+        usual: int = 0,
+        warming: bool = False,
+        halted: bool = False,
+        source: str = "",
+        with_feed: tuple[str, ...] = (),
+        move_bp: float = 0.0,
     ) -> None:
-        super().__init__(at, time, "feed", rule, market, 0)
+        super().__init__(at, time, "market" if halted else "feed", rule, market, 0)
         self.phase = phase
         self.series = series
         self.severity = severity
         self.last = last
         self.open_age = open_age
+        self.usual = usual
+        self.warming = warming
+        self.halted = halted
+        self.source = source
+        self.with_feed = with_feed
+        self.move_bp = move_bp
 
 
 class FeedNote(Event):

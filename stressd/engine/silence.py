@@ -1,4 +1,5 @@
-"""Silence: no tick of a series for so much of its market's open time, in which closed hours do not count."""
+"""Silence: a series that has not ticked for longer than is usual for it at this time of its market's day, or, where
+the rule says how long, for so much open time. Closed hours do not count."""
 
 from __future__ import annotations
 
@@ -6,90 +7,210 @@ from typing import Any, Final
 
 from stressd.engine.clock import after_open_time
 from stressd.engine.events import ENTERED, LEFT, Silence
-from stressd.engine.spec import SilenceRule
+from stressd.engine.gaps import Gaps
+from stressd.engine.spec import HOUR, SECOND, SilenceRule
 from stressd.market.calendar import Calendar
 
 UNKNOWN: Final = -1
 NEVER: Final = -2
+
+WARMING: Final = 1 * HOUR
+"""ns of open time: the least silence that is told while too little of the series has been heard to know better."""
+
+WARMING_PAUSES: Final = 4
+WARMING_MEANS: Final = 20.0
+"""While warming, a silence is also longer than four of the longest pause so far, and than twenty mean ones."""
+
+WAIT: Final = 5 * SECOND
+LONGEST_WAIT: Final = 30 * SECOND
+"""ns by which a silence may be told later, to see whether it is the whole feed's."""
 
 
 class SilenceWatch:
     """One silence rule on one series.
 
     The age of a series is the open time since the engine's clock stood at its last tick, or since `begin` where there
-    was none. A silence is due at the first instant at which the market is open and the age has reached `rule.after`.
+    was none (`since`). A silence is due at the first instant at which the market is open and the age has reached its
+    bar. told: it has been told; with_feed: the series that fell silent with it, where the whole feed did; halt_move: bp,
+    where it is taken for a halt.
     """
 
-    __slots__ = ("_calendar", "_deadline", "_last", "_market", "_series", "_since", "_told", "rule")
+    __slots__ = (
+        "_calendar", "_deadline", "_last", "gaps", "halt_move", "least", "market", "rule", "series", "since", "source",
+        "told", "waited", "with_feed",
+    )  # fmt: skip
 
     def __init__(self, rule: SilenceRule, series: str, market: str, calendar: Calendar) -> None:
         self.rule = rule
-        self._series = series
-        self._market = market
+        self.series = series
+        self.market = market
         self._calendar = calendar
-        self._since = 0
+        self.gaps: Gaps | None = None
+        self.least = rule.after
+        if rule.after == 0:
+            self.gaps = Gaps(calendar, rule.budget, rule.ceiling)
+            self.least = rule.floor
+        self.since = 0
         self._last = 0
-        self._told = False
+        self.told = False
+        self.halt_move = 0.0
+        self.with_feed: tuple[str, ...] = ()
+        self.source = ""
+        self.waited = 0
         self._deadline: int = NEVER
 
     def begin(self, at: int) -> None:
         """The engine starts to listen: the age of a series never seen counts from here."""
-        if self._since == 0:
-            self._since = at
+        if self.since == 0:
+            self.since = at
             self._deadline = UNKNOWN
 
     def resume(self, at: int) -> None:
         """The engine listens again after a stop: what it could not hear is no silence."""
-        if not self._told and at > self._since:
-            self._since = at
+        if not self.told and at > self.since:
+            self.since = at
+            self.waited = 0
             self._deadline = UNKNOWN
 
-    def adopt(self, told: bool) -> None:
+    def adopt(self, told: bool, with_feed: tuple[str, ...] = (), source: str = "") -> None:
         """Whether this silence stands told, whatever this state says."""
-        if told != self._told:
-            self._told = told
+        if told and with_feed:
+            self.with_feed = with_feed
+            self.source = source
+        if told != self.told:
+            self.told = told
             self._deadline = NEVER if told else UNKNOWN
+            if not told:
+                self._clear()
 
     def tick(self, at: int, time: int) -> Silence | None:
         """A tick came at `at` and was true at `time` (ns). The end of the silence, if one had been told."""
+        gaps = self.gaps
+        if gaps is not None:
+            gaps.count += 1
+            last = gaps.last
+            # History has older times; a live tick after it, or after a stop, ends no pause that was listened to.
+            if at - last > gaps.notable or at >= gaps.until or (at > self.since and last < self.since):
+                heard = at <= self.since or last >= self.since
+                gaps.take(at, heard and not self.with_feed, self.told)
+            else:
+                gaps.last = at
         said: Silence | None = None
-        if self._told:
-            age = self._calendar.open_between(self._since, at)
-            said = self._say(at, time, LEFT, age)
-            self._told = False
-        # History is taken in with its own, older times: it never makes a series that is listened to look older.
-        if at > self._since:
-            self._since = at
+        if self.told:
+            said = self._say(at, time, LEFT)
+            self.told = False
+            self._clear()
+        if at > self.since:
+            self.since = at
         self._last = time
+        self.waited = 0
         self._deadline = UNKNOWN
         return said
+
+    def release(self, at: int) -> None:
+        """The feed that had gone silent with this series ticks again, this series not yet: it is listened to anew."""
+        if self.told:
+            self.told = False
+            self._clear()
+            self.since = max(self.since, at)
+            self._deadline = UNKNOWN
 
     def deadline(self) -> int | None:
         """When the silence is due unless a tick comes (ns); None where it has been told or the engine has not begun."""
         if self._deadline == UNKNOWN:
-            self._deadline = after_open_time(self._calendar, self._since, self.rule.after)
+            self._deadline = self._due() + self.waited
         return None if self._deadline == NEVER else self._deadline
 
-    def due(self, now: int) -> Silence | None:
-        """The silence, stamped with its deadline, if that has come; told once."""
+    def check_at(self, now: int) -> int:
+        """When to ask for the deadline again: not after it, even if ticks come and the bar falls until then."""
+        if not self.told:
+            soonest = after_open_time(self._calendar, self.since, self.least)
+            if soonest > now:
+                return soonest
+        latest = after_open_time(self._calendar, now, self.least)
         deadline = self.deadline()
-        if deadline is None or deadline > now:
-            return None
-        self._told = True
-        self._deadline = NEVER
-        return self._say(deadline, deadline, ENTERED, self._calendar.open_between(self._since, deadline))
+        return latest if deadline is None or deadline > latest else deadline
 
-    def _say(self, at: int, time: int, phase: str, age: int) -> Silence:
+    def wait(self) -> bool:
+        """Put the deadline off a little, if that may still be."""
+        if self.waited >= LONGEST_WAIT:
+            return False
+        self.waited += WAIT
+        self._deadline += WAIT
+        return True
+
+    def tell(self, at: int, source: str = "", with_feed: tuple[str, ...] = (), halt_move: float = 0.0) -> Silence:
+        """The silence begins to be told, alone, as a halt, or as one of the series of a feed that is silent as a
+        whole."""
+        self.told = True
+        self.halt_move = halt_move
+        self.source = source
+        self.with_feed = with_feed
+        self._deadline = NEVER
+        return self._say(at, at, ENTERED)
+
+    def warming(self) -> bool:
+        """Whether the bar is the cautious one of a series of which too little has been heard."""
+        return self.gaps is not None and not self.gaps.knows()
+
+    def usual_gap(self, t: int) -> int:
+        """ns of open time that one pause in a thousand exceeds at this time of day; 0 where that is not known."""
+        return self.gaps.usual_gap(t) if self.gaps is not None else 0
+
+    def _due(self) -> int:
+        gaps = self.gaps
+        calendar = self._calendar
+        if gaps is None:
+            return after_open_time(calendar, self.since, self.rule.after)
+        latest = after_open_time(calendar, self.since, self.rule.ceiling)
+        if not gaps.knows():
+            mean = gaps.heard / gaps.pauses if gaps.pauses > 0.0 else 0.0
+            bar = max(WARMING, WARMING_PAUSES * gaps.longest, int(WARMING_MEANS * mean), self.least)
+            return min(after_open_time(calendar, self.since, bar), latest)
+        floor = after_open_time(calendar, self.since, self.least)
+        return min(max(gaps.when(self.since, gaps.bar, latest), floor), latest)
+
+    def _say(self, at: int, time: int, phase: str) -> Silence:
         rule = self.rule
-        return Silence(at, time, rule.name, self._market, phase, self._series, rule.severity, self._last, age)
+        age = self._calendar.open_between(self.since, at)
+        return Silence(
+            at,
+            time,
+            rule.name,
+            self.market,
+            phase,
+            self.series,
+            rule.severity,
+            self._last,
+            age,
+            self.usual_gap(self.since),
+            self.warming(),
+            self.halt_move != 0.0,
+            self.source,
+            self.with_feed,
+            self.halt_move,
+        )
+
+    def _clear(self) -> None:
+        self.halt_move = 0.0
+        self.with_feed = ()
+        self.source = ""
+        self.waited = 0
 
     def state(self) -> list[Any]:
         """Everything that changes, as plain values."""
-        return [self._since, self._last, self._told]
+        gaps = self.gaps.state() if self.gaps is not None else None
+        return [self.since, self._last, self.told, self.waited, self.halt_move, self.source, list(self.with_feed), gaps]
 
     def load(self, state: list[Any]) -> None:
         """Take up where `state` left off."""
-        self._since = int(state[0])
+        self.since = int(state[0])
         self._last = int(state[1])
-        self._told = bool(state[2])
-        self._deadline = NEVER if self._told or self._since == 0 else UNKNOWN
+        self.told = bool(state[2])
+        self.waited = int(state[3])
+        self.halt_move = float(state[4])
+        self.source = str(state[5])
+        self.with_feed = tuple(state[6])
+        if self.gaps is not None and state[7] is not None:
+            self.gaps.load(state[7])
+        self._deadline = NEVER if self.told or self.since == 0 else UNKNOWN

@@ -87,12 +87,21 @@ class LevelRule:
 
 @dataclass(frozen=True, slots=True)
 class SilenceRule:
-    """No tick for `after` ns of the market's open time."""
+    """No tick for `after` ns of the market's open time; where that is 0, for longer than is usual for the series.
+
+    budget: false silences a month that a series may cost on average. floor, ceiling: ns of open time, the least silence
+    that is told, and the longest that is not. halt_bp: a move of this size within half an hour of the last tick makes a
+    silence a possible halt while the feed's other series tick; None: never.
+    """
 
     name: str
     series: tuple[str, ...]
     severity: int
-    after: int
+    after: int = 0
+    budget: float = 1.0
+    floor: int = 60 * SECOND
+    ceiling: int = 8 * HOUR
+    halt_bp: float | None = 15.0
 
 
 @dataclass(frozen=True, slots=True)

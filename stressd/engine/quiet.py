@@ -1,0 +1,77 @@
+"""What a silence is: one series gone quiet, its whole feed, or a market that has been halted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from stressd.engine.events import Event
+from stressd.engine.horizons import H5, H30, SESSION
+from stressd.engine.series import SeriesState
+from stressd.engine.silence import SilenceWatch
+from stressd.engine.spec import MINUTE
+
+AT_ONCE: Final = 3
+"""A feed is silent as a whole where its last tick is at least a third as old as that of the series that is due."""
+
+MISSED: Final = 8.0
+"""Ticks that the whole feed should have brought since its last one before it is called silent."""
+
+DOUBTFUL: Final = 4.0
+"""The same, before a series that is due is waited with for the rest of its feed."""
+
+HALT_WITHIN: Final = 30 * MINUTE
+
+
+def judge(state: SeriesState, watch: SilenceWatch, due: int, states: Iterable[SeriesState]) -> Event | None:
+    """A silence is due: what is told of it, or None where it is put off for a few seconds."""
+    source = state.source_name()
+    others: list[SilenceWatch] = []
+    rate = 0.0
+    quiet = -1
+    for other in states:
+        if other.source_name() != source or other.t == 0:
+            continue
+        for each in other.silences:
+            if each.rule is not watch.rule or each.told or not other.clock.calendar.span_at(due).is_open:
+                continue
+            if each.gaps is not None:
+                rate += each.gaps.rate_at(due)
+            if each is not watch:
+                others.append(each)
+                age = other.clock.calendar.open_between(each.since, due)
+                quiet = age if quiet < 0 else min(quiet, age)
+    if not others:
+        return watch.tell(due, source)
+    missed = rate * quiet
+    age = state.clock.calendar.open_between(watch.since, due)
+    if state.t != 0 and missed >= MISSED and AT_ONCE * quiet >= age:
+        members = (watch.series, *[each.series for each in others])
+        said = watch.tell(due, source, members)
+        for each in others:
+            each.tell(due, source, members)
+        said.open_age = quiet
+        if any(each.market != watch.market for each in others):
+            said.market = ""
+        return said
+    if missed >= DOUBTFUL and watch.wait():
+        return None
+    move = last_move_bp(state)
+    limit = watch.rule.halt_bp
+    halted = limit is not None and abs(move) >= limit and missed < DOUBTFUL and quiet < age
+    return watch.tell(due, source, (), move if halted else 0.0)
+
+
+def last_move_bp(state: SeriesState) -> float:
+    """The largest move (bp, signed) that ended with the last tick and took no more than half an hour."""
+    if state.t == 0:
+        return 0.0
+    found = 0.0
+    refs = state.horizons.refs
+    for h in (H5, H30, SESSION):
+        move = (state.y - refs[h]) * 100.0
+        if move != move or (h == SESSION and state.t - state.open_time > HALT_WITHIN):
+            continue
+        if abs(move) > abs(found):
+            found = move
+    return found
