@@ -70,7 +70,9 @@ def _quiet_clauses(spec: EpisodesSpec, episode: Episode, over: bool, lasted_s: f
     name = episode.scope.removeprefix(FEED) if whole else f"{episode.market} feed"
     if episode.what == HALT:
         sources = listing(episode.sources)
-        return trading_clauses(episode.affected, lasted_s) if over else halt_clauses(silent, age, episode.peak_bp, sources)
+        return (
+            trading_clauses(episode.affected, lasted_s) if over else halt_clauses(silent, age, episode.peak_bp, sources)
+        )
     if over:
         return ticking_clauses(name, episode.affected, whole, lasted_s)
     if whole:

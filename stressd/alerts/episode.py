@@ -42,8 +42,8 @@ class Episode(msgspec.Struct, kw_only=True):
     severity: highest ever reached. what: what it is about. moves: by `series|horizon`, the latest of each, those that
     have left too. active: what keeps it open, with the rung that holds now. peak_z, peak_bp: largest sizes so far;
     told_z, told_bp: as of the last event. joined, raised (to the episode's severity), answered, peaked: not told yet;
-    due: when the settle window ends that will tell them. affected, age, text: of a feed episode; usual (ns), warming: of
-    the series that it began with. stale: it has been told that no series of it ticks, so that how it goes on is unknown.
+    due: when the settle window ends that will tell them. affected, age, text: of a feed episode; usual (ns), warming:
+    of the series that it began with. stale: it has been told that none of its series ticks: how it goes on is unknown.
     """
 
     id: str

@@ -245,9 +245,7 @@ class Episodes:
         """Say once of each sigma episode that none of its series ticks any more, and once that one does again: what is
         not seen opens and closes nothing."""
         told = []
-        silent = {
-            series for episode in self._open.values() if episode.what in QUIET for series in episode.active
-        }
+        silent = {series for episode in self._open.values() if episode.what in QUIET for series in episode.active}
         for episode in self.open_episodes():
             if episode.what != SIGMA:
                 continue

@@ -124,12 +124,13 @@ def _rule(item: dict[str, Any], path: Path, report: Report) -> AnyRule | None:
     if later is not None:
         report.value((*path, "type"), f"{later} come with a later version of stressd", f"known: {', '.join(RULES)}")
         return None
-    if "budget" in item:
+    later_keys = ("spreads",) if item.get("type") == "silence" else ("budget", "spreads")
+    if "budget" in item and "budget" in later_keys:
         rungs = "sigma: {warn: 3, high: 4, critical: 6}"
         report.key((*path, "budget"), "budgets come with a later version of stressd", f"write `{rungs}` instead")
     if "spreads" in item:
         report.key((*path, "spreads"), "spreads come with a later version of stressd", "name series of single tenors")
-    known = {key: value for key, value in item.items() if key not in ("budget", "spreads")}
+    known = {key: value for key, value in item.items() if key not in later_keys}
     rule = _typed(known, "rule", RULES, path, report)
     return rule if len(known) == len(item) else None
 

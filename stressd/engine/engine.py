@@ -293,7 +293,8 @@ class Engine:
         was not will be told again.
 
         active: breaches as (rule, market, direction, series, horizon, severity). silent: silences as (rule, market,
-        series), where a whole feed is silent with FEED and its name instead of the market. noted: notes of feeds as (rule, market or source, series or source).
+        series), where a whole feed is silent with FEED and its name instead of the market. noted: notes of feeds as
+        (rule, market or source, series or source).
         """
         told = {
             (rule, series, horizon): (direction, severity) for rule, _, direction, series, horizon, severity in active

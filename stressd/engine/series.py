@@ -131,6 +131,9 @@ class SeriesState:
             said = silence.tick(at, t)
             if said is not None:
                 out.append(said)
+                for watch in self.watches:
+                    # The hold begins anew: nobody saw the yield stay below its exit.
+                    watch.below_since = 0
         if self.quiet:
             fresh = False
         if self.levels:
@@ -250,6 +253,10 @@ class SeriesState:
 
     def has_live_fixing(self, time: int, day: int) -> bool:
         """Whether a live value of the day stands at the market's fixing time."""
+        for silence in self.silences:
+            if silence.told:
+                # What cannot be seen now is no fixing, and closes nothing.
+                return False
         return self.t != 0 and self.open_day == day and self.open_time <= self.t <= time + self.future_tolerance
 
     def live_fixing(self, time: int, day: int, at: int, out: list[Event]) -> None:

@@ -31,8 +31,8 @@ class SilenceWatch:
 
     The age of a series is the open time since the engine's clock stood at its last tick, or since `begin` where there
     was none (`since`). A silence is due at the first instant at which the market is open and the age has reached its
-    bar. told: it has been told; with_feed: the series that fell silent with it, where the whole feed did; halt_move: bp,
-    where it is taken for a halt.
+    bar. told: it has been told; with_feed: the series that fell silent with it, where the whole feed did; halt_move:
+    bp, where it is taken for a halt.
     """
 
     __slots__ = (

@@ -115,7 +115,19 @@ FAULTS = [
     ("above: [4.25%, 4.5%]", "above: 4.25", "25:12: error: a yield needs a unit: write `4.25%`", ""),
     ("severity: warn\n", "severity: warm\n", "28:15: error: `severity` cannot be `warm`", "did you mean `warn`?"),
     ("after: 15m", "after: 0s", "32:12: error: `after` must be longer than zero", ""),
-    ("    after: 15m\n", "", "29:5: error: `after` is missing in rule `quiet`", ""),
+    (
+        "after: 15m",
+        "after: 15m\n    floor: 5m",
+        "33:12: error: `floor` and `after` exclude each other: `after` is a fixed time",
+        "",
+    ),
+    (
+        "after: 15m",
+        "budget: 1 a month",
+        "32:13: error: a budget of silences is for example `1 per month per series` (day, week, month or year)",
+        "",
+    ),
+    ("after: 15m", "ceiling: 30s", "32:14: error: `ceiling` must be longer than `floor`", ""),
     ("[JP -> US]", "[JP -> UK]", "34:11: error: unknown market `UK`", "known: JP, US"),
     ("[JP -> US]", "[JP to US]", "34:11: error: a pair is written `JP -> US`", ""),
     (
