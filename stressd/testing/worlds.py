@@ -49,8 +49,8 @@ def world(
     levels: bool = True,
     propagation: PropagationSpec | None = None,
 ) -> EngineSpec:
-    """Markets by name with the calendar each follows ("always", "JP", ...), every one with the same tenors and
-    rules."""
+    """Markets by name with the calendar each follows ("always", "JP", ...), every one with the same tenors and rules.
+    silence: ns of open time, 0 for a learned one, None for no such rule."""
     ids = {market: tuple(f"{market}.GOV.{tenor}" for tenor in tenors) for market in calendars}
     every = tuple(name for names in ids.values() for name in names)
     return EngineSpec(
