@@ -72,6 +72,7 @@ def _alerting(alerting: dict[str, Any]) -> list[str]:
     rows = [
         [
             row["series"],
+            row["state"],
             "-" if row["value"] is None else f"{row['value']:.3f}%",
             age(row["age_s"]),
             " ".join(row["ready"]) or ("levels" if row["other_rules"] else "-"),
@@ -81,7 +82,7 @@ def _alerting(alerting: dict[str, Any]) -> list[str]:
         for row in alerting["detail"]
     ]
     head = f"{alerting['ready']} of {alerting['series']} series can alert"
-    return [head, *table(["SERIES", "VALUE", "LAST", "CAN ALERT ON", "LATER", ""], rows)]
+    return [head, *table(["SERIES", "STATE", "VALUE", "LAST", "CAN ALERT ON", "LATER", ""], rows)]
 
 
 def _agenda(windows: Sequence[dict[str, Any]]) -> list[str]:

@@ -14,7 +14,7 @@ from stressd.engine.bars import Bar, bars_of
 from stressd.engine.clock import MarketClock
 from stressd.engine.events import ENTERED, FEED, LEFT, Breach, Event, FeedNote, Silence
 from stressd.engine.propagation import Propagation
-from stressd.engine.quiet import judge
+from stressd.engine.quiet import judge, sight
 from stressd.engine.rounds import Round, load_round
 from stressd.engine.series import LIVE, SeriesState
 from stressd.engine.silence import SilenceWatch
@@ -378,6 +378,7 @@ class Engine:
                     "series": state.id,
                     "market": state.market,
                     "value": state.y if state.t != 0 else None,
+                    **sight(state, self.now),
                     "time": state.t,
                     "source": state.source_name(),
                     "ticks": state.ticks,

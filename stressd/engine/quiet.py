@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from stressd.engine.events import Event
 from stressd.engine.horizons import H5, H30, SESSION
@@ -75,3 +75,45 @@ def last_move_bp(state: SeriesState) -> float:
         if abs(move) > abs(found):
             found = move
     return found
+
+
+LIVE: Final = "live"
+CLOSED: Final = "closed"
+SILENT: Final = "silent"
+HALTED: Final = "halted?"
+NOT_KNOWN: Final = "unknown"
+NEVER_SEEN: Final = "never seen"
+
+
+def sight(state: SeriesState, now: int) -> dict[str, Any]:
+    """Whether a series can be seen at `now` (ns UTC), and what its pauses are like.
+
+    state: live; closed; silent; halted?; never seen; or unknown: no tick since the market opened, or since the engine
+    began to listen, and none is overdue yet. usual_gap, silent_after: ns of open time that one of its pauses in a
+    thousand exceeds at this time of day, and without a tick from its last one on until it is told as silent; None
+    where no rule watches for that, or it is not known. learned: the latter follows from its own pauses.
+    """
+    span = state.clock.calendar.span_at(now)
+    told = unheard = halted = False
+    learned: bool | None = None
+    usual = after = 0
+    for watch in state.silences:
+        told = told or watch.told
+        unheard = unheard or watch.unheard
+        halted = halted or (watch.told and watch.halt_move != 0.0)
+        learned = not watch.warming() and watch.gaps is not None
+        usual = watch.usual_gap(now)
+        deadline = watch.deadline()
+        after = state.clock.calendar.open_between(watch.since, deadline) if deadline is not None else 0
+    word = LIVE
+    if state.t == 0:
+        word = NEVER_SEEN
+    elif halted:
+        word = HALTED
+    elif told:
+        word = SILENT
+    elif not span.is_open:
+        word = CLOSED
+    elif unheard or state.t < span.start:
+        word = NOT_KNOWN
+    return {"state": word, "usual_gap": usual or None, "silent_after": after or None, "learned": learned}

@@ -31,13 +31,13 @@ class SilenceWatch:
 
     The age of a series is the open time since the engine's clock stood at its last tick, or since `begin` where there
     was none (`since`). A silence is due at the first instant at which the market is open and the age has reached its
-    bar. told: it has been told; with_feed: the series that fell silent with it, where the whole feed did; halt_move:
-    bp, where it is taken for a halt.
+    bar. unheard: no tick has come since the engine began to listen to it. told: it has been told; with_feed: the
+    series that fell silent with it, where the whole feed did; halt_move: bp, where it is taken for a halt.
     """
 
     __slots__ = (
         "_calendar", "_deadline", "_last", "gaps", "halt_move", "least", "market", "rule", "series", "since", "source",
-        "told", "waited", "with_feed",
+        "told", "unheard", "waited", "with_feed",
     )  # fmt: skip
 
     def __init__(self, rule: SilenceRule, series: str, market: str, calendar: Calendar) -> None:
@@ -57,6 +57,7 @@ class SilenceWatch:
         self.with_feed: tuple[str, ...] = ()
         self.source = ""
         self.waited = 0
+        self.unheard = True
         self._deadline: int = NEVER
 
     def begin(self, at: int) -> None:
@@ -69,6 +70,7 @@ class SilenceWatch:
         """The engine listens again after a stop: what it could not hear is no silence."""
         if not self.told and at > self.since:
             self.since = at
+            self.unheard = True
             self.waited = 0
             self._deadline = UNKNOWN
 
@@ -102,6 +104,7 @@ class SilenceWatch:
             self._clear()
         if at > self.since:
             self.since = at
+            self.unheard = False
         self._last = time
         self.waited = 0
         self._deadline = UNKNOWN
@@ -113,6 +116,7 @@ class SilenceWatch:
             self.told = False
             self._clear()
             self.since = max(self.since, at)
+            self.unheard = True
             self._deadline = UNKNOWN
 
     def deadline(self) -> int | None:
@@ -200,17 +204,19 @@ class SilenceWatch:
     def state(self) -> list[Any]:
         """Everything that changes, as plain values."""
         gaps = self.gaps.state() if self.gaps is not None else None
-        return [self.since, self._last, self.told, self.waited, self.halt_move, self.source, list(self.with_feed), gaps]
+        told = [self.told, self.waited, self.halt_move, self.source, list(self.with_feed)]
+        return [self.since, self._last, self.unheard, *told, gaps]
 
     def load(self, state: list[Any]) -> None:
         """Take up where `state` left off."""
         self.since = int(state[0])
         self._last = int(state[1])
-        self.told = bool(state[2])
-        self.waited = int(state[3])
-        self.halt_move = float(state[4])
-        self.source = str(state[5])
-        self.with_feed = tuple(state[6])
-        if self.gaps is not None and state[7] is not None:
-            self.gaps.load(state[7])
+        self.unheard = bool(state[2])
+        self.told = bool(state[3])
+        self.waited = int(state[4])
+        self.halt_move = float(state[5])
+        self.source = str(state[6])
+        self.with_feed = tuple(state[7])
+        if self.gaps is not None and state[8] is not None:
+            self.gaps.load(state[8])
         self._deadline = NEVER if self.told or self.since == 0 else UNKNOWN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from stressd import METHOD, __version__
@@ -107,19 +107,20 @@ class Reporter:
         return ", ".join(parts)
 
     def _alerting(self) -> dict[str, Any]:
-        return alerting(
-            self._daemon.loaded.engine, self._daemon.pump.pipeline.engine.status(), self._daemon.clock.now()
-        )
+        d = self._daemon
+        deaf = {name for name, feed in d.feeds.feeds.items() if feed.health.state not in ("connected", "stopped")}
+        return alerting(d.loaded.engine, d.pump.pipeline.engine.status(), d.clock.now(), deaf)
 
 
-def alerting(spec: EngineSpec, rows: Sequence[dict[str, Any]], now: int) -> dict[str, Any]:
-    """Which series can alert now, and how far the others are. rows: `Engine.status()`; now: ns UTC."""
+def alerting(spec: EngineSpec, rows: Sequence[dict[str, Any]], now: int, deaf: Collection[str] = ()) -> dict[str, Any]:
+    """Which series can alert now, and how far the others are. rows: `Engine.status()`; now: ns UTC; deaf: feeds that
+    are not connected, whose series cannot be seen."""
     horizons: dict[str, set[str]] = {}
     for rule in spec.sigma_rules:
         for name in rule.series:
             horizons.setdefault(name, set()).update(rule.horizons)
     other = {name for level in spec.level_rules for name in level.series}
-    detail = [_series(spec, row, horizons.get(row["series"], set()), row["series"] in other, now) for row in rows]
+    detail = [_series(spec, row, horizons.get(row["series"], set()), row["series"] in other, now, deaf) for row in rows]
     return {
         "series": len(detail),
         "ready": sum(1 for row in detail if row["ready"] or (row["other_rules"] and not row["waiting"])),
@@ -127,7 +128,9 @@ def alerting(spec: EngineSpec, rows: Sequence[dict[str, Any]], now: int) -> dict
     }
 
 
-def _series(spec: EngineSpec, row: dict[str, Any], horizons: set[str], other: bool, now: int) -> dict[str, Any]:
+def _series(
+    spec: EngineSpec, row: dict[str, Any], horizons: set[str], other: bool, now: int, deaf: Collection[str]
+) -> dict[str, Any]:
     ordered = [name for name in HORIZONS if name in horizons]
     if not row["anchored"]:
         # whatever its sigma knows, a live 1d move needs a fixing of its own to be measured from
@@ -141,6 +144,7 @@ def _series(spec: EngineSpec, row: dict[str, Any], horizons: set[str], other: bo
     return {
         "series": row["series"],
         "market": row["market"],
+        "state": "unknown" if row["state"] == "live" and row["source"] in deaf else row["state"],
         "value": row["value"],
         "time": iso(row["time"]) if row["time"] else None,
         "age_s": (now - row["time"]) / SECOND if row["time"] else None,
@@ -150,6 +154,11 @@ def _series(spec: EngineSpec, row: dict[str, Any], horizons: set[str], other: bo
         "other_rules": other,
         "provisional": row["provisional"] or None,
         "active": row["active"],
+        "pauses": {
+            "learned": row["learned"],
+            "usual_s": None if row["usual_gap"] is None else row["usual_gap"] / SECOND,
+            "silent_after_s": None if row["silent_after"] is None else row["silent_after"] / SECOND,
+        },
         "sigma_bp": {name: round(row["sigma_bp"][name], 3) for name in ordered if row["warm"][name] >= 1.0},
         "counts": {key: row[key] for key in ("ticks", "fixings", "duplicates", "late", "rejected", "future")},
     }

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from stressd.alerts.event import Event
+from stressd.alerts.pipeline import Pipeline
 from stressd.engine.spec import HOUR, MINUTE, SECOND, EngineSpec, SilenceRule
 from stressd.lab.offline import Setup, drive
 from stressd.market.sessions import calendar
@@ -194,3 +195,29 @@ def test_what_is_silent_is_no_fixing() -> None:
         pass
     fixed = {row["series"]: row["fixings"] for row in pipeline.engine.status()}
     assert set(fixed.values()) == {5}
+
+
+def states(pipeline: Pipeline) -> dict[str, str]:
+    return {row["series"].partition(".GOV.")[2]: row["state"] for row in pipeline.engine.status()}
+
+
+def test_status_says_of_each_series_whether_it_can_be_seen() -> None:
+    spec = watched({"JP": "JP"})
+    end = parse_time("2026-01-20T05:00:00Z")
+    ticks = [
+        tick
+        for tick in quotes(spec, START, end, 10 * SECOND, 1)
+        if tick.series != "JP.GOV.2Y" and (tick.series != "JP.GOV.5Y" or tick.received < end - HOUR)
+    ]
+    pipeline = Setup(spec).pipeline(START, "simulated")
+    assert set(states(pipeline).values()) == {"never seen"}
+    list(drive(pipeline, ticks, 1))
+    assert states(pipeline) == {"2Y": "never seen", "5Y": "silent", "10Y": "live", "30Y": "live"}
+    lunch = parse_time("2026-01-21T03:00:00Z")
+    pipeline.engine.resume(lunch)
+    assert states(pipeline)["10Y"] == "closed"
+    pipeline.engine.resume(lunch + HOUR)
+    assert states(pipeline)["10Y"] == "unknown"
+    row = pipeline.engine.status()[2]
+    assert row["learned"]
+    assert 10e9 < row["usual_gap"] < 60e9
