@@ -12,22 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from stressd.alerts.words import moment_text
+from stressd.cli.cost_text import history_text
 from stressd.config.faults import ConfigError, Fault
 from stressd.config.fields import format_duration
 from stressd.config.load import Loaded, load
 from stressd.config.registry import Registry
 from stressd.config.rules import LevelConfig, SigmaConfig
 from stressd.engine.agenda import NEVER, AgendaItem, next_at
-from stressd.lab.cost import Cost, measure
+from stressd.lab.cost import Cost, measure, measure_ticks
 from stressd.lab.history import stored_daily
-from stressd.market.times import iso
+from stressd.market.times import LATEST, iso
 from stressd.runtime import logs
 from stressd.runtime.connect import FeedTrial, SinkTrial, try_feeds, try_sinks
 from stressd.runtime.registry import registry
 from stressd.runtime.statedir import state_dir
 from stressd.store import Store, StoreError
-
-UNMEASURED = "unmeasured: no history is stored"
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -194,33 +193,30 @@ def _age(seconds: float) -> str:
 
 
 def _history(loaded: Loaded, args: argparse.Namespace, document: dict[str, Any]) -> None:
-    cost = _measured(loaded, args)
+    costs = _measured(loaded, args)
+    daily, ticks = costs
     document["history"] = (
-        {"rules": {rule.name: None for rule in loaded.rules}, "sinks": None} if cost is None else asdict(cost)
-    )
+        {"rules": {rule.name: None for rule in loaded.rules}, "sinks": None} if daily is None else asdict(daily)
+    ) | {"ticks": None if ticks is None else asdict(ticks)}
     if args.json:
         return
     print()
-    if cost is not None:
-        print(f"on {cost.weeks:,.0f} weeks of daily history:")
-    for rule in loaded.rules:
-        rate = None if cost is None else cost.rules[rule.name]
-        note = UNMEASURED if cost is None else cost.notes[rule.name]
-        rated = f"{rate:.2f} alerts a week ({note})" if rate is not None else note
-        print(f"rule {rule.name}: {rated if rate is not None or cost is None else f'unmeasured: {note}'}")
-    for sink in loaded.sinks:
-        print(f"sink {sink.name}: {UNMEASURED if cost is None else f'{cost.sinks[sink.name]:.2f} messages a week'}")
+    print(history_text(loaded, daily, ticks))
 
 
-def _measured(loaded: Loaded, args: argparse.Namespace) -> Cost | None:
+def _measured(loaded: Loaded, args: argparse.Namespace) -> tuple[Cost | None, Cost | None]:
+    """On the stored fixings and on the stored ticks, None where there are none."""
     try:
         store = Store.open(state_dir(loaded.state_dir, args.state), create=False)
     except StoreError:
-        return None
+        return None, None
     try:
         daily = stored_daily(store)
+        if daily and not args.json:
+            print(f"\nrunning {sum(len(each.rows) for each in daily.values()):,} fixings ...", file=sys.stderr)
+        from_fixings = measure(loaded, daily)
+        if not args.json:
+            print("running the stored ticks ...", file=sys.stderr)
+        return from_fixings, measure_ticks(loaded, daily, store.history_ticks(0, LATEST))
     finally:
         store.close()
-    if daily and not args.json:
-        print(f"\nrunning {sum(len(each.rows) for each in daily.values()):,} fixings ...", file=sys.stderr)
-    return measure(loaded, daily)

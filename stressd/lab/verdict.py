@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypedDict
 
-from stressd.engine.spec import EngineSpec
 from stressd.lab.backtest import Daily
 from stressd.lab.naive import Naive, ewma_moves, naive_rule
+from stressd.lab.promise import Promise
 from stressd.lab.rates import Rate, rate
 from stressd.lab.ruleset import DAILY, Trial
 from stressd.lab.stress import Recall, StressDay, Told, recall, windows
@@ -31,25 +31,6 @@ class Largest(TypedDict):
     move_bp: float
     sigma: float
     bar_bp: float
-
-
-class Promise:
-    """Episodes a year that the rules of a specification may open: by series and by market; rules: those with one."""
-
-    __slots__ = ("markets", "rules", "series")
-
-    def __init__(self, spec: EngineSpec) -> None:
-        self.series: dict[str, float] = {}
-        self.markets: dict[str, float] = {}
-        self.rules: set[str] = set()
-        for rule in spec.sigma_rules:
-            budget: Any = getattr(rule, "budget", None)
-            if budget is None:
-                continue
-            self.rules.add(rule.name)
-            promised = self.markets if budget.per_market else self.series
-            for name in dict.fromkeys(market_of(each) if budget.per_market else each for each in rule.series):
-                promised[name] = promised.get(name, 0.0) + budget.per_year
 
 
 class Verdict:

@@ -1,0 +1,95 @@
+"""What rules would have cost on stored ticks."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stressd.cli.main import main
+from stressd.config.load import Loaded, load_text
+from stressd.lab.cost import measure_ticks
+from stressd.market.tick import BACKLOG, Tick
+from stressd.market.times import SECOND, iso, parse_time
+from stressd.runtime.registry import registry
+
+CONFIG = """\
+instance: x
+markets:
+  IT: {calendar: always, tenors: [10Y]}
+  US: {tenors: [10Y]}
+feeds: [{name: f, type: file, path: x}]
+rules:
+  - {name: moves, type: sigma, series: "IT.*", horizons: [5m, 30m], sigma: {warn: 6, critical: 20}}
+  - {name: other, type: sigma, series: "US.*"}
+  - {name: quiet, type: silence, series: "*", after: 15m}
+routes: [{match: {kind: market}, sinks: [terminal]}]
+sinks: [{name: terminal, type: console}]
+"""
+START = parse_time("2026-03-02T00:00:00Z")
+DAYS = 15
+SHOCKS = (0, 4, 9, 13)
+"""Days on which, at 21:00, the yield moves by 30 bp."""
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    return load_text(CONFIG, tmp_path_factory.mktemp("c") / "c.yaml", registry())
+
+
+def ticks(days: int = DAYS) -> Iterator[Tick]:
+    """Two ticks a minute from a quiet market, as the store hands them out."""
+    chance = random.Random(7)
+    level = 3.0
+    for i in range(days * 2880):
+        level += chance.gauss(0.0, 0.0005)
+        if i % 2880 == 2520 and i // 2880 in SHOCKS:
+            level += 0.3 if chance.random() < 0.5 else -0.3
+        at = START + i * 30 * SECOND
+        yield Tick("IT.GOV.10Y", round(level, 4), at, at, "file", BACKLOG)
+
+
+def test_what_was_told_after_the_warm_up_counts_and_nothing_else(loaded: Loaded) -> None:
+    cost = measure_ticks(loaded, {}, ticks())
+    assert cost is not None
+    assert cost.weeks + cost.warming == pytest.approx(DAYS / 7, abs=0.01)
+    assert 0.0 < cost.warming < 1.0
+    rate = cost.rules["moves"]
+    assert rate is not None
+    assert round(rate * cost.weeks) == len([day for day in SHOCKS if day / 7 > cost.warming - 0.1])
+    assert cost.sinks["terminal"] >= rate
+    assert "over all horizons" in cost.notes["moves"]
+
+
+def test_what_ticks_cannot_say_is_unmeasured(loaded: Loaded) -> None:
+    cost = measure_ticks(loaded, {}, ticks())
+    assert cost is not None
+    assert (cost.rules["other"], cost.rules["quiet"]) == (None, None)
+    assert cost.notes["other"] == "no history of its series is stored"
+    assert cost.notes["quiet"] == "history keeps no times of receipt"
+
+
+def test_an_hour_of_ticks_measures_nothing(loaded: Loaded) -> None:
+    few = [tick for tick in ticks(1) if tick.time < START + 600 * SECOND]
+    cost = measure_ticks(loaded, {}, few)
+    assert cost is not None
+    assert cost.rules["moves"] is None
+    assert cost.notes["moves"] == "the ticks are too few to warm a horizon"
+    assert cost.sinks == {}
+    assert measure_ticks(loaded, {}, []) is None
+
+
+def test_check_tells_what_imported_ticks_would_have_cost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [f"{iso(tick.time)},{tick.series},{tick.value}" for tick in ticks()]
+    (tmp_path / "ticks.csv").write_text("\n".join(["time,series,value", *lines]) + "\n")
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    state = ["--state", str(tmp_path / "state")]
+    assert main(["history", "import", str(tmp_path / "ticks.csv"), *state]) == 0
+    capsys.readouterr()
+    assert main(["check", str(tmp_path / "c.yaml"), "--history", *state]) == 0
+    out = capsys.readouterr().out
+    assert "weeks of ticks, after " in out
+    assert "alerts a week (over all horizons)" in out
+    assert "rule quiet: unmeasured: history keeps no times of receipt" in out
