@@ -35,8 +35,8 @@ def judge(state: SeriesState, watch: SilenceWatch, due: int, states: Iterable[Se
         for each in other.silences:
             if each.rule is not watch.rule or each.told or not other.clock.calendar.span_at(due).is_open:
                 continue
-            if each.gaps is not None:
-                rate += each.gaps.rate_at(due)
+            if each.pauses is not None:
+                rate += each.pauses.rate_at(due)
             if each is not watch:
                 others.append(each)
                 age = other.clock.calendar.open_between(each.since, due)
@@ -101,7 +101,7 @@ def sight(state: SeriesState, now: int) -> dict[str, Any]:
         told = told or watch.told
         unheard = unheard or watch.unheard
         halted = halted or (watch.told and watch.halt_move != 0.0)
-        learned = not watch.warming() and watch.gaps is not None
+        learned = not watch.warming() and watch.pauses is not None
         usual = watch.usual_gap(now)
         deadline = watch.deadline()
         after = state.clock.calendar.open_between(watch.since, deadline) if deadline is not None else 0

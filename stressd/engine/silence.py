@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from stressd.engine.clock import after_open_time
 from stressd.engine.events import ENTERED, LEFT, Silence
-from stressd.engine.gaps import Gaps
+from stressd.engine.pauses import Pauses
 from stressd.engine.spec import HOUR, SECOND, SilenceRule
 from stressd.market.calendar import Calendar
 
@@ -36,7 +36,7 @@ class SilenceWatch:
     """
 
     __slots__ = (
-        "_calendar", "_deadline", "_last", "gaps", "halt_move", "least", "market", "rule", "series", "since", "source",
+        "_calendar", "_deadline", "_last", "halt_move", "least", "market", "pauses", "rule", "series", "since", "source",
         "told", "unheard", "waited", "with_feed",
     )  # fmt: skip
 
@@ -45,10 +45,10 @@ class SilenceWatch:
         self.series = series
         self.market = market
         self._calendar = calendar
-        self.gaps: Gaps | None = None
+        self.pauses: Pauses | None = None
         self.least = rule.after
         if rule.after == 0:
-            self.gaps = Gaps(calendar, rule.budget, rule.ceiling)
+            self.pauses = Pauses(calendar, rule.budget, rule.ceiling)
             self.least = rule.floor
         self.since = 0
         self._last = 0
@@ -87,16 +87,16 @@ class SilenceWatch:
 
     def tick(self, at: int, time: int) -> Silence | None:
         """A tick came at `at` and was true at `time` (ns). The end of the silence, if one had been told."""
-        gaps = self.gaps
-        if gaps is not None:
-            gaps.count += 1
-            last = gaps.last
+        pauses = self.pauses
+        if pauses is not None:
+            pauses.count += 1
+            last = pauses.last
             # History has older times; a live tick after it, or after a stop, ends no pause that was listened to.
-            if at - last > gaps.notable or at >= gaps.until or (at > self.since and last < self.since):
+            if at - last > pauses.notable or at >= pauses.until or (at > self.since and last < self.since):
                 heard = at <= self.since or last >= self.since
-                gaps.take(at, heard and not self.with_feed, self.told)
+                pauses.take(at, heard and not self.with_feed, self.told)
             else:
-                gaps.last = at
+                pauses.last = at
         said: Silence | None = None
         if self.told:
             said = self._say(at, time, LEFT)
@@ -155,24 +155,24 @@ class SilenceWatch:
 
     def warming(self) -> bool:
         """Whether the bar is the cautious one of a series of which too little has been heard."""
-        return self.gaps is not None and not self.gaps.knows()
+        return self.pauses is not None and not self.pauses.knows()
 
     def usual_gap(self, t: int) -> int:
         """ns of open time that one pause in a thousand exceeds at this time of day; 0 where that is not known."""
-        return self.gaps.usual_gap(t) if self.gaps is not None else 0
+        return self.pauses.usual_gap(t) if self.pauses is not None else 0
 
     def _due(self) -> int:
-        gaps = self.gaps
+        pauses = self.pauses
         calendar = self._calendar
-        if gaps is None:
+        if pauses is None:
             return after_open_time(calendar, self.since, self.rule.after)
         latest = after_open_time(calendar, self.since, self.rule.ceiling)
-        if not gaps.knows():
-            mean = gaps.heard / gaps.pauses if gaps.pauses > 0.0 else 0.0
-            bar = max(WARMING, WARMING_PAUSES * gaps.longest, int(WARMING_MEANS * mean), self.least)
+        if not pauses.knows():
+            mean = pauses.heard / pauses.ended if pauses.ended > 0.0 else 0.0
+            bar = max(WARMING, WARMING_PAUSES * pauses.longest, int(WARMING_MEANS * mean), self.least)
             return min(after_open_time(calendar, self.since, bar), latest)
         floor = after_open_time(calendar, self.since, self.least)
-        return min(max(gaps.when(self.since, gaps.bar, latest), floor), latest)
+        return min(max(pauses.when(self.since, pauses.bar, latest), floor), latest)
 
     def _say(self, at: int, time: int, phase: str) -> Silence:
         rule = self.rule
@@ -203,9 +203,9 @@ class SilenceWatch:
 
     def state(self) -> list[Any]:
         """Everything that changes, as plain values."""
-        gaps = self.gaps.state() if self.gaps is not None else None
+        pauses = self.pauses.state() if self.pauses is not None else None
         told = [self.told, self.waited, self.halt_move, self.source, list(self.with_feed)]
-        return [self.since, self._last, self.unheard, *told, gaps]
+        return [self.since, self._last, self.unheard, *told, pauses]
 
     def load(self, state: list[Any]) -> None:
         """Take up where `state` left off."""
@@ -217,6 +217,6 @@ class SilenceWatch:
         self.halt_move = float(state[5])
         self.source = str(state[6])
         self.with_feed = tuple(state[7])
-        if self.gaps is not None and state[8] is not None:
-            self.gaps.load(state[8])
+        if self.pauses is not None and state[8] is not None:
+            self.pauses.load(state[8])
         self._deadline = NEVER if self.told or self.since == 0 else UNKNOWN

@@ -25,7 +25,7 @@ SHAPE_WEIGHT: Final = 30.0
 LARGEST_SHAPE: Final = 0.2
 
 
-class GapTail:
+class PauseTail:
     """Decayed counts and sums of pauses beyond each level, in expected ticks."""
 
     __slots__ = ("_count", "_excess", "_square")

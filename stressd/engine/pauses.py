@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from stressd.engine.gaptail import LEAST, GapTail
+from stressd.engine.pausetail import LEAST, PauseTail
 from stressd.engine.spec import DAY, HOUR, MINUTE
 from stressd.market.calendar import Calendar
 
@@ -56,7 +56,7 @@ OPENS: Final = math.pow(2.0, -1.0 / 20.0)
 """Decay, per open, of the longest wait for a first tick."""
 
 
-class Gaps:
+class Pauses:
     """The pauses of one series. budget: false silences a month of open time; ceiling: ns of open time, beyond it a
     pause is an outage whatever was learned.
 
@@ -67,9 +67,9 @@ class Gaps:
     """
 
     __slots__ = (
-        "_busy_expected", "_busy_seen", "_calendar", "_counts", "_expected", "_mark", "_month", "_month_at", "_opens",
-        "_recent_count", "_recent_open", "_shift", "_slot", "_zone", "bar", "budget", "ceiling", "count", "delay",
-        "heard", "last", "longest", "notable", "pauses", "rate", "tail", "until", "usual",
+        "_busy_expected", "_busy_seen", "_calendar", "_counts", "_mark", "_month", "_month_at", "_opens",
+        "_recent_count", "_recent_open", "_shift", "_slot", "_zone", "bar", "budget", "ceiling", "count", "delay", "ended",
+        "heard", "last", "longest", "notable", "rate", "tail", "until", "usual",
     )  # fmt: skip
 
     def __init__(self, calendar: Calendar, budget: float, ceiling: int) -> None:
@@ -77,14 +77,13 @@ class Gaps:
         self._zone = ZoneInfo(calendar.zone)
         self.budget = budget
         self.ceiling = ceiling
-        self.tail = GapTail()
+        self.tail = PauseTail()
         self._counts: list[float] = [0.0] * BINS
         self._opens: list[float] = [0.0] * BINS
         self._recent_count = 0.0
         self._recent_open = 0.0
         self._busy_seen = 0.0
         self._busy_expected = 0.0
-        self._expected = 0.0
         self._mark = 0
         self._slot = -1
         self._shift = 0
@@ -95,7 +94,7 @@ class Gaps:
         self.longest = 0
         self.delay = 0
         self.heard = 0.0
-        self.pauses = 0.0
+        self.ended = 0.0
         self.bar = 0.0
         self.usual = 0.0
         self.rate = 0.0
@@ -198,7 +197,7 @@ class Gaps:
         self._busy_expected = self._busy_expected * keep + expected / busy
         keep = math.pow(2.0, -passed / MEMORY)
         self.heard = self.heard * keep + passed
-        self.pauses = self.pauses * keep + ticks
+        self.ended = self.ended * keep + ticks
         self.tail.decay(keep)
 
     def _learn_delay(self, wait: int) -> None:
@@ -210,14 +209,14 @@ class Gaps:
 
     def _fit(self, at: int) -> None:
         """Find the bar that keeps the budget."""
-        if self.pauses < NEEDED_GAPS or self.heard < NEEDED_TIME:
+        if self.ended < NEEDED_GAPS or self.heard < NEEDED_TIME:
             return
         if at - self._month_at >= DAY or self._month <= 0.0:
             self._month_at = at
             self._month = self._calendar.open_between(at - 28 * DAY, at) * (365.25 / 12.0 / 28.0)
             if self._month <= 0.0:
                 return
-        self.usual = self.tail.exceeded_by(0.001 * self.pauses)
+        self.usual = self.tail.exceeded_by(0.001 * self.ended)
         bar = self.tail.exceeded_by(SAFETY * self.budget * self.heard / self._month)
         self.bar = min(bar, WIDEST * self.usual)
 
@@ -291,7 +290,7 @@ class Gaps:
             list(self._opens),
             [self._recent_count, self._recent_open, self._busy_seen, self._busy_expected],
             [self._mark, self._slot, self._shift, self._month, self._month_at],
-            [self.count, self.last, self.longest, self.delay, self.heard, self.pauses],
+            [self.count, self.last, self.longest, self.delay, self.heard, self.ended],
             [self.bar, self.usual, self.rate, self.notable, self.until],
         ]
 
@@ -308,7 +307,7 @@ class Gaps:
         self._month, self._month_at = float(place[3]), int(place[4])
         counts = state[5]
         self.count, self.last, self.longest, self.delay = (int(x) for x in counts[:4])
-        self.heard, self.pauses = float(counts[4]), float(counts[5])
+        self.heard, self.ended = float(counts[4]), float(counts[5])
         bars = state[6]
         self.bar, self.usual, self.rate = float(bars[0]), float(bars[1]), float(bars[2])
         self.notable, self.until = int(bars[3]), int(bars[4])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stressd.engine.gaptail import LEVELS, GapTail
+from stressd.engine.pausetail import LEVELS, PauseTail
 from stressd.engine.silence import WARMING, SilenceWatch
 from stressd.engine.spec import HOUR, MINUTE, SECOND, SilenceRule
 from stressd.market.calendar import Calendar
@@ -101,20 +101,20 @@ def test_the_longest_usual_pause_is_the_quantile_of_the_pauses() -> None:
 
 @given(st.lists(st.floats(LEVELS[0] + 1e-6, 2_000.0), min_size=0, max_size=400), st.floats(1e-3, 50.0))
 def test_a_rarer_pause_is_longer_and_none_is_below_the_lowest_level(sizes: list[float], count: float) -> None:
-    tail = GapTail()
+    tail = PauseTail()
     for size in sizes:
         tail.add(size)
     rare = tail.exceeded_by(count)
     assert rare >= LEVELS[0]
     assert tail.exceeded_by(count * 0.5) >= rare - 1e-9 or len(sizes) > 20
-    again = GapTail()
+    again = PauseTail()
     again.load(json.loads(json.dumps(tail.state())))
     assert again.exceeded_by(count) == rare
 
 
 def test_the_tail_of_exponential_pauses_is_found() -> None:
     rng = random.Random(8)
-    tail = GapTail()
+    tail = PauseTail()
     n = 200_000
     for _ in range(n):
         size = rng.expovariate(1.0)
