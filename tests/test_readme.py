@@ -16,7 +16,7 @@ def test_the_readmes_configuration_is_one_that_check_accepts(root: Path) -> None
     assert len(blocks) == 1
     loaded = load_text(blocks[0], Path("README.md"), registry(), environment=False)
     assert [fault.message for fault in loaded.warnings] == []
-    assert len(loaded.engine.series) == 10
+    assert len(loaded.engine.series) == 13
 
 
 def test_the_readmes_commands_and_files_exist(root: Path) -> None:

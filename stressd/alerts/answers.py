@@ -88,7 +88,7 @@ class Links:
         """The follower's own open episode in the same direction, which from now on names its source."""
         own = None
         for each in self.opened.values():
-            if each.what != SIGMA or each.market != response.follower or each.direction != episode.direction:
+            if each.what != SIGMA or each.scope != response.follower or each.direction != episode.direction:
                 continue
             linked = each.source is not None and each.source.episode == episode.id
             if linked or (each.source is None and self._may_follow(each, episode)):

@@ -7,10 +7,13 @@ from typing import Final
 import msgspec
 
 from stressd.alerts.event import Follower, SeriesMove, Source
+from stressd.alerts.words import is_spread
 
 Key = tuple[str, str, int]
 """(rule, scope, direction): what makes two breaches one episode. Severity, tenors and horizons are attributes.
-The scope is the market; of a feed note without a market, the source."""
+The scope is the market; of a market's spreads the market with SPREADS; of a feed note without a market, the source."""
+
+SPREADS: Final = " spreads"
 
 SIGMA: Final = "sigma"
 SILENCE: Final = "silence"
@@ -108,8 +111,13 @@ class Episode(msgspec.Struct, kw_only=True):
         self.told_bp = self.peak_bp
 
     def ranked(self) -> list[SeriesMove]:
-        """All moves, the lead first: those that still hold before those that have left, then by size in sigma."""
+        """All moves, the lead first: yields before spreads that have joined them, then those that still hold before
+        those that have left, then by size in sigma."""
+        moves = self.moves
         names = sorted(
-            self.moves, key=lambda name: (name not in self.active, -abs(self.moves[name].sigma or 0.0), name)
-        )
+            moves,
+            key=lambda name: (
+                is_spread(moves[name].series), name not in self.active, -abs(moves[name].sigma or 0.0), name,
+            ),
+        )  # fmt: skip
         return [self.moves[name] for name in names]

@@ -17,7 +17,7 @@ import msgspec
 
 from stressd.alerts.answers import Links
 from stressd.alerts.compose import compose
-from stressd.alerts.episode import HALT, NOTE, SIGMA, SILENCE, Episode, Key
+from stressd.alerts.episode import HALT, NOTE, SIGMA, SILENCE, SPREADS, Episode, Key
 from stressd.alerts.event import Event, EventType
 from stressd.alerts.headline import answer_clause
 from stressd.alerts.ids import episode_id
@@ -27,6 +27,7 @@ from stressd.alerts.words import (
     bp_text,
     curve_key,
     duration_text,
+    is_spread,
     listing,
     series_name,
     sigma_text,
@@ -142,17 +143,22 @@ class Episodes:
         self._timed = {each.id: each for each in (*opened, *self._links.closed) if each.due is not None}
 
     def _breach(self, breach: engine.Breach) -> list[Event]:
-        key = (breach.rule, breach.market, breach.direction)
         name = f"{breach.series}|{breach.horizon}"
-        episode = self._open.get(key)
+        spread = is_spread(breach.series)
+        scope = breach.market + SPREADS if spread else breach.market
+        episode = self._open.get((breach.rule, scope, breach.direction))
+        if spread and (episode is None or name not in episode.active):
+            # One move, one episode: where the market's yields have theirs, its spreads are a part of it.
+            episode = self._holding(breach, name) or episode or self._of_yields(breach)
         if breach.phase == engine.LEFT:
             return self._left(episode, name, breach)
         if episode is None:
             if breach.phase == engine.PEAKED:
                 return []
-            episode = self._start(breach, SIGMA, breach.severity)
+            episode = self._start(breach, SIGMA, breach.severity, scope)
             self._record(episode, name, breach)
-            self._links.find_source(episode)
+            if not spread:
+                self._links.find_source(episode)
             return [self._tell(episode, "opened", breach.at)]
         if breach.phase == engine.PEAKED and name not in episode.active:
             return []
@@ -165,9 +171,23 @@ class Episodes:
             episode.raised.append(name)
         return self._grown(episode, breach, name if new else None)
 
+    def _holding(self, breach: engine.Breach, name: str) -> Episode | None:
+        """The yields' episode that this spread's breach is a part of already."""
+        found = (self._open.get((breach.rule, breach.market, direction)) for direction in (1, -1))
+        return next((each for each in found if each is not None and name in each.active), None)
+
+    def _of_yields(self, breach: engine.Breach) -> Episode | None:
+        """The open episode of the market's yields, the younger of two."""
+        if breach.phase != engine.ENTERED:
+            return None
+        found = (self._open.get((breach.rule, breach.market, direction)) for direction in (1, -1))
+        return max((each for each in found if each is not None), key=lambda each: each.opened_at, default=None)
+
     def _record(self, episode: Episode, name: str, breach: engine.Breach) -> None:
         episode.active[name] = breach.severity
-        episode.record(name, breach_move(breach), breach.z, breach.change_bp)
+        guest = is_spread(breach.series) and not episode.scope.endswith(SPREADS)
+        # The peak of an episode is that of what opened it: a spread's sign may be the other one.
+        episode.record(name, breach_move(breach), 0.0 if guest else breach.z, 0.0 if guest else breach.change_bp)
         episode.heard(breach.time, breach.source)
 
     def _grown(

@@ -95,7 +95,8 @@ def _subject(event: Event, mark: str | None) -> str:
     """The same over an episode's life: mail clients thread by it."""
     _, day, name = event.episode.rsplit("-", 2)
     if event.kind == "market":
-        about = f"{event.market} yields {event.direction}" if event.direction else f"{event.market} curve"
+        what = "spreads" if event.series and is_spread(event.series[0].series) else "yields"
+        about = f"{event.market} {what} {event.direction}" if event.direction else f"{event.market} curve"
     else:
         about = f"{event.market or ' '.join(event.data.sources) or 'stressd'} {event.kind}: {event.rule}"
     date = iso_day_text(f"20{day[:2]}-{day[2:4]}-{day[4:]}")

@@ -98,7 +98,7 @@ def _breaches(rule: str, market: str, series: str, at: int) -> Iterator[Breach]:
 
 
 def _subject(loaded: Loaded, wanted: str | None) -> tuple[str, str]:
-    known = {series.id: series.market for series in loaded.engine.series}
+    known = {series.id: series.market for series in loaded.engine.series if not series.legs}
     if wanted is not None:
         if wanted not in known:
             raise UserError(f"{wanted} is not configured; the configured series are {', '.join(known)}")

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from stressd.alerts.words import yield_text
 from stressd.cli.ask import ask
 from stressd.cli.errors import UserError
 from stressd.cli.place import add_state, state_of
@@ -73,7 +74,7 @@ def _alerting(alerting: dict[str, Any]) -> list[str]:
         [
             row["series"],
             row["state"],
-            "-" if row["value"] is None else f"{row['value']:.3f}%",
+            "-" if row["value"] is None else yield_text(row["series"], row["value"]),
             age(row["age_s"]),
             " ".join(row["ready"]) or ("levels" if row["other_rules"] else "-"),
             ", ".join(f"{wait['horizon']} in {wait['needs']}" for wait in row["waiting"]) or "-",

@@ -23,6 +23,7 @@ from stressd.engine.spec import (
 )
 from stressd.market.aliases import AliasTable
 from stressd.market.calendar import Calendar
+from stressd.market.joint import JointCalendar
 from stressd.market.series import market_of, parse_series, series_id
 
 
@@ -39,7 +40,7 @@ def engine_spec(
     feeds = [feed for _, feed in facts.feeds]
     sigma, level, silence = [], [], []
     for _, rule in facts.rules:
-        series = tuple(facts.matching(rule.series))
+        series = tuple(facts.matching(rule.series, spreads=not isinstance(rule, SilenceConfig)))
         if isinstance(rule, SigmaConfig):
             sigma.append(_sigma(rule, series))
         elif isinstance(rule, LevelConfig):
@@ -48,11 +49,17 @@ def engine_spec(
             silence.append(_silence(rule, series))
     propagation, gate = config.propagation, config.gate
     return EngineSpec(
-        markets=tuple(
-            MarketSpec(name, calendars[name], series_id(name, market.gauge_tenor))
-            for name, market in config.markets.items()
+        markets=(
+            *(
+                MarketSpec(name, calendars[name], series_id(name, market.gauge_tenor))
+                for name, market in config.markets.items()
+            ),
+            *(spread_market(name, calendars) for name in dict.fromkeys(map(market_of, facts.spreads)) if "-" in name),
         ),
-        series=tuple(_series(name, config, facts, feeds) for name in facts.series),
+        series=(
+            *(_series(name, config, facts, feeds) for name in facts.series),
+            *(spread_spec(name) for name in facts.spreads),
+        ),
         sigma_rules=tuple(sigma),
         level_rules=tuple(level),
         silence_rules=tuple(silence),
@@ -94,6 +101,18 @@ def carries(feed: FeedConfig, series: str) -> bool:
     return (feed.markets is None or market_of(series) in feed.markets) and (
         feed.series is None or any(fnmatchcase(series, glob) for glob in feed.series)
     )
+
+
+def spread_market(name: str, calendars: Mapping[str, Calendar]) -> MarketSpec:
+    """The market of a spread between two, "IT-DE": open where both are."""
+    first, _, second = name.partition("-")
+    return MarketSpec(name, JointCalendar(name, calendars[first], calendars[second]), "")
+
+
+def spread_spec(name: str) -> SeriesSpec:
+    """A spread with its legs."""
+    parsed = parse_series(name)
+    return SeriesSpec(name, parsed.market, parsed.tenor, legs=parsed.legs)
 
 
 def _series(name: str, config: Config, facts: Facts, feeds: Sequence[FeedConfig]) -> SeriesSpec:

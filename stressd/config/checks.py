@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
 from stressd.config.facts import Facts, alias_row, entries
 from stressd.config.faults import did_you_mean, shown, suggest
-from stressd.config.model import MatchConfig
+from stressd.config.model import CROSS_PATTERN, MatchConfig
 from stressd.config.report import Report
 from stressd.config.rules import SilenceConfig
 from stressd.config.yaml_marks import Path
@@ -72,6 +73,33 @@ def check_markets(facts: Facts, report: Report) -> None:
                 report.value(("markets", name, "tenors", i), f"tenor {shown(tenor)} is listed twice")
 
 
+def spreads(data: Mapping[str, Any], facts: Facts, report: Report) -> list[str]:
+    """Canonical ids of the spreads whose legs are all configured; the others are reported."""
+    found: list[str] = []
+    for name, market in facts.markets.items():
+        for i, spread in enumerate(market.spreads):
+            found += _with_legs(f"{name}.GOV.{spread}", ("markets", name, "spreads", i), found, facts, report)
+    listed = data.get("spreads")
+    for i, written in enumerate(listed if isinstance(listed, list) else []):
+        if isinstance(written, str) and re.fullmatch(CROSS_PATTERN, written):
+            try:
+                parse_series(written)
+            except ValueError:
+                continue
+            found += _with_legs(written, ("spreads", i), found, facts, report)
+    return found
+
+
+def _with_legs(name: str, path: Path, known: list[str], facts: Facts, report: Report) -> list[str]:
+    missing = [leg for leg, _ in parse_series(name).legs if leg not in facts.series]
+    if name in known:
+        report.value(path, f"spread {shown(name)} is listed twice")
+    elif missing and facts.complete:
+        text = f"spread {shown(name)} needs {' and '.join(missing)}, which is not configured"
+        report.value(path, text, _near(missing[0], facts))
+    return [] if name in known or missing else [name]
+
+
 def check_aliases(facts: Facts, report: Report) -> None:
     """Aliases stand for configured series and hide none."""
     for name, (path, target) in facts.aliases.items():
@@ -81,11 +109,13 @@ def check_aliases(facts: Facts, report: Report) -> None:
                 AliasTable([alias_row(name, target)])
             except ValueError as error:
                 report.key(path, str(error))
+        elif target.series in facts.spreads:
+            report.value(where, f"alias {shown(name)} stands for a spread, which is computed from its legs")
         elif target.series not in facts.series and facts.complete:
             report.value(
                 where, f"alias {shown(name)} stands for {_unknown_series(target.series)}", _near(target.series, facts)
             )
-        if name in facts.series and name != target.series:
+        if name in (*facts.series, *facts.spreads) and name != target.series:
             report.key(path, f"{shown(name)} is a configured series and cannot be an alias of another")
 
 
@@ -93,13 +123,14 @@ def check_feeds(facts: Facts, report: Report) -> None:
     """What a feed is said to carry is configured."""
     for i, feed in facts.feeds:
         _check_markets_known(feed.markets, ("feeds", i, "markets"), facts, report)
-        _check_globs(feed.series, ("feeds", i, "series"), facts, report)
+        _check_globs(feed.series, ("feeds", i, "series"), facts, report, spreads=False)
 
 
 def check_rules(facts: Facts, report: Report) -> None:
     """Rules match something."""
     for i, rule in facts.rules:
-        _check_globs(rule.series, ("rules", i, "series"), facts, report)
+        silence = isinstance(rule, SilenceConfig)
+        _check_globs(rule.series, ("rules", i, "series"), facts, report, spreads=not silence)
 
 
 def check_pairs(data: Mapping[str, Any], facts: Facts, report: Report) -> None:
@@ -128,7 +159,7 @@ def check_routes(data: Mapping[str, Any], facts: Facts, report: Report) -> None:
             if sink not in sinks:
                 report.value((*path, "sinks", j), f"unknown sink {shown(sink)}", suggest(sink, sinks, "sinks"))
         if route.match.kind == ["market"]:
-            _check_markets_known(route.match.market, (*path, "match", "market"), facts, report)
+            _check_markets_known(route.match.market, (*path, "match", "market"), facts, report, spreads=True)
             _check_globs(route.match.series, (*path, "match", "series"), facts, report)
             for j, rule in enumerate(route.match.rule or []):
                 if rule not in rules:
@@ -153,7 +184,7 @@ def _check_coverage(data: Mapping[str, Any], facts: Facts, used: set[str], repor
     matches = [route.match for _, route in facts.routes]
     for i, rule in facts.rules:
         kind = "feed" if isinstance(rule, SilenceConfig) else "market"
-        watched = facts.matching(rule.series)
+        watched = facts.matching(rule.series, spreads=kind == "market")
         for severity in rule.severities():
             unheard = [s for s in watched if not any(_takes(m, kind, s, rule.name, severity) for m in matches)]
             if unheard:
@@ -178,15 +209,19 @@ def _takes(match: MatchConfig, kind: str, series: str, rule: str, severity: str)
     )
 
 
-def _check_globs(globs: Sequence[str] | None, path: Path, facts: Facts, report: Report) -> None:
+def _check_globs(globs: Sequence[str] | None, path: Path, facts: Facts, report: Report, spreads: bool = True) -> None:
     for i, glob in enumerate(globs or []):
-        if facts.complete and not facts.matching([glob]):
+        if facts.complete and not facts.matching([glob], spreads):
             what = "no configured series matches" if any(c in glob for c in "*?[") else "unknown series"
             report.value((*path, i), f"{what} {shown(glob)}", _near(glob, facts))
 
 
-def _check_markets_known(markets: Sequence[str] | None, path: Path, facts: Facts, report: Report) -> None:
+def _check_markets_known(
+    markets: Sequence[str] | None, path: Path, facts: Facts, report: Report, spreads: bool = False
+) -> None:
     known = _market_names(report)
+    if spreads:
+        known += [market for name in facts.spreads if (market := parse_series(name).market) not in known]
     for i, market in enumerate(markets or []):
         if market not in known:
             report.value((*path, i), f"unknown market {shown(market)}", suggest(market, known, "markets"))
@@ -204,7 +239,8 @@ def _unknown_series(name: str) -> str:
 def _near(name: str, facts: Facts) -> str:
     """The nearest series, and what there is of each market."""
     there = "; ".join(
-        f"{market}.GOV.{'|'.join(s.rsplit('.', 1)[1] for s in config.series(market))}"
+        f"{market}.GOV.{'|'.join(s.rsplit('.', 1)[1] for s in config.series(market) + config.spread_series(market))}"
         for market, config in list(facts.markets.items())[:6]
     )
-    return " ".join(part for part in (did_you_mean(name, facts.series), f"there are {there}" if there else "") if part)
+    known = [*facts.series, *facts.spreads]
+    return " ".join(part for part in (did_you_mean(name, known), f"there are {there}" if there else "") if part)

@@ -23,13 +23,13 @@ from stressd.market.aliases import Alias
 
 M = TypeVar("M", bound=Model)
 
-_LATER_RULES: Final = {"curve": "curve rules", "spread": "rules over spreads", "spreads": "rules over spreads"}
+_LATER_RULES: Final = {"curve": "curve rules"}
 
 
 @dataclass(slots=True)
 class Facts:
-    """The valid parts, each with its place. complete: nothing of markets was refused, so that what is not in `series`
-    really is not configured."""
+    """The valid parts, each with its place. series: what feeds bring; spreads: what is computed of it. complete:
+    nothing of markets was refused, so that what is not in `series` or `spreads` really is not configured."""
 
     markets: dict[str, MarketConfig] = field(default_factory=dict)
     aliases: dict[str, tuple[Path, AliasTarget]] = field(default_factory=dict)
@@ -39,11 +39,14 @@ class Facts:
     routes: list[tuple[int, RouteConfig]] = field(default_factory=list)
     events: list[tuple[int, EventConfig]] = field(default_factory=list)
     series: list[str] = field(default_factory=list)
+    spreads: list[str] = field(default_factory=list)
     complete: bool = True
 
-    def matching(self, globs: Sequence[str]) -> list[str]:
-        """Configured series that one of the globs matches, in configured order."""
-        return [name for name in self.series if any(fnmatchcase(name, glob) for glob in globs)]
+    def matching(self, globs: Sequence[str], spreads: bool = True) -> list[str]:
+        """Configured series, and spreads unless they are not wanted, that one of the globs matches, in configured
+        order."""
+        known = [*self.series, *self.spreads] if spreads else self.series
+        return [name for name in known if any(fnmatchcase(name, glob) for glob in globs)]
 
 
 def alias_row(name: str, target: AliasTarget) -> Alias:
@@ -124,12 +127,10 @@ def _rule(item: dict[str, Any], path: Path, report: Report) -> AnyRule | None:
     if later is not None:
         report.value((*path, "type"), f"{later} come with a later version of stressd", f"known: {', '.join(RULES)}")
         return None
-    later_keys = ("spreads",) if item.get("type") == "silence" else ("budget", "spreads")
+    later_keys = () if item.get("type") == "silence" else ("budget",)
     if "budget" in item and "budget" in later_keys:
         rungs = "sigma: {warn: 3, high: 4, critical: 6}"
         report.key((*path, "budget"), "budgets come with a later version of stressd", f"write `{rungs}` instead")
-    if "spreads" in item:
-        report.key((*path, "spreads"), "spreads come with a later version of stressd", "name series of single tenors")
     known = {key: value for key, value in item.items() if key not in later_keys}
     rule = _typed(known, "rule", RULES, path, report)
     return rule if len(known) == len(item) else None

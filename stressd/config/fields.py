@@ -37,6 +37,7 @@ __all__ = [
     "HttpOptions",
     "HttpUrl",
     "KeyFault",
+    "Level",
     "Model",
     "OneOrMany",
     "Percent",
@@ -118,6 +119,12 @@ def parse_percent(value: object) -> float:
     return _quantity(value, "a yield", "%", _PERCENT)
 
 
+def parse_level(value: object) -> float:
+    """Percent of `4.31%`, or of a spread's `70bp`. Raises ValueError."""
+    match = _BP.fullmatch(value) if isinstance(value, str) else None
+    return float(match[1]) / 100.0 if match is not None else parse_percent(value)
+
+
 def _quantity(value: object, what: str, unit: str, pattern: re.Pattern[str]) -> float:
     if (fault := _bare(value, what, unit)) is not None:
         raise fault
@@ -157,6 +164,14 @@ Percent = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{_NUMBER} ?%$", "examples": ["4.31%"]}),
 ]
 """Percent (float) from `4.31%`."""
+
+Level = Annotated[
+    float,
+    BeforeValidator(parse_level),
+    PlainSerializer(lambda percent: f"{_text(percent)}%", return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": f"^{_NUMBER} ?(%|bp)$", "examples": ["4.31%", "70bp"]}),
+]
+"""Percent (float) from `4.31%`, or from a spread's `70bp`."""
 
 SLUG_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 

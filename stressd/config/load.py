@@ -101,13 +101,13 @@ def load_text(text: str, path: FilePath, registry: Registry, *, environment: boo
 
 
 def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Report, environment: bool) -> Loaded:
-    _refuse_spreads(data, report)
     facts = gather(data, registry, report)
     config = shell(data, report)
     facts.series = [name for market, each in facts.markets.items() for name in each.series(market)]
     calendars = checks.calendars(facts, report)
     checks.check_names(data, report)
     checks.check_markets(facts, report)
+    facts.spreads = checks.spreads(data, facts, report)
     checks.check_aliases(facts, report)
     checks.check_feeds(facts, report)
     checks.check_rules(facts, report)
@@ -158,18 +158,6 @@ def _read(path: FilePath) -> str:
         before = raw[: error.start].decode("utf-8-sig", errors="replace").split("\n")
         fault = Fault(str(path), len(before), len(before[-1]) + 1, "this is not UTF-8 text")
         raise ConfigError([fault]) from None
-
-
-def _refuse_spreads(data: dict[str, Any], report: Report) -> None:
-    markets = data.get("markets")
-    for name, market in (markets if isinstance(markets, dict) else {}).items():
-        if isinstance(market, dict) and "spreads" in market:
-            report.key(
-                ("markets", name, "spreads"),
-                "spreads come with a later version of stressd",
-                "remove the line; the tenors are watched one by one",
-            )
-            del market["spreads"]
 
 
 def _warn_of_gaps(data: dict[str, Any], report: Report) -> None:

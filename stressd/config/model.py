@@ -11,7 +11,7 @@ from stressd.alerts.event import Direction, EventType, Kind, Origin
 from stressd.alerts.routing import DEFAULT_UPDATES
 from stressd.config.agenda import EventConfig
 from stressd.config.fields import Bp, Duration, File, HttpUrl, KeyFault, Model, OneOrMany, SeverityName, Slug, written
-from stressd.market.series import series_id
+from stressd.market.series import CROSS, FLY, SLOPE, parse_series, series_id
 from stressd.market.tenors import tenor_months
 from stressd.market.times import parse_day
 from stressd.market.units import UNITS, check_unit
@@ -19,6 +19,10 @@ from stressd.market.units import UNITS, check_unit
 MARKET_PATTERN: Final = r"^[A-Z]{2}[A-Z0-9]{0,6}$"
 CLOCK_PATTERN: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 DAY_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+SPREAD_PATTERN: Final = r"^[0-9]{1,2}(s[0-9]{1,2}){1,2}s$"
+CROSS_PATTERN: Final = (
+    r"^[A-Z]{2}[A-Z0-9]{0,6}-[A-Z]{2}[A-Z0-9]{0,6}\.[A-Z][A-Z0-9]{1,7}\.[0-9]+(Y|M|(s[0-9]{1,2}){1,2}s)$"
+)
 PAIR_PATTERN: Final = r"^[A-Z]{2}[A-Z0-9]{0,6} ?-> ?[A-Z]{2}[A-Z0-9]{0,6}$"
 
 
@@ -36,6 +40,28 @@ def _tenor(value: Any) -> str:
     except ValueError:
         raise ValueError("a tenor is a number of months or years such as `3M` or `10Y`") from None
     return str(value)
+
+
+def _spread(value: str) -> str:
+    try:
+        kind = parse_series(f"AA.GOV.{value}").kind
+    except ValueError:
+        kind = ""
+    if kind not in (SLOPE, FLY):
+        raise ValueError(
+            "a spread within a market is a slope such as `2s10s` or a fly such as `2s5s10s`, short to long"
+        )
+    return value
+
+
+def _cross(value: str) -> str:
+    try:
+        kind = parse_series(value).kind
+    except ValueError:
+        kind = ""
+    if kind != CROSS:
+        raise ValueError("a spread between markets is written `IT-DE.GOV.10Y`, first minus second")
+    return value
 
 
 def _clock(value: Any) -> Any:
@@ -62,6 +88,8 @@ MarketName = Annotated[str, AfterValidator(_market), WithJsonSchema({"type": "st
 Tenor = Annotated[str, BeforeValidator(_tenor), WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,2}[MY]$"})]
 ClockTime = Annotated[str, BeforeValidator(_clock), WithJsonSchema({"type": "string", "pattern": CLOCK_PATTERN})]
 Day = Annotated[str, AfterValidator(_day), WithJsonSchema({"type": "string", "pattern": DAY_PATTERN})]
+SpreadName = Annotated[str, AfterValidator(_spread), WithJsonSchema({"type": "string", "pattern": SPREAD_PATTERN})]
+CrossName = Annotated[str, AfterValidator(_cross), WithJsonSchema({"type": "string", "pattern": CROSS_PATTERN})]
 Pair = Annotated[str, AfterValidator(_pair), WithJsonSchema({"type": "string", "pattern": PAIR_PATTERN})]
 
 
@@ -76,13 +104,15 @@ Unit = Annotated[str, AfterValidator(_unit), WithJsonSchema({"type": "string", "
 
 
 class MarketConfig(Model):
-    """One market. calendar: when it trades, by default the one of the market's own name. gauge: the tenor whose
+    """One market. calendar: when it trades, by default the one of the market's own name. spreads: slopes (long minus
+    short) and flies (twice the belly minus the wings) of its tenors, each a series of its own. gauge: the tenor whose
     response stands for the market, by default the one nearest 10Y. convention: how its live yields are defined. fixing:
     local time of the daily fixing instead of the calendar's. closed: further closed days, each with its reason. early:
     further days on which it closes early, each with the local time; dates as `2026-12-31`."""
 
     calendar: str | None = None
     tenors: list[Tenor] = Field(min_length=1)
+    spreads: list[SpreadName] = written([])
     gauge: Tenor | None = None
     convention: Convention | None = None
     fixing: ClockTime | None = None
@@ -95,8 +125,12 @@ class MarketConfig(Model):
         return self.gauge or min(self.tenors, key=lambda tenor: abs(tenor_months(tenor) - 120))
 
     def series(self, market: str) -> list[str]:
-        """Canonical ids, short tenors first."""
+        """Canonical ids of its yields, short tenors first."""
         return [series_id(market, tenor) for tenor in sorted(set(self.tenors), key=tenor_months)]
+
+    def spread_series(self, market: str) -> list[str]:
+        """Canonical ids of its slopes and flies, as written."""
+        return list(dict.fromkeys(series_id(market, spread) for spread in self.spreads))
 
 
 class AliasTarget(Model):
@@ -215,7 +249,8 @@ def _listen(value: Any) -> Any:
 
 
 class Config(Model):
-    """The whole file. feeds, rules and sinks are checked by `load`, each by its own type."""
+    """The whole file. spreads: between two markets. feeds, rules and sinks are checked by `load`, each by its own
+    type."""
 
     instance: Slug
     state_dir: File | None = None
@@ -225,6 +260,7 @@ class Config(Model):
     page_url: HttpUrl | None = None
     log: LogConfig = LogConfig()
     markets: dict[MarketName, MarketConfig] = Field(min_length=1)
+    spreads: list[CrossName] = written([])
     aliases: Aliases = written({})
     gate: GateConfig = GateConfig()
     feeds: list[dict[str, Any]] = written([])

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchem
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from stressd.config.fields import Bp, Duration, KeyFault, Model, OneOrMany, Percent, SeverityName, Slug, written
+from stressd.config.fields import Bp, Duration, KeyFault, Level, Model, OneOrMany, SeverityName, Slug, written
 from stressd.engine.spec import HORIZONS, SECOND, SEVERITIES, Rung
 
 Horizon = Literal["1m", "5m", "30m", "session", "1d"]
@@ -114,11 +114,12 @@ class SigmaConfig(RuleConfig):
 
 
 class LevelConfig(RuleConfig):
-    """Yields that are told once when they are crossed, and again only after a move of `rearm` away from them."""
+    """Yields, or spreads, that are told once when they are crossed, and again only after a move of `rearm` away from
+    them."""
 
     type: Literal["level"]
-    above: OneOrMany[Percent] | None = None
-    below: OneOrMany[Percent] | None = None
+    above: OneOrMany[Level] | None = None
+    below: OneOrMany[Level] | None = None
     round: Bp | None = None
     highest_since: Duration | None = None
     lowest_since: Duration | None = None

@@ -14,11 +14,13 @@ from stressd.engine.bars import Bar, bars_of
 from stressd.engine.clock import MarketClock
 from stressd.engine.events import ENTERED, FEED, LEFT, Breach, Event, FeedNote, Silence
 from stressd.engine.propagation import Propagation
-from stressd.engine.quiet import judge, sight
+from stressd.engine.quiet import judge
 from stressd.engine.rounds import Round, load_round
 from stressd.engine.series import LIVE, SeriesState
 from stressd.engine.silence import SilenceWatch
 from stressd.engine.spec import HORIZONS, MINUTE, WARN, EngineSpec
+from stressd.engine.spreads import Spreads
+from stressd.engine.status import row
 from stressd.market.tick import FIXING, Tick
 
 SNAPSHOT_VERSION: Final = 2
@@ -38,8 +40,8 @@ class Engine:
     told of."""
 
     __slots__ = (
-        "_ahead", "_clocks", "_due", "_fixings_due", "_gauges", "_members", "_rounds", "_series", "_silences", "_spec",
-        "now", "propagation", "unknown",
+        "_ahead", "_clocks", "_due", "_fed", "_fixings_due", "_gauges", "_members", "_rounds", "_series", "_silences",
+        "_spec", "_spreads", "now", "propagation", "unknown",
     )  # fmt: skip
 
     def __init__(self, spec: EngineSpec, start: int) -> None:
@@ -49,12 +51,15 @@ class Engine:
         self._clocks: dict[str, MarketClock] = {market.name: MarketClock(market.calendar) for market in spec.markets}
         self._series: dict[str, SeriesState] = {s.id: SeriesState(s, spec, self._clocks[s.market]) for s in spec.series}
         self._members: dict[str, list[SeriesState]] = {market.name: [] for market in spec.markets}
-        for state in self._series.values():
+        # What feeds bring; spreads are made of it, and take no part in propagation: their direction is no yield's.
+        self._fed: dict[str, SeriesState] = {s.id: self._series[s.id] for s in spec.series if not s.legs}
+        for state in self._fed.values():
             self._members[state.market].append(state)
         self._gauges: dict[str, SeriesState] = {
-            market.name: self._series[market.gauge] for market in spec.markets if market.gauge in self._series
+            market.name: self._fed[market.gauge] for market in spec.markets if market.gauge in self._fed
         }
-        self.propagation = Propagation(spec.propagation, self._series, self._gauges, self._clocks)
+        self.propagation = Propagation(spec.propagation, self._fed, self._gauges, self._clocks)
+        self._spreads = Spreads(self._series, spec.max_age)
         self._ahead: dict[str, int] = {}
         self._fixings_due: dict[str, int] = {}
         self._rounds: dict[str, Round] = {}
@@ -66,8 +71,9 @@ class Engine:
 
     def _schedule(self, now: int) -> None:
         """Set every deadline anew."""
-        for market, clock in self._clocks.items():
-            self._fixings_due[market] = clock.calendar.next_fixing(now)
+        for market, members in self._members.items():
+            if members:
+                self._fixings_due[market] = self._clocks[market].calendar.next_fixing(now)
         self._silences = []
         for state in self._series.values():
             for silence in state.silences:
@@ -131,11 +137,12 @@ class Engine:
         fixed = []
         for state, _ in own.ordered():
             before = len(out)
-            state.live_fixing(due, day, due, out)
+            state.live_fixing(due, day, state.y, due, out)
             self._follow_up(before, out)
             fixed.append(state)
         for state in fixed:
             self.propagation.on_fixing(state, due, out)
+        self._spreads.on_fixings(fixed, due, 0, out)
         self._fixings_due[market] = calendar.next_fixing(due)
 
     def _collect(self, state: SeriesState, tick: Tick, at: int, out: list[Event]) -> None:
@@ -160,6 +167,7 @@ class Engine:
                 fixed.append(state)
         for state in fixed:
             self.propagation.on_fixing(state, waiting.at, out)
+        self._spreads.on_fixings(fixed, waiting.at, waiting.ticks[0].flags, out)
 
     def _silence(self, due: int, out: list[Event]) -> None:
         """The heap holds a time not later than each watch's own deadline, which every tick moves on."""
@@ -183,7 +191,7 @@ class Engine:
             if at >= self._due:
                 self._run(at, out)
             self.now = at
-            state = self._series.get(tick.series)
+            state = self._fed.get(tick.series)
             if state is None:
                 self.unknown += 1
                 continue
@@ -205,6 +213,8 @@ class Engine:
             self.propagation.on_block(state)
         if len(out) > before:
             self._follow_up(before, out)
+        if self._spreads.all and state.ticks != ticks:
+            self._spreads.on_tick(state, tick, at, out)
         if self.propagation.watches and state.ticks != ticks and self._gauges.get(state.market) is state:
             self.propagation.on_tick(state, at, out)
             self._find_due()
@@ -258,7 +268,7 @@ class Engine:
         for state in self._series.values():
             state.quiet = True
         for tick in ticks:
-            state_or_none = self._series.get(tick.series)
+            state_or_none = self._fed.get(tick.series)
             if state_or_none is None:
                 continue
             self._take(state_or_none, tick, tick.received, out)
@@ -269,6 +279,7 @@ class Engine:
             convention = conventions.get(state.id) if conventions is not None else None
             if convention is not None and state.spec.convention is not None and state.spec.convention != convention:
                 state.provisional = f"history is {convention}, the feed is {state.spec.convention}"
+        self._spreads.begin_live()
         self._schedule(self.now)
 
     # --- state --------------------------------------------------------------------------------------------------------
@@ -318,7 +329,7 @@ class Engine:
                 scope = quiet.get((rule, state.id), "")
                 together = feeds.get((rule, scope), ())
                 silence.adopt((rule, state.id) in quiet, together, scope.removeprefix(FEED) if together else "")
-        self.propagation.recount([(rule, market, direction) for rule, market, direction, _, _, _ in active])
+        self.propagation.recount([(row[0], row[1], row[2]) for row in active if row[3] in self._fed])
         self._ahead = {name: self._ahead.get(name, self.now) for rule, _, name in noted if rule == "clock-ahead"}
         for rule, _, name in noted:
             if rule == "failed-over" and name in self._series:
@@ -335,6 +346,7 @@ class Engine:
             "series": {name: state.state() for name, state in self._series.items()},
             "rounds": [waiting.state() for waiting in self._rounds.values()],
             "propagation": self.propagation.state(),
+            "spreads": self._spreads.state(),
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -351,49 +363,18 @@ class Engine:
             if name in snapshot["series"]:
                 state.load(snapshot["series"][name])
         self._rounds = {}
-        for row in snapshot["rounds"]:
-            waiting = load_round(row, self._series)
+        for saved in snapshot["rounds"]:
+            waiting = load_round(saved, self._series)
             if waiting.ticks:
                 self._rounds[waiting.market] = waiting
         self.propagation.load(snapshot["propagation"])
+        self._spreads.load(snapshot["spreads"])
         self._schedule(self.now)
 
     def bars(self, market: str) -> list[Bar]:
         """Where the bars of a market's series stand now; horizons that are not warm have none."""
-        return [bar for state in self._members.get(market, []) for bar in bars_of(state)]
+        return [bar for state in self._series.values() if state.market == market for bar in bars_of(state)]
 
     def status(self) -> list[dict[str, Any]]:
-        """One row a series: last value and time, counts, and per horizon how far its warm-up is (1 = it can alert).
-
-        anchored: it has a fixing of its own, from which a live 1d move is measured; an imported one will not do.
-        """
-        rows: list[dict[str, Any]] = []
-        for state in self._series.values():
-            warm = {
-                name: min(scale.count() / needed, 1.0) if needed > 0.0 else 1.0
-                for name, scale, needed in zip(HORIZONS, state.horizons.scales, state.horizons.needed, strict=True)
-            }
-            rows.append(
-                {
-                    "series": state.id,
-                    "market": state.market,
-                    "value": state.y if state.t != 0 else None,
-                    **sight(state, self.now),
-                    "time": state.t,
-                    "source": state.source_name(),
-                    "ticks": state.ticks,
-                    "fixings": state.fixings,
-                    "duplicates": state.duplicates,
-                    "late": state.late,
-                    "rejected": state.rejected,
-                    "future": state.future,
-                    "active": state.active,
-                    "anchored": state.fix_source == LIVE,
-                    "provisional": state.provisional,
-                    "warm": warm,
-                    "sigma_bp": {
-                        name: scale.sigma for name, scale in zip(HORIZONS, state.horizons.scales, strict=True)
-                    },
-                }
-            )
-        return rows
+        """One row a series, spreads last."""
+        return [row(state, self.now) for state in self._series.values()]

@@ -34,13 +34,14 @@ OWN_FIXINGS: Final = 63
 
 
 class SeriesState:
-    """One series. y, t: last accepted value (percent) and its time (ns)."""
+    """One series. y, t: last accepted value (percent) and its time (ns). shifted, restarts: by how much other sources
+    have moved its terms so far, and how often nothing could be carried over."""
 
     __slots__ = (
         "active", "clock", "duplicates", "fix_day", "fix_source", "fix_time", "fix_value", "fix_z", "fixings",
         "future", "future_tolerance", "history", "horizons", "id", "late", "levels", "market", "max_age", "open_day",
-        "open_time", "open_value", "own_fixings", "provisional", "quiet", "records", "rejected", "sessions", "silences",
-        "sources", "spec", "t", "ticks", "watches", "y",
+        "open_time", "open_value", "own_fixings", "provisional", "quiet", "records", "rejected", "restarts", "sessions",
+        "shifted", "silences", "sources", "spec", "t", "ticks", "watches", "y",
     )  # fmt: skip
 
     def __init__(self, spec: SeriesSpec, engine: EngineSpec, clock: MarketClock) -> None:
@@ -85,6 +86,8 @@ class SeriesState:
         self.late = 0
         self.rejected = 0
         self.future = 0
+        self.shifted = 0.0
+        self.restarts = 0
 
     def on_tick(self, tick: Tick, at: int, out: list[Event]) -> None:
         """Take in one tick that is no fixing; `at` is the engine's clock."""
@@ -112,6 +115,13 @@ class SeriesState:
             self.rejected += len(gate.pending)
             gate.pending = []
         self._accept(t, y, at, tick.flags & BACKLOG == 0 and tick.received - t <= self.max_age, out)
+
+    def on_derived(self, t: int, y: float, at: int, fresh: bool, out: list[Event]) -> None:
+        """Take in the value of a spread, whose legs have been through their gates."""
+        if self.quiet:
+            self.history.raw_time = t
+        if t != self.t or y != self.y:
+            self._accept(t, y, at, fresh, out)
 
     def _accept(self, t: int, y: float, at: int, fresh: bool, out: list[Event]) -> None:
         clock = self.clock
@@ -259,12 +269,12 @@ class SeriesState:
                 return False
         return self.t != 0 and self.open_day == day and self.open_time <= self.t <= time + self.future_tolerance
 
-    def live_fixing(self, time: int, day: int, at: int, out: list[Event]) -> None:
+    def live_fixing(self, time: int, day: int, y: float, at: int, out: list[Event]) -> None:
         """The market's fixing time has come: the last live value of the day is the series' own fixing."""
         self.own_fixings += 1
         if self.own_fixings >= OWN_FIXINGS:
             self.provisional = ""
-        self._fix(day, self.y, time, LIVE, at, True, out)
+        self._fix(day, y, time, LIVE, at, True, out)
         self.horizons.set_reference(DAILY, self.fix_value, self.fix_time)
 
     def _fix(self, day: int, y: float, time: int, source: str, at: int, fresh: bool, out: list[Event]) -> None:
@@ -322,7 +332,7 @@ class SeriesState:
         offset = self.sources.switch(gate)
         if first:
             return True
-        self._rebase(offset)
+        self.rebase(offset)
         assert old is not None
         back = gate.rank == 0
         text = f"{self.id} is taken from {gate.name} {'again' if back else f'since {old.name} went quiet'}"
@@ -338,17 +348,19 @@ class SeriesState:
         self.quiet = False
         if self.history.raw_time != 0:
             self.history = SourceGate("history", 0)
-            self._rebase(math.nan)
+            self.rebase(math.nan)
 
-    def _rebase(self, offset: float) -> None:
+    def rebase(self, offset: float) -> None:
         """Put what is remembered into the terms of another source, whose values lie `offset` (percent) higher."""
         if offset == offset:
+            self.shifted += offset
             self.horizons.shift(offset)
             self.y += offset
             self.open_value += offset
             if self.fix_source == LIVE:
                 self.fix_value += offset
         else:
+            self.restarts += 1
             self.horizons.forget_levels()
             self.t = 0
             self.open_value = math.nan
@@ -365,7 +377,7 @@ class SeriesState:
         """It stands told that another source carries this series: let the best one prove itself again."""
         for gate in self.sources.all:
             if gate.rank > 0 and gate.time != 0 and self.sources.active is self.sources.all[0]:
-                self._rebase(self.sources.switch(gate))
+                self.rebase(self.sources.switch(gate))
 
     def source_name(self) -> str:
         """Name of the active source."""
@@ -380,6 +392,7 @@ class SeriesState:
             "fixings": [plain(self.fix_z), self.fixings, self.own_fixings],
             "counts": [self.ticks, self.duplicates, self.late, self.rejected, self.future],
             "provisional": self.provisional,
+            "terms": [self.shifted, self.restarts],
             "sources": self.sources.state(),
             "horizons": self.horizons.state(),
             "records": self.records.state(),
@@ -398,6 +411,7 @@ class SeriesState:
         self.fix_value, self.fix_z = number(fix_value), number(fix_z)
         self.ticks, self.duplicates, self.late, self.rejected, self.future = state["counts"]
         self.provisional = state["provisional"]
+        self.shifted, self.restarts = float(state["terms"][0]), int(state["terms"][1])
         self.sources.load(state["sources"])
         self.horizons.load(state["horizons"])
         self.records.load(state["records"])

@@ -107,18 +107,20 @@ class SilenceRule:
 @dataclass(frozen=True, slots=True)
 class SeriesSpec:
     """One series. sources: feeds that carry it, best first (empty: any, first come). convention: of the live feed,
-    None if unknown."""
+    None if unknown. legs: of a spread that is computed from other series, as (id, weight)."""
 
     id: str
     market: str
     tenor: str
     sources: tuple[str, ...] = ()
     convention: str | None = None
+    legs: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class MarketSpec:
-    """One market. gauge: the series whose response stands for the market when another market has a breach."""
+    """One market. gauge: the series whose response stands for the market when another market has a breach; "" for the
+    two markets of a spread, whose calendar is the joint one."""
 
     name: str
     calendar: Calendar

@@ -43,7 +43,8 @@ class Setup:
         """A fresh pipeline whose clock stands at `start` (ns UTC)."""
         watched: dict[str, int] = {}
         for series in self.spec.series:
-            watched[series.market] = watched.get(series.market, 0) + 1
+            if not series.legs:
+                watched[series.market] = watched.get(series.market, 0) + 1
         episodes = EpisodesSpec(
             instance=self.instance,
             origin=origin,

@@ -44,7 +44,8 @@ def episodes_spec(loaded: Loaded, origin: Origin) -> EpisodesSpec:
     """What the episode machine is told of the configuration."""
     watched: dict[str, int] = {}
     for series in loaded.engine.series:
-        watched[series.market] = watched.get(series.market, 0) + 1
+        if not series.legs:
+            watched[series.market] = watched.get(series.market, 0) + 1
     return EpisodesSpec(
         instance=loaded.instance,
         origin=origin,

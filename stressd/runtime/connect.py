@@ -120,7 +120,7 @@ async def _try_feed(config: FeedConfig, loaded: Loaded, registry: Registry, seco
     (outcome,) = await asyncio.gather(task, return_exceptions=True)
     if isinstance(outcome, Exception):
         trial.ok, trial.state = False, f"failed: {outcome}"
-    carried = [each.id for each in loaded.engine.series if carries(config, each.id)]
+    carried = [each.id for each in loaded.engine.series if not each.legs and carries(config, each.id)]
     trial.mute = [name for name in carried if name not in inbox.seen]
     return trial
 

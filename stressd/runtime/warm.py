@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import merge
 from operator import attrgetter
 from typing import Final
@@ -24,24 +24,30 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the store holds for each configured series: the fixings of one publisher, chosen by `choose`."""
+    """What the store holds for each configured series: the fixings of one publisher, chosen by `choose`. spreads: those
+    that can be computed of it, with their legs."""
 
     chosen: dict[str, HistorySource]
+    spreads: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def signature(self) -> dict[str, str]:
         """By series, what a snapshot was warmed with."""
-        return {name: f"{s.source} {s.rows} {s.first} {s.last}" for name, s in self.chosen.items()}
+        found = {name: f"{s.source} {s.rows} {s.first} {s.last}" for name, s in self.chosen.items()}
+        return found | {name: "; ".join(found[leg] for leg in legs) for name, legs in self.spreads.items()}
 
 
 def choose(spec: EngineSpec, store: Store) -> History:
     """Per series the publisher in the live feed's convention, else the one with the longest history."""
     chosen: dict[str, HistorySource] = {}
     for series in spec.series:
+        if series.legs:
+            continue
         sources = store.daily_sources(series.id)
         same = [source for source in sources if source.convention == series.convention]
         if sources:
             chosen[series.id] = (same or sources)[0]
-    return History(chosen)
+    legs = {series.id: tuple(leg for leg, _ in series.legs) for series in spec.series if series.legs}
+    return History(chosen, {name: each for name, each in legs.items() if all(leg in chosen for leg in each)})
 
 
 def prepare(
@@ -98,7 +104,7 @@ class _Source:
 
     def warm(self, engine: Engine, names: set[str], ticks: Iterable[Tick] = ()) -> None:
         """Warm with the fixings of these series, each at its market's fixing time, and with `ticks`."""
-        columns = {name: self._fixings(name) for name in sorted(names)}
+        columns = {name: self._fixings(name) for name in sorted(names) if name in self.history.chosen}
         conventions = {name: self.history.chosen[name].convention for name in columns}
         engine.warm(
             list(merge(*columns.values(), ticks, key=attrgetter("time"))), {k: v for k, v in conventions.items() if v}

@@ -24,6 +24,8 @@ from stressd.engine.spec import (
     SigmaRule,
     SilenceRule,
 )
+from stressd.market.joint import JointCalendar
+from stressd.market.series import parse_series
 from stressd.market.sessions import calendar
 from stressd.market.tick import Tick
 
@@ -48,19 +50,31 @@ def world(
     silence: int | None = 15 * MINUTE,
     levels: bool = True,
     propagation: PropagationSpec | None = None,
+    spreads: Sequence[str] = (),
 ) -> EngineSpec:
     """Markets by name with the calendar each follows ("always", "JP", ...), every one with the same tenors and rules.
-    silence: ns of open time, 0 for a learned one, None for no such rule."""
+    silence: ns of open time, 0 for a learned one, None for no such rule. spreads: ids of slopes, flies and spreads
+    between two of the markets; no silence rule watches them."""
     ids = {market: tuple(f"{market}.GOV.{tenor}" for tenor in tenors) for market in calendars}
-    every = tuple(name for names in ids.values() for name in names)
+    fed = tuple(name for names in ids.values() for name in names)
+    every = (*fed, *spreads)
+    known = {market: calendar(name) for market, name in calendars.items()}
+    pairs = dict.fromkeys(market for name in spreads if "-" in (market := name.partition(".")[0]))
     return EngineSpec(
-        markets=tuple(MarketSpec(market, calendar(name), ids[market][0]) for market, name in calendars.items()),
-        series=tuple(
-            SeriesSpec(name, market, name.rsplit(".", 1)[1], sources) for market, names in ids.items() for name in names
+        markets=(
+            *(MarketSpec(market, each, ids[market][0]) for market, each in known.items()),
+            *(
+                MarketSpec(pair, JointCalendar(pair, known[pair.partition("-")[0]], known[pair.partition("-")[2]]), "")
+                for pair in pairs
+            ),
+        ),
+        series=(
+            *(SeriesSpec(name, name.partition(".")[0], name.rsplit(".", 1)[1], sources) for name in fed),
+            *(SeriesSpec(p.id, p.market, p.tenor, legs=p.legs) for p in map(parse_series, spreads)),
         ),
         sigma_rules=(SigmaRule("sigma-breach", every, HORIZONS, RUNGS, dict.fromkeys(HORIZONS, floor_bp)),),
         level_rules=(LevelRule("round", every, 0, round_bp=25.0),) if levels else (),
-        silence_rules=(SilenceRule("silence", every, WARN, silence),) if silence is not None else (),
+        silence_rules=(SilenceRule("silence", fed, WARN, silence),) if silence is not None else (),
         propagation=propagation if propagation is not None else PropagationSpec(),
         horizons=horizons if horizons is not None else QUICK,
     )
@@ -83,7 +97,7 @@ def walk(
     of its market move by 15 steps or more. dirt: chance a tick of a repeat, a late tick or one from the future.
     """
     rng = random.Random(seed)
-    values = {s.id: 2.0 + 0.25 * k for k, s in enumerate(spec.series)}
+    values = {s.id: 2.0 + 0.25 * k for k, s in enumerate(spec.series) if not s.legs}
     markets = {s.id: s.market for s in spec.series}
     ids = list(values)
     ticks: list[Tick] = []

@@ -14,6 +14,7 @@ from stressd.alerts.event import Event, from_json, to_json
 from stressd.alerts.headline import LIMIT
 from stressd.alerts.render import render
 from stressd.alerts.routing import Router, RouteSpec
+from stressd.alerts.words import is_spread
 from stressd.engine.spec import SEVERITIES
 from stressd.market.times import parse_time
 from tests.alerts.facts import FIXING_20, HOUR, SECOND, breach, spec
@@ -56,9 +57,9 @@ def test_every_life_is_in_order(script: Script) -> None:
     told = run(build(script))
     assert len({event.id for event in told}) == len(told)
     assert [event.time for event in told] == [event.time for event in sorted(told, key=lambda e: parse_time(e.time))]
-    keys_open: set[tuple[str, str, str | None]] = set()
+    keys_open: set[tuple[str, str, bool, str | None]] = set()
     for event in [event for event in told if event.kind == "market"]:
-        key = (event.rule, event.market, event.direction)
+        key = (event.rule, event.market, is_spread(event.series[0].series), event.direction)
         if event.type == "opened":
             assert key not in keys_open
             keys_open.add(key)

@@ -25,6 +25,13 @@ START = parse_time("2026-01-13T00:00:00Z")
 ALWAYS = {"AA": "always", "BB": "always"}
 TRADED = {"JP": "JP", "US": "US"}
 LEARNED = 0
+SPREADS = {"AA": ("AA.GOV.10s30s", "AA-BB.GOV.10Y"), "JP": ("US.GOV.10s30s", "JP-US.GOV.30Y")}
+"""By the first market of a world."""
+
+
+def spread_world(calendars: dict[str, str], silence: int = 15 * MINUTE) -> EngineSpec:
+    """With a slope, and a spread between the two markets."""
+    return world(calendars, silence=silence, spreads=SPREADS[next(iter(calendars))])
 
 
 def run(spec: EngineSpec, ticks: list[Tick], batches: list[int], advances: bool = False) -> list[dict[str, object]]:
@@ -55,17 +62,18 @@ def run(spec: EngineSpec, ticks: list[Tick], batches: list[int], advances: bool 
 def test_the_same_ticks_give_the_same_events_in_whatever_batches_they_come(
     seed: int, batches: list[int], advances: bool, calendars: dict[str, str], silence: int
 ) -> None:
-    spec = world(calendars, silence=silence)
+    spec = spread_world(calendars, silence)
     ticks = walk(spec, seed, 4_000, START, jumps=0.004, dirt=0.05)
     assert run(spec, ticks, batches, advances) == run(spec, ticks, [len(ticks)])
 
 
 def test_the_worlds_of_these_tests_are_not_empty() -> None:
-    spec = world(ALWAYS)
+    spec = spread_world(ALWAYS)
     events = [event for seed in range(5) for event in run(spec, walk(spec, seed, 4_000, START, jumps=0.004), [500])]
     kinds = {(event["event"], event.get("phase", event.get("wording"))) for event in events}
     assert {("Breach", "entered"), ("Breach", "left"), ("Breach", "raised"), ("LevelHit", None)} <= kinds
     assert {("Response", "did not respond")} <= kinds
+    assert set(SPREADS["AA"]) <= {event.get("series") for event in events if event["event"] == "Breach"}
 
 
 @settings(max_examples=15)
@@ -78,7 +86,7 @@ def test_the_worlds_of_these_tests_are_not_empty() -> None:
 def test_a_restart_anywhere_changes_nothing_that_follows(
     seed: int, cut: int, calendars: dict[str, str], silence: int
 ) -> None:
-    spec = world(calendars, silence=silence)
+    spec = spread_world(calendars, silence)
     ticks = walk(spec, seed, 4_000, START, jumps=0.004, dirt=0.05)
     whole = Engine(spec, START)
     before = whole.feed(ticks[:cut])
@@ -105,7 +113,7 @@ def test_a_restart_anywhere_changes_nothing_that_follows(
 def test_isolated_bad_ticks_and_their_repeats_change_nothing(
     seed: int, places: list[tuple[int, float, float, bool]]
 ) -> None:
-    spec = world(ALWAYS)
+    spec = spread_world(ALWAYS)
     clean = walk(spec, seed, 3_000, START)
     dirty: list[Tick] = []
     bad = {60 * place + 5: (sign, size, twice) for place, sign, size, twice in places}
@@ -136,7 +144,8 @@ start = parse_time("2026-01-13T00:00:00Z")
 out = []
 for seed in range(4):
     for calendars in ({"AA": "always", "BB": "always"}, {"JP": "JP", "US": "US", "UK": "UK", "DE": "DE"}):
-        spec = world(calendars, silence=0 if seed % 2 else 900_000_000_000)
+        spreads = ("AA.GOV.10s30s", "AA-BB.GOV.10Y") if "AA" in calendars else ("US.GOV.10s30s", "DE-UK.GOV.30Y")
+        spec = world(calendars, silence=0 if seed % 2 else 900_000_000_000, spreads=spreads)
         engine = Engine(spec, start)
         out += [facts(event) for event in engine.feed(walk(spec, seed, 6_000, start, jumps=0.004, dirt=0.05))]
         out.append(engine.snapshot())
@@ -173,7 +182,7 @@ def test_a_snapshot_of_another_version_is_refused() -> None:
 
 
 def test_a_snapshot_survives_a_change_of_what_is_watched() -> None:
-    wide = world({"AA": "always", "BB": "always"})
+    wide = spread_world({"AA": "always", "BB": "always"})
     ticks = walk(wide, 3, 3_000, START)
     engine = Engine(wide, START)
     engine.feed(ticks)
