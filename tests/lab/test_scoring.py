@@ -154,6 +154,19 @@ def test_a_false_alarm_names_the_dirt_beside_it() -> None:
     assert [each.beside for each in made.false] == [("bad", "unit"), ("unit",), ()]
 
 
+def test_a_move_that_the_feed_did_not_show_is_told_apart() -> None:
+    def seen(flag: str, begins: float, lasts: float) -> list[int]:
+        dirt = Dirt(flag=flag, market="US", series=None, time=iso(NOON + int(begins * SECOND)), lasts_s=lasts)
+        found = figures(score([], [RUN, move(0, ramp=40.0), dirt]))
+        return [found["recall"][-2]["n"], found["recall_shown"][-2]["n"]]
+
+    assert seen("stale", -100, 200) == [1, 0]
+    assert seen("gap", 30, 200) == [1, 0]
+    assert seen("stale", -300, 200) == [1, 1]
+    assert seen("stale", 60, 200) == [1, 1]
+    assert seen("bad", -1, 0) == [1, 1]
+
+
 def follower(market: str, wording: Wording, lag: float | None = None, beta: float | None = None) -> Follower:
     return Follower(market=market, wording=wording, lag_s=lag, beta=beta)
 

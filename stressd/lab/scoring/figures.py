@@ -29,9 +29,10 @@ def figures(score: Score) -> dict[str, Any]:
         "runs": len(score.runs),
         "market_months": sum(months.values()),
         "recall": [_recall(low, high, score.moves) for low, high in CLASSES],
-        "recall_in_session": [
-            _recall(low, high, [found for found in score.moves if not found.move.at_open]) for low, high in CLASSES
+        "recall_shown": [
+            _recall(low, high, [found for found in score.moves if not found.hidden]) for low, high in CLASSES
         ],
+        "recall_at_open": _recall(4.0, 99.0, [found for found in score.moves if found.move.at_open]),
         "recall_by_market": {
             market: _recall(6.0, 99.0, [found for found in score.moves if found.move.market == market])
             for market in score.sessions

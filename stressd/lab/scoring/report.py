@@ -11,7 +11,8 @@ def report(figures: Mapping[str, Any], budget: float) -> str:
     parts = [
         _heading(figures),
         _recall("moves found, by size in sigmas of five minutes", figures["recall"]),
-        _recall("of these, moves within a session (not over its opening)", figures["recall_in_session"]),
+        _recall("of these, moves that the feed showed when they began", figures["recall_shown"]),
+        _opening(figures["recall_at_open"]),
         _delay(figures),
         _alarms(figures["false_alarms"], budget),
         _links(figures["links"]),
@@ -46,6 +47,10 @@ def _recall(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
         delay = f"{row['median_delay_s']:.1f} s" if row["median_delay_s"] is not None else "-"
         lines.append(f"  {size:<9}{row['n']:>7}{row['k']:>7}{row['inside']:>8}  {share:<24}{delay:>12}")
     return "\n".join(lines)
+
+
+def _opening(row: Mapping[str, Any]) -> str:
+    return f"of these, answers given just after an opening: {_share(row)}" if row["n"] else ""
 
 
 def _delay(figures: Mapping[str, Any]) -> str:

@@ -22,11 +22,12 @@ LINKED: Final = ("followed", "spilled over", "co-moved")
 @dataclass(frozen=True, slots=True)
 class Found:
     """One true move. delay_s: from its onset to its alert, None where there was none; inside: told only by an episode
-    that was open already."""
+    that was open already; hidden: its feed was frozen, silent or in a wrong unit or hour at its onset."""
 
     move: Move
     delay_s: float | None
     inside: bool
+    hidden: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +105,12 @@ def score(events: Iterable[Event], labels: Sequence[Label], rules: Sequence[str]
     delays = {move: (alerts[a].time - parse_time(moves[move].onset)) / SECOND for a, move in found.items()}
     series = {f"{m}.GOV.{tenor}": (end - begin) / YEAR for m in run.sessions for tenor in run.tenors}
     made = Score(runs=[run], sessions=dict(run.sessions), years=series)
+    surroundings = _Surroundings(labels)
     for number, move in enumerate(moves):
         if move.kind in COUNTED and begin <= parse_time(move.onset) < end:
             delay = delays.get(number)
-            made.moves.append(Found(move, delay, delay is None and told_inside(told.further, move)))
-    surroundings = _Surroundings(labels)
+            inside = delay is None and told_inside(told.further, move)
+            made.moves.append(Found(move, delay, inside, surroundings.hides(move)))
     for number, alert in enumerate(alerts):
         if not begin <= alert.time < end:
             continue
@@ -131,7 +133,7 @@ def score(events: Iterable[Event], labels: Sequence[Label], rules: Sequence[str]
 
 
 class _Surroundings:
-    """What was going on around an alert that tells of no true move."""
+    """What was going on around an alert or a move."""
 
     def __init__(self, labels: Sequence[Label]) -> None:
         self._dirt: dict[str, list[tuple[int, int, str]]] = {}
@@ -150,6 +152,13 @@ class _Surroundings:
 
     def in_burst(self, alert: Alert) -> bool:
         return any(begin <= alert.time <= end for begin, end in self._bursts.get(alert.market, ()))
+
+    def hides(self, move: Move) -> bool:
+        onset = parse_time(move.onset)
+        return any(
+            begin - int(move.ramp_s * SECOND) <= onset <= end - AFTER and flag != "bad"
+            for begin, end, flag in self._dirt.get(move.market, ())
+        )
 
     def judge(self, alert: Alert) -> FalseAlarm:
         near = {flag for begin, end, flag in self._dirt.get(alert.market, ()) if begin <= alert.time <= end}
