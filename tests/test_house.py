@@ -19,12 +19,13 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # a package may import those on lower floors, never those on its own floor
 FLOORS = {
     "market": 0, "engine": 1, "alerts": 2, "config": 3,
-    "web": 4, "feeds": 4, "sinks": 4, "store": 4,
+    "web": 4, "feeds": 4, "sinks": 4, "store": 4, "detectors": 4,
     "runtime": 5, "lab": 5, "testing": 5, "cli": 6,
 }  # fmt: skip
 BESIDE = {("lab", "testing")}  # the demo publishes to the loopback broker
 NARROWER = {
     "feeds": {"config", "market"},
+    "detectors": {"config", "engine", "market"},
     "sinks": {"config", "market", "alerts.notification"},
 }
 PURE_STANDARD = {

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import cast
 
 from stressd.alerts.curve import curve_shape
-from stressd.alerts.episode import FOLLOWING, HALT, NOTE, SIGMA, SILENCE, Episode
+from stressd.alerts.episode import CHANGE, FOLLOWING, HALT, MODEL, NOTE, SIGMA, SILENCE, Episode
 from stressd.alerts.event import DataQuality, Event, EventType, Kind
 from stressd.alerts.headline import (
     answer_clause,
@@ -17,6 +17,7 @@ from stressd.alerts.headline import (
     halt_clauses,
     level_clauses,
     market_clauses,
+    model_clauses,
     resolved_clauses,
     silence_clauses,
     ticking_clauses,
@@ -88,6 +89,8 @@ def _headline(spec: EpisodesSpec, episode: Episode, type: str, at: int) -> str:
     if episode.what in (SILENCE, HALT):
         return fit(_quiet_clauses(spec, episode, type == "resolved", lasted))
     moves = episode.ranked()
+    if episode.what in (MODEL, CHANGE):
+        return fit(model_clauses(moves[0], episode.what == CHANGE))
     if episode.what != SIGMA:
         return fit(level_clauses(moves[0], episode.what, episode.direction > 0))
     if type == "resolved":

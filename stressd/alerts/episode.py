@@ -16,10 +16,13 @@ The scope is the market; of a market's spreads the market with SPREADS; of a fee
 SPREADS: Final = " spreads"
 
 SIGMA: Final = "sigma"
+MODEL: Final = "model"
+CHANGE: Final = "change"
 SILENCE: Final = "silence"
 HALT: Final = "halt"
 NOTE: Final = "note"
-"""What an episode is about; a level episode is about "above", "below", "round", "highest" or "lowest"."""
+"""What an episode is about: MODEL and CHANGE are what a further detector found; a level episode is about "above",
+"below", "round", "highest" or "lowest"."""
 
 FOLLOWING: Final = ("followed", "co-moved", "spilled over")
 ANSWERS: Final = (*FOLLOWING, "did not respond")

@@ -5,7 +5,7 @@ other markets are gathered over a settle window that starts with the first of th
 end, at its own time: as `propagated` if an answer is among them, else `widened`, else `peaked`. Whatever event comes
 first tells all of it. Severity is the highest ever reached; only a rise is told at once. After `resolved` nothing
 follows but `propagated`: the answer of a market that could not respond before the episode was over. A level episode is
-`opened` and `resolved` in one step.
+`opened` and `resolved` in one step, and so is what a further detector finds.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import msgspec
 
 from stressd.alerts.answers import Links
 from stressd.alerts.compose import compose
-from stressd.alerts.episode import HALT, NOTE, SIGMA, SILENCE, SPREADS, Episode, Key
-from stressd.alerts.event import Event, EventType
+from stressd.alerts.episode import CHANGE, HALT, MODEL, NOTE, SIGMA, SILENCE, SPREADS, Episode, Key
+from stressd.alerts.event import Event, EventType, SeriesMove
 from stressd.alerts.headline import answer_clause
 from stressd.alerts.ids import episode_id
-from stressd.alerts.moves import breach_move, level_move
+from stressd.alerts.moves import breach_move, level_move, model_move
 from stressd.alerts.spec import SECOND, EpisodesSpec
 from stressd.alerts.words import (
     bp_text,
@@ -35,11 +35,14 @@ from stressd.alerts.words import (
     yield_text,
 )
 from stressd.engine import events as engine
+from stressd.engine.detector import DETECTOR_OFF
 from stressd.engine.spec import SEVERITIES
 
 __all__ = ["Episodes", "EpisodesSpec"]
 
 LEVEL_TOLD = "A level is told once, and again only after the yield has moved away from it."
+
+MODEL_TOLD = "What a model finds is told once, and again only after it has been quiet."
 
 QUIET = (SILENCE, HALT)
 
@@ -61,7 +64,9 @@ class Episodes:
         if isinstance(event, engine.Breach):
             told += self._breach(event)
         elif isinstance(event, engine.LevelHit):
-            told += self._level(event)
+            told += self._once(event, event.what, level_move(event), LEVEL_TOLD)
+        elif isinstance(event, engine.Unusual):
+            told += self._once(event, CHANGE if event.change else MODEL, model_move(event), MODEL_TOLD)
         elif isinstance(event, engine.Silence):
             told += self._silence(event)
         elif isinstance(event, engine.FeedNote):
@@ -111,12 +116,14 @@ class Episodes:
 
     def withdraw(self, watched: Collection[tuple[str, str]], at: int) -> list[Event]:
         """Close what nothing watches any more since the configuration has changed. watched: (rule, `series|horizon`) of
-        every sigma rule and (rule, series) of every silence rule; at: ns, engine time."""
+        every sigma rule, (rule, series) of every silence rule and (DETECTOR_OFF, `rule|series`) of every detector that
+        is off; at: ns, engine time."""
         told = []
         for episode in list(self._open.values()):
-            if episode.what == NOTE:
+            if episode.what == NOTE and episode.rule != DETECTOR_OFF:
                 continue
-            orphans = [name for name in episode.active if (episode.rule, name) not in watched]
+            scope = f"{episode.scope}|" if episode.what == NOTE else ""
+            orphans = [name for name in episode.active if (episode.rule, scope + name) not in watched]
             for name in orphans:
                 del episode.active[name]
             if orphans and not episode.active:
@@ -221,11 +228,11 @@ class Episodes:
         lasted = duration_text((breach.at - episode.opened_at) / SECOND)
         return [self._close(episode, breach.at, f"lasted {lasted}; {peak}; {now}")]
 
-    def _level(self, hit: engine.LevelHit) -> list[Event]:
-        episode = self._start(hit, hit.what, hit.severity)
-        episode.record(f"{hit.series}|level", level_move(hit), 0.0, 0.0)
-        episode.heard(hit.time, hit.source)
-        return [self._tell(episode, "opened", hit.at), self._close(episode, hit.at, LEVEL_TOLD)]
+    def _once(self, event: engine.LevelHit | engine.Unusual, what: str, move: SeriesMove, note: str) -> list[Event]:
+        episode = self._start(event, what, event.severity)
+        episode.record(f"{event.series}|{move.horizon}", move, 0.0, 0.0)
+        episode.heard(event.time, event.source)
+        return [self._tell(episode, "opened", event.at), self._close(episode, event.at, note)]
 
     def _silence(self, event: engine.Silence) -> list[Event]:
         told = self._ticks_again(event) if event.phase == engine.LEFT else self._quiet(event)

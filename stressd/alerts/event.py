@@ -38,7 +38,8 @@ class Exceeded(msgspec.Struct, frozen=True, kw_only=True):
 class SeriesMove(msgspec.Struct, frozen=True, kw_only=True):
     """One series' part in an episode. horizon: 1m, 5m, 30m, session, 1d, or "level". largest_since, highest_since:
     ISO dates; `since_beginning` says that the date is the first of the series (nothing larger is known), and
-    `highest_since_beginning` says so of the level."""
+    `highest_since_beginning` says so of the level. model, score, score_bar: of a further detector and its finding.
+    during: the scheduled event that was on; widened: by how much it had raised the bar."""
 
     series: str
     value: float
@@ -58,6 +59,11 @@ class SeriesMove(msgspec.Struct, frozen=True, kw_only=True):
     since_beginning: bool = False
     level: float | None = None
     highest_since_beginning: bool = False
+    model: str | None = None
+    score: float | None = None
+    score_bar: float | None = None
+    during: str | None = None
+    widened: float | None = None
 
 
 class Follower(msgspec.Struct, frozen=True, kw_only=True):

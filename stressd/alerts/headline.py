@@ -76,6 +76,25 @@ def level_clauses(move: SeriesMove, what: str, rising: bool) -> list[str]:
     return [f"{name} {'rose' if rising else 'fell'} through {level} to {now}"]
 
 
+def model_clauses(move: SeriesMove, change: bool) -> list[str]:
+    """Clauses for what a further detector found. change: of behaviour, not one unusual move."""
+    name, model = series_name(move.series), (move.model or "").rpartition(".")[2]
+    moved = f"{bp_text(move.change_bp or 0.0)} {over_text(move.horizon or '')}"
+    now = yield_text(move.series, move.value)
+    if change:
+        per = "ticks" if move.horizon == "tick" else "fixings" if move.horizon == "1d" else f"{move.horizon} moves"
+        return [f"{name} {per} behave differently, by {model}", f"now {now}", *during_clauses(move)]
+    score = [] if move.score_bar == 1.0 == move.score else [f"score {move.score:g}, bar {move.score_bar:g}"]
+    return [f"{name} {moved} to {now} is unusual, by {model}", *score, *during_clauses(move)]
+
+
+def during_clauses(move: SeriesMove) -> list[str]:
+    """What was on, and by how much it raised the bar: "during BoJ decision (bars ×1.5)"."""
+    if move.during is None:
+        return []
+    return [f"during {move.during}" + (f" (bars ×{move.widened:g})" if move.widened is not None else "")]
+
+
 def silence_clauses(
     name: str, silent: list[str], watched: int, age_s: float, usual_s: float, warming: bool
 ) -> list[str]:

@@ -10,7 +10,7 @@ import msgspec
 from stressd.alerts.event import Exceeded, Follower, Point, SeriesMove, Source, Wording
 from stressd.alerts.routing import LEVEL
 from stressd.alerts.words import local_text
-from stressd.engine.events import Breach, LevelHit, Response, Standing
+from stressd.engine.events import Breach, LevelHit, Response, Standing, Unusual
 from stressd.market.times import day_iso, iso
 
 SECOND = 1_000_000_000
@@ -57,6 +57,24 @@ def level_move(hit: LevelHit) -> SeriesMove:
         horizon=LEVEL,
         level=round(hit.level, PERCENT_DIGITS),
         highest_since=_day(hit.since),
+    )
+
+
+def model_move(found: Unusual) -> SeriesMove:
+    """One series' part in what a further detector found. sigma and change are signed."""
+    known = found.sigma_bp > 0.0
+    return SeriesMove(
+        series=found.series,
+        value=round(found.value, PERCENT_DIGITS),
+        from_=Point(value=round(found.reference_value, PERCENT_DIGITS), time=iso(found.reference_time)),
+        change_bp=_rounded(found.change_bp),
+        horizon=found.over,
+        sigma=_rounded(found.change_bp / found.sigma_bp) if known else None,
+        sigma_bp=_rounded(found.sigma_bp) if known else None,
+        model=found.model,
+        score=_rounded(found.score),
+        score_bar=_rounded(found.bar),
+        during=found.during or None,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from stressd.alerts.curve import curve_picture
 from stressd.alerts.event import Event, Follower, SeriesMove, Source, to_json
-from stressd.alerts.headline import JOIN, LIMIT, fit
+from stressd.alerts.headline import JOIN, LIMIT, during_clauses, fit
 from stressd.alerts.notification import Notification, Row
 from stressd.alerts.routing import LEVEL
 from stressd.alerts.words import (
@@ -96,7 +96,9 @@ def _subject(event: Event, mark: str | None) -> str:
     _, day, name = event.episode.rsplit("-", 2)
     if event.kind == "market":
         what = "spreads" if event.series and is_spread(event.series[0].series) else "yields"
-        about = f"{event.market} {what} {event.direction}" if event.direction else f"{event.market} curve"
+        model = event.series and event.series[0].model
+        bare = f"{series_name(event.series[0].series)} {event.rule}" if model else f"{event.market} curve"
+        about = f"{event.market} {what} {event.direction}" if event.direction else bare
     else:
         about = f"{event.market or ' '.join(event.data.sources) or 'stressd'} {event.kind}: {event.rule}"
     date = iso_day_text(f"20{day[:2]}-{day[2:4]}-{day[4:]}")
@@ -171,6 +173,10 @@ def _lead_facts(move: SeriesMove, over: bool, rising: bool) -> list[tuple[str, s
             f" from {yield_text(move.series, move.from_.value)} at {moment_text(move.from_.time)}" if move.from_ else ""
         )
         facts.append(("Move", f"{bp_text(move.change_bp)} {over_text(move.horizon)},{start}".rstrip(",")))
+    if move.during is not None:
+        facts.append(("During", during_clauses(move)[0].removeprefix("during ")))
+    if move.model is not None and move.score is not None and move.score_bar is not None:
+        facts.append(("Model", f"{move.model}, score {number_text(move.score)}, bar {number_text(move.score_bar)}"))
     if move.sigma is not None and move.sigma_bp is not None:
         definition = f" ({move.sigma_definition})" if move.sigma_definition else ""
         facts.append(("Sigma", f"{sigma_text(abs(move.sigma))} of {number_text(move.sigma_bp)}bp{definition}"))

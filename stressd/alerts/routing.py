@@ -15,7 +15,7 @@ DEFAULT_UPDATES: Final = (
 """Event types that a route passes on unless it lists its own. `widened` and `peaked` only where they are asked for."""
 
 LEVEL: Final = "level"
-"""The horizon of a level crossing: an episode of nothing else is one-shot."""
+"""The horizon of a level crossing."""
 
 KEEP_NS: Final = 3 * 86_400 * 1_000_000_000
 """How long a router remembers who was told of a resolved episode: answers of other markets may still come."""
@@ -57,8 +57,9 @@ class RouteSpec:
 
 
 def is_one_shot(event: Event) -> bool:
-    """Whether the event belongs to a level episode, which closes at once after it has been told."""
-    return event.kind == "market" and bool(event.series) and all(move.horizon == LEVEL for move in event.series)
+    """Whether the event belongs to an episode of a level or a model, which closes at once after it has been told."""
+    told_once = all(move.horizon == LEVEL or move.model is not None for move in event.series)
+    return event.kind == "market" and bool(event.series) and told_once
 
 
 class Router:

@@ -13,7 +13,7 @@ from stressd.market.times import parse_time
 SECOND: Final = 1_000_000_000
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SPARKS: Final = "▁▂▃▄▅▆▇█"
-OVER: Final = {"session": "since the open", "1d": "since the last fixing"}
+OVER: Final = {"tick": "since the last tick", "session": "since the open", "1d": "since the last fixing"}
 """What a horizon that is not a span of time measures from."""
 
 

@@ -17,7 +17,7 @@ from stressd.config.faults import ConfigError, Fault
 from stressd.config.fields import format_duration
 from stressd.config.load import Loaded, load
 from stressd.config.registry import Registry
-from stressd.config.rules import LevelConfig, SigmaConfig
+from stressd.config.rules import DetectorConfig, LevelConfig, SigmaConfig
 from stressd.engine.agenda import NEVER, AgendaItem, next_at
 from stressd.lab.cost import Cost, measure, measure_ticks
 from stressd.lab.history import stored_daily
@@ -122,6 +122,8 @@ def _state_text(loaded: Loaded) -> str:
 
 
 def _rule_text(rule: Any) -> str:
+    if isinstance(rule, DetectorConfig):
+        return rule.text()
     if isinstance(rule, SigmaConfig):
         bars = " ".join(f"{name} {bar:g}σ" for name, bar in rule.sigma.by_severity().items())
         return f"moves over {' '.join(rule.horizons)} · {bars}"

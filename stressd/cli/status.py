@@ -48,6 +48,8 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines.append(f"! the configuration was refused at {rejected['time']}; the one before runs on:")
         lines += [f"    {fault}" for fault in rejected["faults"]]
     lines += ["", *_feeds(status["feeds"]), "", *_alerting(status["alerting"])]
+    if status["detectors"]:
+        lines += ["", *_detectors(status["detectors"])]
     if status["agenda"]:
         lines += ["", *_agenda(status["agenda"])]
     lines += ["", *_episodes(status["episodes"])]
@@ -76,7 +78,7 @@ def _alerting(alerting: dict[str, Any]) -> list[str]:
             row["state"],
             "-" if row["value"] is None else yield_text(row["series"], row["value"]),
             age(row["age_s"]),
-            " ".join(row["ready"]) or ("levels" if row["other_rules"] else "-"),
+            " ".join(row["ready"]) or ("other rules" if row["other_rules"] else "-"),
             ", ".join(f"{wait['horizon']} in {wait['needs']}" for wait in row["waiting"]) or "-",
             row["provisional"] or "",
         ]
@@ -84,6 +86,12 @@ def _alerting(alerting: dict[str, Any]) -> list[str]:
     ]
     head = f"{alerting['ready']} of {alerting['series']} series can alert"
     return [head, *table(["SERIES", "STATE", "VALUE", "LAST", "CAN ALERT ON", "LATER", ""], rows)]
+
+
+def _detectors(rows: Sequence[dict[str, Any]]) -> list[str]:
+    keys = ("rule", "model", "on", "warming", "off", "inputs", "hits")
+    cells = [[str(row[key]) for key in keys] for row in rows]
+    return table(["DETECTOR", "MODEL", "ON", "WARMING", "OFF", "INPUTS", "FOUND"], cells)
 
 
 def _agenda(windows: Sequence[dict[str, Any]]) -> list[str]:

@@ -9,7 +9,7 @@ from stressd.alerts.routing import RouteSpec
 from stressd.config.facts import Facts, alias_row
 from stressd.config.fields import FeedConfig
 from stressd.config.model import Config, RouteConfig
-from stressd.config.rules import LevelConfig, SigmaConfig, SilenceConfig, rungs
+from stressd.config.rules import DetectorConfig, LevelConfig, SigmaConfig, SilenceConfig, rungs
 from stressd.engine.agenda import AgendaItem
 from stressd.engine.spec import (
     SEVERITIES,
@@ -38,13 +38,15 @@ def engine_spec(
 ) -> EngineSpec:
     """The engine's specification. Globs of rules are resolved to the configured series, in configured order."""
     feeds = [feed for _, feed in facts.feeds]
-    sigma, level, silence = [], [], []
+    sigma, level, silence, detectors = [], [], [], []
     for _, rule in facts.rules:
         series = tuple(facts.matching(rule.series, spreads=not isinstance(rule, SilenceConfig)))
         if isinstance(rule, SigmaConfig):
             sigma.append(_sigma(rule, series))
         elif isinstance(rule, LevelConfig):
             level.append(_level(rule, series))
+        elif isinstance(rule, DetectorConfig):
+            detectors.append(rule.rule(series))
         else:
             silence.append(_silence(rule, series))
     propagation, gate = config.propagation, config.gate
@@ -64,6 +66,7 @@ def engine_spec(
         level_rules=tuple(level),
         silence_rules=tuple(silence),
         agenda=agenda,
+        detector_rules=tuple(detectors),
         propagation=PropagationSpec(
             window=propagation.window,
             bar=propagation.bar,

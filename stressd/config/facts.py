@@ -16,7 +16,7 @@ from stressd.config.fields import FeedConfig, Model, SinkConfig
 from stressd.config.model import MARKET_PATTERN, AliasEntry, AliasTarget, Config, MarketConfig, RouteConfig
 from stressd.config.registry import Registry
 from stressd.config.report import Report
-from stressd.config.rules import RULES, AnyRule
+from stressd.config.rules import AnyRule
 from stressd.config.translate import tell
 from stressd.config.yaml_marks import Path
 from stressd.market.aliases import Alias
@@ -79,7 +79,7 @@ def gather(data: dict[str, Any], registry: Registry, report: Report) -> Facts:
         if (feed := _typed(item, "feed", feed_types, ("feeds", i), report)) is not None:
             facts.feeds.append((i, feed))
     for i, item in entries(data, "rules"):
-        if (rule := _rule(item, ("rules", i), report)) is not None:
+        if (rule := _rule(item, registry.rules, ("rules", i), report)) is not None:
             facts.rules.append((i, rule))
     sink_types = {name: sink.config for name, sink in registry.sinks.items()}
     for i, item in entries(data, "sinks"):
@@ -122,17 +122,17 @@ def _typed(item: dict[str, Any], what: str, types: Mapping[str, type[M]], path: 
     return None
 
 
-def _rule(item: dict[str, Any], path: Path, report: Report) -> AnyRule | None:
+def _rule(item: dict[str, Any], types: Mapping[str, type[AnyRule]], path: Path, report: Report) -> AnyRule | None:
     later = _LATER_RULES.get(str(item.get("type")))
     if later is not None:
-        report.value((*path, "type"), f"{later} come with a later version of stressd", f"known: {', '.join(RULES)}")
+        report.value((*path, "type"), f"{later} come with a later version of stressd", f"known: {', '.join(types)}")
         return None
     later_keys = () if item.get("type") == "silence" else ("budget",)
     if "budget" in item and "budget" in later_keys:
         rungs = "sigma: {warn: 3, high: 4, critical: 6}"
         report.key((*path, "budget"), "budgets come with a later version of stressd", f"write `{rungs}` instead")
     known = {key: value for key, value in item.items() if key not in later_keys}
-    rule = _typed(known, "rule", RULES, path, report)
+    rule = _typed(known, "rule", types, path, report)
     return rule if len(known) == len(item) else None
 
 

@@ -52,7 +52,8 @@ class Loaded:
         spec = self.engine
         found = {rule.name: rule.series for rule in spec.sigma_rules}
         found |= {rule.name: rule.series for rule in spec.level_rules}
-        return found | {rule.name: rule.series for rule in spec.silence_rules}
+        found |= {rule.name: rule.series for rule in spec.silence_rules}
+        return found | {rule.name: rule.series for rule in spec.detector_rules}
 
     @property
     def instance(self) -> str:

@@ -1,4 +1,5 @@
-"""Which feeds and sinks there are. Filled by the runtime, handed to `config.load`, so that config imports neither."""
+"""Which feeds, sinks and detectors there are. Filled by the runtime, handed to `config.load`, so that config imports
+none of them."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stressd.config.fields import FeedConfig, SinkConfig
+from stressd.config.rules import RULES, AnyRule, DetectorConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,13 @@ class SinkType:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Feeds and sinks by the `type` that names them in YAML."""
+    """Feeds, sinks and detectors (rules of further types) by the `type` that names them in YAML."""
 
     feeds: dict[str, FeedType] = field(default_factory=dict)
     sinks: dict[str, SinkType] = field(default_factory=dict)
+    detectors: dict[str, type[DetectorConfig]] = field(default_factory=dict)
+
+    @property
+    def rules(self) -> dict[str, type[AnyRule]]:
+        """Every type of rule."""
+        return {**RULES, **self.detectors}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
@@ -10,6 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from stressd.config.fields import Bp, Duration, KeyFault, Level, Model, OneOrMany, SeverityName, Slug, written
+from stressd.engine.detector import DetectorRule
 from stressd.engine.spec import HORIZONS, SECOND, SEVERITIES, Rung
 
 Horizon = Literal["1m", "5m", "30m", "session", "1d"]
@@ -181,8 +183,36 @@ class SilenceConfig(RuleConfig):
         return (self.severity,)
 
 
-AnyRule = SigmaConfig | LevelConfig | SilenceConfig
-RULES: Final[dict[str, type[AnyRule]]] = {"sigma": SigmaConfig, "level": LevelConfig, "silence": SilenceConfig}
+class DetectorConfig(RuleConfig, ABC):
+    """A further detector, fed the series' completed moves. input: since the last tick, over a stretch of open time, or
+    from fixing to fixing. unit: of its inputs, the series' own sigma of that horizon or bp. threshold: score from which
+    it is told. hold: how long it must have been quiet before it is told again."""
+
+    input: Literal["tick", "1m", "5m", "30m", "1d"] = "1m"
+    unit: Literal["sigma", "bp"] = "sigma"
+    threshold: float | None = None
+    severity: SeverityName = "info"
+    hold: Duration = written("30m")
+
+    @abstractmethod
+    def rule(self, series: tuple[str, ...]) -> DetectorRule:
+        """What the engine is told."""
+
+    @abstractmethod
+    def text(self) -> str:
+        """One line for `check`."""
+
+    def severities(self) -> tuple[str, ...]:
+        """What it can raise."""
+        return (self.severity,)
+
+
+AnyRule = SigmaConfig | LevelConfig | SilenceConfig | DetectorConfig
+RULES: Final[dict[str, type[SigmaConfig | LevelConfig | SilenceConfig]]] = {
+    "sigma": SigmaConfig,
+    "level": LevelConfig,
+    "silence": SilenceConfig,
+}
 
 
 def rungs(enter: dict[str, float], leave: dict[str, float]) -> tuple[Rung, ...]:

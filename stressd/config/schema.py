@@ -13,7 +13,6 @@ from stressd.alerts.event import Event
 from stressd.config.fields import Model
 from stressd.config.model import Config
 from stressd.config.registry import Registry
-from stressd.config.rules import RULES
 
 _REF = "#/definitions/"
 
@@ -22,7 +21,7 @@ def config_schema(registry: Registry) -> dict[str, Any]:
     """Of the whole file, with every feed, sink and rule there is. Draft 7, which YAML editors understand."""
     sections: dict[str, Mapping[str, type[Model]]] = {
         "feeds": {name: feed.config for name, feed in registry.feeds.items()},
-        "rules": RULES,
+        "rules": registry.rules,
         "sinks": {name: sink.config for name, sink in registry.sinks.items()},
     }
     models: list[type[Model]] = [Config, *(model for kinds in sections.values() for model in kinds.values())]

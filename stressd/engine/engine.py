@@ -10,23 +10,24 @@ import heapq
 from collections.abc import Sequence
 from typing import Any, Final
 
+from stressd.engine.agenda import Agenda
 from stressd.engine.bars import Bar, bars_of
 from stressd.engine.clock import MarketClock
-from stressd.engine.events import ENTERED, FEED, LEFT, Breach, Event, FeedNote, Silence
+from stressd.engine.detector import DETECTOR_OFF
+from stressd.engine.detectors import DetectorWatch
+from stressd.engine.events import FEED, LEFT, Breach, Event, Silence
 from stressd.engine.propagation import Propagation
 from stressd.engine.quiet import judge
 from stressd.engine.rounds import Round, load_round
 from stressd.engine.series import LIVE, SeriesState
 from stressd.engine.silence import SilenceWatch
-from stressd.engine.spec import HORIZONS, MINUTE, WARN, EngineSpec
+from stressd.engine.spec import HORIZONS, EngineSpec
 from stressd.engine.spreads import Spreads
+from stressd.engine.stamps import watch_stamps
 from stressd.engine.status import row
 from stressd.market.tick import FIXING, Tick
 
 SNAPSHOT_VERSION: Final = 2
-
-AHEAD_FOR: Final = 10 * MINUTE
-"""ns without a stamp from the future after which a source's clock counts as right again."""
 
 NEVER: Final = 1 << 62
 
@@ -49,7 +50,10 @@ class Engine:
         self.now = start
         self.unknown = 0
         self._clocks: dict[str, MarketClock] = {market.name: MarketClock(market.calendar) for market in spec.markets}
-        self._series: dict[str, SeriesState] = {s.id: SeriesState(s, spec, self._clocks[s.market]) for s in spec.series}
+        agenda = Agenda(spec.agenda)
+        self._series: dict[str, SeriesState] = {
+            s.id: SeriesState(s, spec, self._clocks[s.market], agenda.of(s.market)) for s in spec.series
+        }
         self._members: dict[str, list[SeriesState]] = {market.name: [] for market in spec.markets}
         # What feeds bring; spreads are made of it, and take no part in propagation: their direction is no yield's.
         self._fed: dict[str, SeriesState] = {s.id: self._series[s.id] for s in spec.series if not s.legs}
@@ -207,8 +211,8 @@ class Engine:
         future = state.future
         ticks = state.ticks
         state.on_tick(tick, at, out)
-        if state.future != future or (self._ahead and tick.source in self._ahead):
-            self._watch_stamps(state, tick, at, state.future != future, out)
+        if not state.quiet and (state.future != future or (self._ahead and tick.source in self._ahead)):
+            watch_stamps(self._ahead, tick, at, state.future != future, out)
         if state.horizons.block_slot != block:
             self.propagation.on_block(state)
         if len(out) > before:
@@ -238,24 +242,6 @@ class Engine:
                 for silence in self._series[name].silences:
                     if silence.rule.name == event.rule:
                         silence.release(event.at)
-
-    def _watch_stamps(self, state: SeriesState, tick: Tick, at: int, ahead: bool, out: list[Event]) -> None:
-        """Tell once that a source stamps its ticks ahead of their receipt, and once that it no longer does."""
-        if state.quiet:
-            return
-        if ahead:
-            if tick.source not in self._ahead:
-                seconds = (tick.time - tick.received) / 1e9
-                name = tick.source or "the feed"
-                text = f"{name} stamps its ticks {seconds:.1f} s ahead of their receipt; receive time is used"
-                out.append(
-                    FeedNote(at, tick.received, "clock-ahead", "", ENTERED, "clock ahead", "", tick.source, WARN, text)
-                )
-            self._ahead[tick.source] = at
-        elif at - self._ahead[tick.source] > AHEAD_FOR:
-            del self._ahead[tick.source]
-            text = f"{tick.source or 'the feed'} stamps its ticks in time again"
-            out.append(FeedNote(at, tick.time, "clock-ahead", "", LEFT, "clock ahead", "", tick.source, WARN, text))
 
     def warm(self, ticks: Sequence[Tick], conventions: dict[str, str] | None = None) -> None:
         """Learn from history: scales, ranks, records and usual co-movements, without a word.
@@ -331,6 +317,9 @@ class Engine:
                 silence.adopt((rule, state.id) in quiet, together, scope.removeprefix(FEED) if together else "")
         self.propagation.recount([(row[0], row[1], row[2]) for row in active if row[3] in self._fed])
         self._ahead = {name: self._ahead.get(name, self.now) for rule, _, name in noted if rule == "clock-ahead"}
+        off = {(scope, name) for rule, scope, name in noted if rule == DETECTOR_OFF}
+        for detector in self.detectors():
+            detector.off_told = (detector.rule.name, detector.series) in off
         for rule, _, name in noted:
             if rule == "failed-over" and name in self._series:
                 self._series[name].adopt_failover()
@@ -374,6 +363,11 @@ class Engine:
     def bars(self, market: str) -> list[Bar]:
         """Where the bars of a market's series stand now; horizons that are not warm have none."""
         return [bar for state in self._series.values() if state.market == market for bar in bars_of(state)]
+
+    def detectors(self) -> list[DetectorWatch]:
+        """Every further detector, by series."""
+        return [watch for state in self._series.values() if state.detectors is not None
+                for watch in state.detectors.watches]  # fmt: skip
 
     def status(self) -> list[dict[str, Any]]:
         """One row a series, spreads last."""

@@ -155,6 +155,53 @@ class LevelHit(Event):
         self.source = source
 
 
+class Unusual(Event):
+    """What a further detector found. model: its name; over: what it was fed, "1m" for example; change: the series'
+    behaviour has changed, else this one move is unusual (direction is its sign, 0 for a change). score, bar: of the
+    model, in its own terms. sigma_bp: of such a move, nan where it is not known. during: the scheduled event that is
+    on, or ""."""
+
+    __slots__ = (
+        "bar", "change", "change_bp", "during", "model", "over", "reference_time", "reference_value", "score",
+        "series", "severity", "sigma_bp", "source", "value",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        at: int,
+        time: int,
+        rule: str,
+        market: str,
+        direction: int,
+        series: str,
+        severity: int,
+        model: str,
+        over: str,
+        change: bool,
+        score: float,
+        bar: float,
+        value: float,
+        reference_value: float,
+        reference_time: int,
+        sigma_bp: float,
+    ) -> None:
+        super().__init__(at, time, "market", rule, market, direction)
+        self.series = series
+        self.severity = severity
+        self.model = model
+        self.over = over
+        self.change = change
+        self.score = score
+        self.bar = bar
+        self.value = value
+        self.reference_value = reference_value
+        self.reference_time = reference_time
+        self.change_bp = (value - reference_value) * 100.0
+        self.sigma_bp = sigma_bp
+        self.source = ""
+        self.during = ""
+
+
 class Silence(Event):
     """A series went silent (phase entered) or ticks again (left), or its whole feed.
 

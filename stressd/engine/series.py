@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+from stressd.engine.agenda import MarketAgenda
 from stressd.engine.clock import MarketClock
+from stressd.engine.detectors import detectors_of
 from stressd.engine.events import ENTERED, LEFT, PEAKED, RAISED, Breach, Event, FeedNote, Standing
 from stressd.engine.gate import SourceGate, believed
 from stressd.engine.horizons import DAILY, H1, H5, H30, SESSION, Horizons, number, plain
@@ -38,13 +40,13 @@ class SeriesState:
     have moved its terms so far, and how often nothing could be carried over."""
 
     __slots__ = (
-        "active", "clock", "duplicates", "fix_day", "fix_source", "fix_time", "fix_value", "fix_z", "fixings",
-        "future", "future_tolerance", "history", "horizons", "id", "late", "levels", "market", "max_age", "open_day",
-        "open_time", "open_value", "own_fixings", "provisional", "quiet", "records", "rejected", "restarts", "sessions",
-        "shifted", "silences", "sources", "spec", "t", "ticks", "watches", "y",
+        "active", "clock", "detectors", "duplicates", "fix_day", "fix_source", "fix_time", "fix_value", "fix_z",
+        "fixings", "future", "future_tolerance", "history", "horizons", "id", "late", "levels", "market", "max_age",
+        "open_day", "open_time", "open_value", "own_fixings", "provisional", "quiet", "records", "rejected",
+        "restarts", "sessions", "shifted", "silences", "sources", "spec", "t", "ticks", "watches", "y",
     )  # fmt: skip
 
-    def __init__(self, spec: SeriesSpec, engine: EngineSpec, clock: MarketClock) -> None:
+    def __init__(self, spec: SeriesSpec, engine: EngineSpec, clock: MarketClock, agenda: MarketAgenda) -> None:
         self.spec = spec
         self.id = spec.id
         self.market = spec.market
@@ -64,6 +66,7 @@ class SeriesState:
             for rule in engine.silence_rules
             if spec.id in rule.series
         ]
+        self.detectors = detectors_of(engine, spec, agenda)
         self.quiet = False
         self.history = SourceGate("history", 0)
         self.provisional = ""
@@ -148,6 +151,8 @@ class SeriesState:
             fresh = False
         if self.levels:
             self._levels(t, y, at, LIVE, fresh, out)
+        if self.detectors is not None:
+            self.detectors.tick(t, y, at, fresh, clock, horizons, self.source_name(), out)
         if not fresh:
             return
         refs = horizons.refs
@@ -288,6 +293,9 @@ class SeriesState:
                 z = change / sigma
                 if fresh and not self.quiet:
                     self._judge_fixing(Move(at, time, y, self.fix_value, self.fix_time, sigma, source, True), out)
+            if self.detectors is not None:
+                told = fresh and not self.quiet
+                self.detectors.fixing(y, self.fix_value, self.fix_time, time, at, told, horizons, source, out)
             horizons.learn(DAILY, change, self.fixings)
         self.records.observe(day, change, z, y, source)
         self.fix_value = y
@@ -367,6 +375,8 @@ class SeriesState:
             self.open_day = 0
             if self.fix_source == LIVE:
                 self.fix_source = ""
+        if self.detectors is not None:
+            self.detectors.rebase(offset)
         for level in self.levels:
             if offset == offset:
                 level.rebase(offset)
@@ -399,6 +409,7 @@ class SeriesState:
             "watches": {f"{watch.rule} {HORIZONS[watch.horizon]}": watch.state() for watch in self.watches},
             "levels": {level.rule.name: level.state() for level in self.levels},
             "silences": {silence.rule.name: silence.state() for silence in self.silences},
+            "detectors": {} if self.detectors is None else self.detectors.state(),
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -424,4 +435,6 @@ class SeriesState:
         for silence in self.silences:
             if (kept := state["silences"].get(silence.rule.name)) is not None:
                 silence.load(kept)
+        if self.detectors is not None:
+            self.detectors.load(state["detectors"])
         self.active = sum(1 for watch in self.watches if watch.direction != 0)

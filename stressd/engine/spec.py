@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from stressd.engine.agenda import AgendaItem
+from stressd.engine.detector import DetectorRule
 from stressd.market.calendar import Calendar
 
 SECOND: Final = 1_000_000_000
@@ -160,6 +161,7 @@ class EngineSpec:
     level_rules: tuple[LevelRule, ...] = ()
     silence_rules: tuple[SilenceRule, ...] = ()
     agenda: tuple[AgendaItem, ...] = ()
+    detector_rules: tuple[DetectorRule, ...] = ()
     propagation: PropagationSpec = PropagationSpec()
     horizons: dict[str, HorizonSpec] = field(default_factory=lambda: dict(DEFAULT_HORIZONS))
     future_tolerance: int = 2 * SECOND

@@ -16,7 +16,7 @@ import msgspec
 from stressd.alerts.pipeline import Routed
 from stressd.alerts.routing import Router
 from stressd.config.load import Loaded
-from stressd.config.rules import SigmaConfig, SilenceConfig
+from stressd.config.rules import AnyRule, DetectorConfig, SigmaConfig, SilenceConfig
 from stressd.engine.spec import HORIZONS
 from stressd.lab.backtest import Daily, daily_only, fixing_ticks
 from stressd.lab.offline import SETTLE, Setup, drive
@@ -137,7 +137,7 @@ def _settle(cost: Cost, loaded: Loaded, count: _Count, covered: Collection[str],
         cost.rules[rule.name] = None
         if isinstance(rule, SilenceConfig):
             cost.notes[rule.name] = "daily history says nothing of it" if fixings_only else NO_RECEIPT
-        elif fixings_only and isinstance(rule, SigmaConfig) and "1d" not in rule.horizons:
+        elif fixings_only and _within_the_day(rule):
             cost.notes[rule.name] = "daily history says nothing of it"
         elif not watched[rule.name] & set(covered):
             cost.notes[rule.name] = "no history of its series is stored"
@@ -155,6 +155,12 @@ def _settle(cost: Cost, loaded: Loaded, count: _Count, covered: Collection[str],
                 cost.budgets[rule.name] = _against(promised / WEEKS_A_YEAR, opened, cost.weeks)
     if cost.weeks > 0.0:
         cost.sinks = {name: sent / cost.weeks for name, sent in count.sent.items()}
+
+
+def _within_the_day(rule: AnyRule) -> bool:
+    if isinstance(rule, DetectorConfig):
+        return rule.input != "1d"
+    return isinstance(rule, SigmaConfig) and "1d" not in rule.horizons
 
 
 def _against(promised: float, opened: int, weeks: float) -> Against:

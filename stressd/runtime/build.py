@@ -18,6 +18,7 @@ from stressd.alerts.spec import EpisodesSpec
 from stressd.config.fields import SecretError
 from stressd.config.load import Loaded
 from stressd.config.registry import Registry
+from stressd.engine.detector import DETECTOR_OFF
 from stressd.engine.engine import Engine
 from stressd.engine.spec import EngineSpec
 from stressd.feeds.base import Feed
@@ -68,7 +69,7 @@ def build_pipeline(loaded: Loaded, engine: Engine, origin: Origin, machine: Mapp
         except (msgspec.MsgspecError, KeyError, TypeError) as error:
             log.error("episodes.lost", reason=f"their saved state cannot be read: {error}")
             pipeline = Pipeline(engine, Episodes(episodes_spec(loaded, origin)), Router(loaded.routes))
-    ended = pipeline.withdraw(_watched(loaded.engine), engine.now)
+    ended = pipeline.withdraw(_watched(loaded.engine) | _off(engine), engine.now)
     pipeline.reconcile()
     return Built(pipeline, ended)
 
@@ -76,6 +77,10 @@ def build_pipeline(loaded: Loaded, engine: Engine, origin: Origin, machine: Mapp
 def _watched(spec: EngineSpec) -> set[tuple[str, str]]:
     sigma = {(r.name, f"{name}|{horizon}") for r in spec.sigma_rules for name in r.series for horizon in r.horizons}
     return sigma | {(rule.name, name) for rule in spec.silence_rules for name in rule.series}
+
+
+def _off(engine: Engine) -> set[tuple[str, str]]:
+    return {(DETECTOR_OFF, f"{watch.rule.name}|{watch.series}") for watch in engine.detectors() if watch.failed}
 
 
 def make_feeds(

@@ -1,14 +1,15 @@
-"""Which feeds and sinks there are: the one place that knows them all."""
+"""Which feeds, sinks and detectors there are: the one place that knows them all."""
 
 from __future__ import annotations
 
 from stressd.config.registry import FeedType, Registry, SinkType
+from stressd.detectors.river import RiverConfig
 from stressd.feeds import file, mqtt, push
 from stressd.sinks import console, email, slack, webhook
 
 
 def registry() -> Registry:
-    """Every feed and sink by the `type` that names it in YAML."""
+    """Every feed, sink and detector by the `type` that names it in YAML."""
     return Registry(
         feeds={
             "mqtt": FeedType(mqtt.Config, mqtt.build),
@@ -21,4 +22,5 @@ def registry() -> Registry:
             "email": SinkType(email.Config, email.build),
             "console": SinkType(console.Config, console.build),
         },
+        detectors={"river": RiverConfig},
     )

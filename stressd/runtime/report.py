@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stressd import METHOD, __version__
 from stressd.engine.agenda import Agenda
+from stressd.engine.detectors import DetectorWatch
 from stressd.engine.form import FORM
 from stressd.engine.spec import HORIZONS, SEVERITIES, EngineSpec
 from stressd.market.times import iso
@@ -68,6 +69,7 @@ class Reporter:
             },
             "feeds": [_feed(d, name, now) for name in d.feeds.feeds],
             "alerting": alerting,
+            "detectors": detectors(d.pump.pipeline.engine.detectors()),
             "agenda": agenda(d.loaded.engine, now),
             "episodes": [_episode(each) for each in d.pump.pipeline.episodes.open_episodes()],
             "sinks": d.deliverer.report(),
@@ -120,6 +122,7 @@ def alerting(spec: EngineSpec, rows: Sequence[dict[str, Any]], now: int, deaf: C
         for name in rule.series:
             horizons.setdefault(name, set()).update(rule.horizons)
     other = {name for level in spec.level_rules for name in level.series}
+    other |= {name for detector in spec.detector_rules for name in detector.series}
     detail = [_series(spec, row, horizons.get(row["series"], set()), row["series"] in other, now, deaf) for row in rows]
     return {
         "series": len(detail),
@@ -176,6 +179,20 @@ def _needs(spec: EngineSpec, horizon: str, warm: float) -> str:
     return f"about {count} {what}{'s' if count > 1 else ''}"
 
 
+def detectors(watches: Sequence[DetectorWatch]) -> list[dict[str, Any]]:
+    """One row a rule: on how many series its model is on, warming up and off, what it was fed and what it found."""
+    rows: dict[str, dict[str, Any]] = {}
+    for watch in watches:
+        rule = watch.rule
+        empty = {"rule": rule.name, "model": rule.model, "on": 0, "warming": 0, "off": 0, "inputs": 0, "hits": 0}
+        row = rows.setdefault(rule.name, {**empty, "reason": None})
+        row["off" if watch.failed else "on" if watch.score == watch.score else "warming"] += 1
+        row["inputs"] += watch.inputs
+        row["hits"] += watch.hits
+        row["reason"] = row["reason"] or watch.failed or None
+    return list(rows.values())
+
+
 def agenda(spec: EngineSpec, now: int) -> list[dict[str, Any]]:
     """Per market the scheduled events that widen its bars now, and the next to come. now: ns UTC."""
     scheduled = Agenda(spec.agenda)
@@ -212,6 +229,11 @@ def reasons(daemon: Daemon, alerting: dict[str, Any]) -> list[str]:
         found.append("no series can alert yet: every horizon is still warming up")
     if daemon.store.trouble is not None:
         found.append(daemon.store.trouble)
+    found += [
+        f"rule {row['rule']}: {row['model']} is off on {row['off']} series: {row['reason']}"
+        for row in detectors(daemon.pump.pipeline.engine.detectors())
+        if row["off"]
+    ]
     found += [c.text for c in daemon.pump.conditions.lasting() if c.kind == "self" and c.text != daemon.store.trouble]
     return found
 

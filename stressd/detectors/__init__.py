@@ -1,0 +1,1 @@
+"""Further detectors: models from elsewhere that plug into the engine."""
