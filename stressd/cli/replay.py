@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from stressd.alerts.event import Event, to_json
 from stressd.alerts.render import render
 from stressd.cli.errors import UserError
 from stressd.cli.place import read_config
+from stressd.cli.table import table
 from stressd.cli.watched import of_config, of_series, tell
+from stressd.lab.realised import Moves, SessionMeasures, measured, measures
 from stressd.lab.replay import replay
 from stressd.lab.ticks import CanonicalNames, in_order, read_tick_file
 
@@ -26,7 +30,12 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="rules and aliases; default: built in")
-    parser.add_argument("--json", action="store_true", help="events as JSON lines")
+    parser.add_argument(
+        "--measures", action="store_true",
+        help="per series and session at the end: realised volatility, the part of it that came by jumps, and the "
+        "Lee-Mykland test of the move that looks most like one",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="events as JSON lines, measures last")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,6 +49,9 @@ def run(args: argparse.Namespace) -> int:
     if not ticks:
         raise UserError(f"no tick in {', '.join(args.files)}")
     setup = of_config(loaded) if loaded else of_series({tick.series for tick in ticks})
+    kept: dict[str, Moves] = {}
+    if args.measures:
+        setup, kept = measured(setup)
     told = 0
     for event in replay(setup, ticks):
         told += 1
@@ -47,7 +59,33 @@ def run(args: argparse.Namespace) -> int:
     if not args.json:
         episodes = "nothing to tell" if not told else f"{told} messages"
         print(f"{len(ticks):,} ticks of {len({tick.series for tick in ticks})} series: {episodes}")
+    if args.measures:
+        rows = measures(setup, kept)
+        print(json.dumps({"measures": [row.as_json() for row in rows]}) if args.json else "\n".join(_table(rows)))
     return 1 if faults else 0
+
+
+def _table(rows: Sequence[SessionMeasures]) -> list[str]:
+    cells = [
+        [
+            row.series,
+            row.session,
+            str(row.moves),
+            f"{row.volatility:.2f}",
+            f"{row.smooth:.2f}",
+            f"{row.median:.2f}",
+            "-" if row.jump_share is None else f"{row.jump_share:.0%}",
+            "-"
+            if row.largest_bp is None or row.largest_at is None
+            else f"{row.largest_bp:+.1f}bp {row.largest_at[11:16]}",
+            "-" if row.largest_sigma is None else f"{row.largest_sigma:.1f}σ",
+            "-" if row.p is None else f"{row.p:.2g}",
+        ]
+        for row in rows
+    ]
+    header = ["SERIES", "SESSION", "MOVES", "RV bp", "BIPOWER bp", "MEDRV bp", "JUMPS", "LARGEST, UTC", "", "P"]
+    told = ["", *table(header, cells)]
+    return told if rows else ["", "too few moves of five minutes for measures"]
 
 
 def _text(event: Event) -> str:
