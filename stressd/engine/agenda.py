@@ -190,19 +190,21 @@ class MarketAgenda:
 
 
 class Agenda:
-    """The agenda of every market that has one."""
+    """The agenda of every market; that of a spread between two (`IT-DE`) has the events of both."""
 
-    __slots__ = ("_markets",)
+    __slots__ = ("_items", "_markets")
 
     def __init__(self, items: Sequence[AgendaItem]) -> None:
-        names = {market for item in items for market in item.markets}
-        self._markets = {name: MarketAgenda([item for item in items if name in item.markets]) for name in names}
+        self._items = items
+        self._markets: dict[str, MarketAgenda] = {}
 
     def of(self, market: str) -> MarketAgenda:
         """The agenda of one market, an empty one where nothing is scheduled."""
         found = self._markets.get(market)
         if found is None:
-            found = self._markets[market] = MarketAgenda(())
+            names = [market, *market.split("-")]
+            mine = [item for item in self._items if any(name in item.markets for name in names)]
+            found = self._markets[market] = MarketAgenda(mine)
         return found
 
     def factor(self, market: str, t: int) -> float:

@@ -118,6 +118,19 @@ def test_a_market_without_events_and_one_after_its_last_are_never_widened() -> N
     assert agenda.factor("JP", START + 900 * DAY) == 1.0
 
 
+def test_a_spread_between_two_markets_has_the_events_of_both() -> None:
+    agenda = Agenda(
+        [
+            AgendaItem("ECB", ("DE", "IT"), 0, HOUR, 1.5, at=(START,)),
+            AgendaItem("BoJ", ("JP",), 0, HOUR, 2.0, at=(START,)),
+            AgendaItem("BTP auction", ("IT",), 0, HOUR, 1.2, at=(START,)),
+        ]
+    )
+    assert agenda.active("IT-DE", START) == "ECB and BTP auction"
+    assert agenda.factor("IT-DE", START) == 1.5
+    assert agenda.active("JP", START) == "BoJ"
+
+
 @given(st.floats(0.1, 20.0), st.floats(1.0, 10.0), st.floats(0.1, 20.0))
 def test_widened_bars_never_pass_the_critical_bar_which_never_moves(bar: float, factor: float, critical: float) -> None:
     assert widened(critical, factor, critical) == critical
