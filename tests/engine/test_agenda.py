@@ -38,7 +38,7 @@ def occurrences(item: AgendaItem) -> list[int]:
     found = list(item.at)
     for each in item.again:
         first = datetime.fromtimestamp(START // SECOND, UTC).toordinal() - 2
-        for ordinal in range(first, first + 45):
+        for ordinal in range(first, first + 90):
             if each.holds(ordinal):
                 local = datetime.fromordinal(ordinal).replace(
                     hour=each.minute // 60, minute=each.minute % 60, tzinfo=ZoneInfo(each.zone)
