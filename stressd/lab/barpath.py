@@ -82,6 +82,11 @@ class BarPaths:
         """By horizon."""
         return {horizon: round(path.floor_share(), 4) for (name, horizon), path in self.of.items() if name == series}
 
+    def floored(self, series: str) -> dict[int, bool] | None:
+        """By day, whether the floor was the bar; None for a series with bars over several horizons, or none."""
+        own = [path for (name, _), path in self.of.items() if name == series]
+        return dict(zip(own[0].days, own[0].floor, strict=True)) if len(own) == 1 else None
+
     def plain(self) -> list[dict[str, Any]]:
         """For JSON: one path a series and horizon, thinned to the last sample of each month."""
         return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, TypedDict
 
 from stressd.lab.poisson import band, interval
@@ -16,7 +16,7 @@ QUARTERS: Final = 4
 
 class Quarter(TypedDict):
     """One of four equal parts of a sample. band: the counts that its budget leaves inside with 95 %; None without a
-    budget, and so is `inside`."""
+    budget, and so is `inside`. floor_share: of its sessions, those in which the floor was the bar; None if unknown."""
 
     first: str
     last: str
@@ -25,11 +25,21 @@ class Quarter(TypedDict):
     expected: float | None
     band: list[int] | None
     inside: bool | None
+    floor_share: float | None
+
+
+class Free(TypedDict):
+    """The part of a sample in which the floor was not the bar, so that the budget could be spent: its years, the
+    episodes that were opened in it, and these a year."""
+
+    years: float
+    episodes: int
+    per_year: float | None
 
 
 class Rate(TypedDict):
     """band_per_year: with a budget the rates that it leaves inside with 95 %, without one those that the count does not
-    contradict."""
+    contradict. without_floor: None if it is not known when the floor was the bar."""
 
     years: float
     episodes: int
@@ -37,11 +47,15 @@ class Rate(TypedDict):
     realised_per_year: float | None
     band_per_year: list[float] | None
     inside: bool | None
+    without_floor: Free | None
     quarters: list[Quarter]
 
 
-def rate(first: float, last: float, opened: Sequence[float], budget: float | None) -> Rate:
-    """first, last: ends of the sample, in days; opened: when each episode began, in the same days; budget: a year."""
+def rate(
+    first: float, last: float, opened: Sequence[float], budget: float | None, floored: Mapping[int, bool] | None = None
+) -> Rate:
+    """first, last: ends of the sample, in days; opened: when each episode began, in the same days; budget: a year;
+    floored: by day with a bar, whether the floor was it."""
     years = (last - first) / YEAR
     count = len(opened)
     held: list[float] | None = None
@@ -58,11 +72,20 @@ def rate(first: float, last: float, opened: Sequence[float], budget: float | Non
         realised_per_year=round(count / years, 2) if years > 0.0 else None,
         band_per_year=held,
         inside=inside,
-        quarters=_quarters(first, last, opened, budget) if years > 0.0 else [],
+        without_floor=_without_floor(years, opened, floored) if floored else None,
+        quarters=_quarters(first, last, opened, budget, floored) if years > 0.0 else [],
     )
 
 
-def _quarters(first: float, last: float, opened: Sequence[float], budget: float | None) -> list[Quarter]:
+def _without_floor(years: float, opened: Sequence[float], floored: Mapping[int, bool]) -> Free:
+    free = years * (1.0 - sum(floored.values()) / len(floored))
+    count = sum(not floored.get(int(at), False) for at in opened)
+    return Free(years=round(free, 1), episodes=count, per_year=round(count / free, 2) if free > 0.0 else None)
+
+
+def _quarters(
+    first: float, last: float, opened: Sequence[float], budget: float | None, floored: Mapping[int, bool] | None
+) -> list[Quarter]:
     length = (last - first) / QUARTERS
     counts = [0] * QUARTERS
     for at in opened:
@@ -73,6 +96,7 @@ def _quarters(first: float, last: float, opened: Sequence[float], budget: float 
         expected = None if budget is None else budget * years
         held = None if expected is None else band(expected)
         start, end = first + i * length, first + (i + 1) * length
+        bound = [floor for day, floor in floored.items() if start <= day < end] if floored else []
         out.append(
             Quarter(
                 first=day_iso(int(start)),
@@ -82,6 +106,7 @@ def _quarters(first: float, last: float, opened: Sequence[float], budget: float 
                 expected=None if expected is None else round(expected, 2),
                 band=None if held is None else list(held),
                 inside=None if held is None else held[0] <= count <= held[1],
+                floor_share=round(sum(bound) / len(bound), 4) if bound else None,
             )
         )
     return out

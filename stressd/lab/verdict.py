@@ -109,7 +109,7 @@ def judge(trial: Trial, daily: Mapping[str, Daily], days: Sequence[StressDay]) -
     for name, (first, last) in trial.ends.items():
         own = [at for rule, _, opener, at in opened if opener == name and (not promise.rules or rule in promise.rules)]
         total = sum(opener == name for _, _, opener, _ in opened)
-        found = rate(first, last, own, promise.series.get(name))
+        found = rate(first, last, own, promise.series.get(name), trial.paths.floored(name))
         series[name] = SeriesSummary(
             observations=trial.observations[name], floor_share=trial.paths.floor_shares(name), **found
         )
