@@ -7,12 +7,17 @@ from typing import Final
 
 from stressd.cli.table import table
 from stressd.lab.backtest import episode_lines
-from stressd.lab.rates import Rate
+from stressd.lab.rates import Quarter, Rate
 from stressd.lab.stress import Recall
 from stressd.lab.verdict import Largest, SeriesSummary, Verdict
 from stressd.market.times import day_iso
 
 OUTSIDE: Final = "!"
+FLOORED: Final = "°"
+BINDS: Final = 0.1
+"""Share of the sessions from which the floor explains why there were few episodes."""
+
+LEGEND: Final = f"{OUTSIDE}: outside it; {FLOORED}: below it in a time in which the floor was the bar, as it may be: a budget is a ceiling"
 
 
 def report(verdict: Verdict) -> str:
@@ -28,16 +33,15 @@ def report(verdict: Verdict) -> str:
 
 
 def _rates(verdict: Verdict) -> list[str]:
-    header = ["", "values", "years", "episodes", "a year", "budget", "95 % band", "by quarter", "floor is the bar"]
-    rows = [[name, *_rate(each, each["observations"]), _floors(each)] for name, each in verdict.series.items()]
-    rows += [[f"{name}, whole", *_rate(market, None), ""] for name, market in verdict.markets.items()]
+    header = ["", "values", "years", "episodes", "a year", "budget", "95 % band", "by quarter", "floor", "without it"]
+    rows = [[name, *_rate(each, each["observations"]), *_floors(each)] for name, each in verdict.series.items()]
+    rows += [[f"{name}, whole", *_rate(market, None), "", ""] for name, market in verdict.markets.items()]
     lines = table(header, rows)
     if verdict.rates():
         inside, of = _inside(verdict.rates())
         within, quarters = _inside([each for found in verdict.rates() for each in found["quarters"]])
-        lines.append(
-            f"{inside} of {of} rates and {within} of {quarters} quarters lie inside their band ({OUTSIDE}: not)"
-        )
+        lines.append(f"{inside} of {of} rates and {within} of {quarters} quarters lie inside their band")
+        lines.append(LEGEND)
     else:
         lines.append("no rule has a budget: the band holds the rates that so many episodes do not contradict")
     return lines
@@ -45,24 +49,40 @@ def _rates(verdict: Verdict) -> list[str]:
 
 def _rate(each: Rate | SeriesSummary, observations: int | None) -> list[str]:
     band = each["band_per_year"]
-    quarters = [f"{part['episodes']}{OUTSIDE if part['inside'] is False else ''}" for part in each["quarters"]]
+    quarters = [f"{part['episodes']}{_mark(part)}" for part in each["quarters"]]
     realised = each["realised_per_year"]
     return [
         "" if observations is None else f"{observations:,}",
         f"{each['years']:.1f}",
         str(each["episodes"]),
-        "-" if realised is None else f"{realised:.2f}{OUTSIDE if each['inside'] is False else ''}",
+        "-" if realised is None else f"{realised:.2f}{_whole_mark(each)}",
         "-" if each["budget_per_year"] is None else f"{each['budget_per_year']:g}",
         "-" if band is None else f"{band[0]:.2f} to {band[1]:.2f}",
         " ".join(quarters),
     ]
 
 
-def _floors(each: SeriesSummary) -> str:
-    shares = each["floor_share"]
+def _whole_mark(each: Rate) -> str:
+    if each["inside"] is not False:
+        return ""
+    marks = {_mark(part) for part in each["quarters"]}
+    return FLOORED if FLOORED in marks and OUTSIDE not in marks else OUTSIDE
+
+
+def _mark(part: Quarter) -> str:
+    if part["inside"] is not False or part["band"] is None:
+        return ""
+    floored = part["floor_share"] is not None and part["floor_share"] >= BINDS
+    return FLOORED if floored and part["episodes"] < part["band"][0] else OUTSIDE
+
+
+def _floors(each: SeriesSummary) -> list[str]:
+    """How often the floor was the bar, and the episodes a year of the other time."""
+    shares, free = each["floor_share"], each["without_floor"]
     if list(shares) == ["1d"]:
-        return f"{shares['1d']:.0%}"
-    return " ".join(f"{horizon} {share:.0%}" for horizon, share in shares.items())
+        rest = "" if free is None or free["per_year"] is None else f"{free['per_year']:.2f}"
+        return [f"{shares['1d']:.0%}", rest]
+    return [" ".join(f"{horizon} {share:.0%}" for horizon, share in shares.items()), ""]
 
 
 def _inside(rates: Sequence[Mapping[str, object]]) -> tuple[int, int]:
