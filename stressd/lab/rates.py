@@ -29,12 +29,14 @@ class Quarter(TypedDict):
 
 
 class Free(TypedDict):
-    """The part of a sample in which the floor was not the bar, so that the budget could be spent: its years, the
-    episodes that were opened in it, and these a year."""
+    """The part of a sample in which the floor was not the bar: its years, the episodes that were opened in it, and
+    these a year. spent: all episodes of the sample over the budget that came in in this part, since a bar waits while
+    it is the floor; None without a budget."""
 
     years: float
     episodes: int
     per_year: float | None
+    spent: float | None
 
 
 class Rate(TypedDict):
@@ -72,15 +74,20 @@ def rate(
         realised_per_year=round(count / years, 2) if years > 0.0 else None,
         band_per_year=held,
         inside=inside,
-        without_floor=_without_floor(years, opened, floored) if floored else None,
+        without_floor=_without_floor(years, opened, budget, floored) if floored else None,
         quarters=_quarters(first, last, opened, budget, floored) if years > 0.0 else [],
     )
 
 
-def _without_floor(years: float, opened: Sequence[float], floored: Mapping[int, bool]) -> Free:
+def _without_floor(years: float, opened: Sequence[float], budget: float | None, floored: Mapping[int, bool]) -> Free:
     free = years * (1.0 - sum(floored.values()) / len(floored))
     count = sum(not floored.get(int(at), False) for at in opened)
-    return Free(years=round(free, 1), episodes=count, per_year=round(count / free, 2) if free > 0.0 else None)
+    return Free(
+        years=round(free, 1),
+        episodes=count,
+        per_year=round(count / free, 2) if free > 0.0 else None,
+        spent=round(len(opened) / (budget * free), 3) if budget is not None and free > 0.0 else None,
+    )
 
 
 def _quarters(
