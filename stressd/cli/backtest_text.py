@@ -17,7 +17,10 @@ FLOORED: Final = "°"
 BINDS: Final = 0.1
 """Share of the sessions from which the floor explains why there were few episodes."""
 
-LEGEND: Final = f"{OUTSIDE}: outside it; {FLOORED}: below it in a time in which the floor was the bar, as it may be: a budget is a ceiling"
+LEGEND: Final = (
+    f"{OUTSIDE}: outside it; {FLOORED}: below it while the floor was the bar, as it may be: a budget is a ceiling.\n"
+    "floor: how often it was. spent: episodes over the budget of the rest of the time, in which the bar does not wait"
+)
 
 
 def report(verdict: Verdict) -> str:
@@ -33,7 +36,7 @@ def report(verdict: Verdict) -> str:
 
 
 def _rates(verdict: Verdict) -> list[str]:
-    header = ["", "values", "years", "episodes", "a year", "budget", "95 % band", "by quarter", "floor", "without it"]
+    header = ["", "values", "years", "episodes", "a year", "budget", "95 % band", "by quarter", "floor", "spent"]
     rows = [[name, *_rate(each, each["observations"]), *_floors(each)] for name, each in verdict.series.items()]
     rows += [[f"{name}, whole", *_rate(market, None), "", ""] for name, market in verdict.markets.items()]
     lines = table(header, rows)
@@ -77,10 +80,10 @@ def _mark(part: Quarter) -> str:
 
 
 def _floors(each: SeriesSummary) -> list[str]:
-    """How often the floor was the bar, and the episodes a year of the other time."""
+    """How often the floor was the bar, and the episodes over the budget of the other time."""
     shares, free = each["floor_share"], each["without_floor"]
     if list(shares) == ["1d"]:
-        rest = "" if free is None or free["per_year"] is None else f"{free['per_year']:.2f}"
+        rest = "" if free is None or free["spent"] is None else f"{free['spent']:.0%}"
         return [f"{shares['1d']:.0%}", rest]
     return [" ".join(f"{horizon} {share:.0%}" for horizon, share in shares.items()), ""]
 
