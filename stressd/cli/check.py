@@ -125,7 +125,9 @@ def _rule_text(rule: Any) -> str:
     if isinstance(rule, DetectorConfig):
         return rule.text()
     if isinstance(rule, SigmaConfig):
-        bars = " ".join(f"{name} {bar:g}σ" for name, bar in rule.sigma.by_severity().items())
+        bars = " ".join(f"{name} {bar:g}σ" for name, bar in rule.bars().items())
+        if rule.budget is not None:
+            bars = f"budget {rule.budget}"
         return f"moves over {' '.join(rule.horizons)} · {bars}"
     if isinstance(rule, LevelConfig):
         keys = ("above", "below", "round", "highest_since", "lowest_since")

@@ -13,6 +13,7 @@ from stressd.config.rules import DetectorConfig, LevelConfig, SigmaConfig, Silen
 from stressd.engine.agenda import AgendaItem
 from stressd.engine.spec import (
     SEVERITIES,
+    BudgetSpec,
     EngineSpec,
     LevelRule,
     MarketSpec,
@@ -127,7 +128,10 @@ def _series(name: str, config: Config, facts: Facts, feeds: Sequence[FeedConfig]
 
 
 def _sigma(rule: SigmaConfig, series: tuple[str, ...]) -> SigmaRule:
-    steps = rungs(rule.sigma.by_severity(), rule.exit.by_severity())
+    if rule.budget is not None:
+        budget = BudgetSpec(rule.budget.per_year, rule.budget.per_market, rule.past_alarms or "")
+        return SigmaRule(rule.name, series, tuple(rule.horizons), (), rule.floors(), rule.hold, budget)
+    steps = rungs(rule.bars(), rule.exit.by_severity())
     return SigmaRule(rule.name, series, tuple(rule.horizons), steps, rule.floors(), rule.hold)
 
 

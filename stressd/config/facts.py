@@ -127,13 +127,7 @@ def _rule(item: dict[str, Any], types: Mapping[str, type[AnyRule]], path: Path, 
     if later is not None:
         report.value((*path, "type"), f"{later} come with a later version of stressd", f"known: {', '.join(types)}")
         return None
-    later_keys = () if item.get("type") == "silence" else ("budget",)
-    if "budget" in item and "budget" in later_keys:
-        rungs = "sigma: {warn: 3, high: 4, critical: 6}"
-        report.key((*path, "budget"), "budgets come with a later version of stressd", f"write `{rungs}` instead")
-    known = {key: value for key, value in item.items() if key not in later_keys}
-    rule = _typed(known, "rule", types, path, report)
-    return rule if len(known) == len(item) else None
+    return _typed(item, "rule", types, path, report)
 
 
 def _aliases(data: Any) -> dict[str, tuple[Path, AliasTarget]]:

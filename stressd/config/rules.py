@@ -10,15 +10,16 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchem
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from stressd.config.budgets import Budget
 from stressd.config.fields import Bp, Duration, KeyFault, Level, Model, OneOrMany, SeverityName, Slug, written
 from stressd.engine.detector import DetectorRule
 from stressd.engine.spec import HORIZONS, SECOND, SEVERITIES, Rung
 
-Horizon = Literal["1m", "5m", "30m", "session", "1d"]
+Horizon = Literal["1m", "5m", "30m", "session", "gap", "1d"]
 Sigmas = Annotated[float, Field(gt=0, le=100)]
 
 DEFAULT_SIGMA: Final = {"warn": 3.0, "high": 4.0, "critical": 6.0}
-DEFAULT_FLOOR: Final = {"1m": 1.0, "5m": 1.0, "30m": 2.0, "session": 3.0, "1d": 3.0}
+DEFAULT_FLOOR: Final = {"1m": 1.0, "5m": 1.0, "30m": 2.0, "session": 3.0, "gap": 3.0, "1d": 3.0}
 """bp."""
 
 
@@ -74,20 +75,34 @@ class RuleConfig(Model):
 
 
 class SigmaConfig(RuleConfig):
-    """Moves against their own sigma. sigma: the bar of each severity. exit: where it is left again. floor: the least
-    move that may open, in bp, one or per horizon. hold: how long an intraday breach stays below its exit before it is
-    over."""
+    """Moves against their own sigma. sigma: the bar of each severity; budget: or how often the rule may open an
+    episode, for `warn`, with `high` four and `critical` twenty times rarer. past_alarms: whether past moves beyond
+    the bar belong to the tail that the budget's bar is read off (`keep`), are only known to be beyond it (`cap`) or
+    do not belong to it (`drop`); by default they are dropped within the day and kept from day to day. exit: where it
+    is left again. floor: the least move that may open, in bp, one or per horizon. hold: how long an intraday breach
+    stays below its exit before it is over."""
 
     type: Literal["sigma"]
     horizons: OneOrMany[Horizon] = written(list(HORIZONS))
-    sigma: Rungs = Rungs(**DEFAULT_SIGMA)
+    sigma: Rungs | None = None
+    budget: Budget | None = None
+    past_alarms: Literal["drop", "cap", "keep"] | None = None
     exit: Rungs = Rungs()
     floor: Floor = written({h: f"{bp:g}bp" for h, bp in DEFAULT_FLOOR.items()})
     hold: Duration = written("10m")
 
     @model_validator(mode="after")
     def _consistent(self) -> SigmaConfig:
-        enter, leave = self.sigma.by_severity(), self.exit.by_severity()
+        enter, leave = self.bars(), self.exit.by_severity()
+        if self.budget is not None:
+            if self.sigma is not None:
+                raise KeyFault("budget", "give `sigma` or `budget`, not both: a budget sets the bars itself")
+            if leave:
+                raise KeyFault("exit", "a budget sets its exits itself: leave `exit` out")
+        elif self.past_alarms is not None:
+            raise KeyFault(
+                "past_alarms", "`past_alarms` says how a `budget` reads the tail; with `sigma` it says nothing"
+            )
         if not enter:
             raise KeyFault("sigma", "`sigma` needs at least one severity, such as `{warn: 3, high: 4, critical: 6}`")
         bars = list(enter.values())
@@ -106,13 +121,17 @@ class SigmaConfig(RuleConfig):
                 raise KeyFault(("floor", horizon), "`floor` cannot be negative")
         return self
 
+    def bars(self) -> dict[str, float]:
+        """The stated bars in sigma, lowest severity first; of a budget, those of the default."""
+        return self.sigma.by_severity() if self.sigma is not None else dict(DEFAULT_SIGMA)
+
     def floors(self) -> dict[str, float]:
         """bp per horizon, defaults filled in."""
         return DEFAULT_FLOOR | {str(horizon): bp for horizon, bp in self.floor.items()}
 
     def severities(self) -> tuple[str, ...]:
         """What it can raise."""
-        return tuple(self.sigma.by_severity())
+        return tuple(self.bars())
 
 
 class LevelConfig(RuleConfig):

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from stressd.engine.series import SeriesState
-from stressd.engine.spec import HORIZONS
 
 
 class Bar:
     """The bar of one rule on one series and horizon.
 
     enters: sigma that each severity is entered at, least grave first; severities: their numbers. sigma_bp: one sigma;
-    floor_bp: the least move that may open.
+    floor_bp: the least move that may open. factor: of a budget's tracker, None where the bars are stated.
     """
 
-    __slots__ = ("enters", "floor_bp", "horizon", "rule", "series", "severities", "sigma_bp")
+    __slots__ = ("enters", "factor", "floor_bp", "horizon", "rule", "series", "severities", "sigma_bp")
 
     def __init__(
         self,
@@ -26,6 +25,7 @@ class Bar:
         severities: list[int],
         sigma_bp: float,
         floor_bp: float,
+        factor: float | None,
     ) -> None:
         self.rule = rule
         self.series = series
@@ -34,6 +34,7 @@ class Bar:
         self.severities = severities
         self.sigma_bp = sigma_bp
         self.floor_bp = floor_bp
+        self.factor = factor
 
     def bp(self) -> float:
         """The least move (bp) that opens an episode."""
@@ -55,16 +56,18 @@ class Bar:
             "floor_bp": self.floor_bp,
             "bar_bp": self.bp(),
             "floor_binds": self.floor_binds(),
+            "factor": self.factor,
         }
 
 
 def bars_of(state: SeriesState) -> list[Bar]:
     """Where the bars of one series stand, those of its warm horizons."""
     found = []
-    for watch in state.watches:
-        h = watch.horizon
-        if state.horizons.knows(h):
-            sigma = state.horizons.scales[h].sigma
+    for watch in state.breaches.watches:
+        horizon = state.horizons.all[watch.horizon]
+        if horizon.known and watch.enters:
             enters, severities = list(watch.enters), list(watch.severities)
-            found.append(Bar(watch.rule, state.id, HORIZONS[h], enters, severities, sigma, watch.floor_bp))
+            sigma = horizon.scale.sigma
+            factor = watch.budget.allowance.factor if watch.budget is not None else None
+            found.append(Bar(watch.rule, state.id, horizon.name, enters, severities, sigma, watch.floor_bp, factor))
     return found

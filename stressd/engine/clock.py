@@ -13,7 +13,8 @@ _SECOND = 1_000_000_000
 class MarketClock:
     """The calendar of one market with its current span at hand, so that a tick costs two comparisons.
 
-    start, end: of the span that holds the last instant asked about; is_open, day, reason: as in `Span`.
+    start, end: of the span that holds the last instant asked about; is_open, day, reason: as in `Span`; offset: ns by
+    which the market's own clock is ahead of UTC there.
     """
 
     __slots__ = (
@@ -25,6 +26,7 @@ class MarketClock:
         "day",
         "end",
         "is_open",
+        "offset",
         "reason",
         "start",
         "zone",
@@ -38,6 +40,7 @@ class MarketClock:
         self.is_open = False
         self.day = 0
         self.reason = ""
+        self.offset = 0
         self._open_before = 0
         self._date = 0
         self._date_start = 0
@@ -54,6 +57,8 @@ class MarketClock:
         self.day = span.day
         self.reason = span.reason
         self._open_before = span.open_before
+        ahead = datetime.fromtimestamp(max(span.start, 0) // _SECOND, UTC).astimezone(self.zone).utcoffset()
+        self.offset = int(ahead.total_seconds()) * _SECOND if ahead is not None else 0
 
     def open_time(self, t: int) -> int:
         """Open time in ns up to t, from the calendar's origin."""

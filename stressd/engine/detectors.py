@@ -13,7 +13,9 @@ from stressd.engine.agenda import MarketAgenda
 from stressd.engine.clock import MarketClock
 from stressd.engine.detector import DETECTOR_OFF, Detector, DetectorRule
 from stressd.engine.events import ENTERED, Event, FeedNote, Unusual
-from stressd.engine.horizons import DAILY, H1, H5, H30, Horizons, number, plain
+from stressd.engine.horizon import DAILY, H1, H5, H30
+from stressd.engine.horizons import Horizons
+from stressd.engine.plain import number, plain
 from stressd.engine.spec import MINUTE, WARN, EngineSpec, SeriesSpec
 
 SPANS: Final = {"1m": MINUTE, "5m": 5 * MINUTE, "30m": 30 * MINUTE}
@@ -109,7 +111,7 @@ class DetectorWatch:
         """Feed the model the move from the reference to y. The hit, if it is one and may be told."""
         rule = self.rule
         h = self._horizon
-        sigma = horizons.scales[h].sigma if horizons.knows(h) else math.nan
+        sigma = horizons.all[h].scale.sigma if horizons.knows(h) else math.nan
         move = (y - self._reference) * 100.0
         model = self._model
         if model is None or (rule.in_sigma and not sigma > 0.0):

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from stressd.engine.agenda import Agenda
 from stressd.engine.bars import Bar, bars_of
+from stressd.engine.budget import Book
 from stressd.engine.clock import MarketClock
 from stressd.engine.detector import DETECTOR_OFF
 from stressd.engine.detectors import DetectorWatch
@@ -41,8 +42,8 @@ class Engine:
     told of."""
 
     __slots__ = (
-        "_ahead", "_clocks", "_due", "_fed", "_fixings_due", "_gauges", "_members", "_rounds", "_series", "_silences",
-        "_spec", "_spreads", "now", "propagation", "unknown",
+        "_ahead", "_book", "_clocks", "_due", "_fed", "_fixings_due", "_gauges", "_members", "_rounds", "_series",
+        "_silences", "_spec", "_spreads", "_warming", "now", "propagation", "unknown",
     )  # fmt: skip
 
     def __init__(self, spec: EngineSpec, start: int) -> None:
@@ -50,9 +51,10 @@ class Engine:
         self.now = start
         self.unknown = 0
         self._clocks: dict[str, MarketClock] = {market.name: MarketClock(market.calendar) for market in spec.markets}
+        self._book = Book()
         agenda = Agenda(spec.agenda)
         self._series: dict[str, SeriesState] = {
-            s.id: SeriesState(s, spec, self._clocks[s.market], agenda.of(s.market)) for s in spec.series
+            s.id: SeriesState(s, spec, self._clocks[s.market], self._book, agenda.of(s.market)) for s in spec.series
         }
         self._members: dict[str, list[SeriesState]] = {market.name: [] for market in spec.markets}
         # What feeds bring; spreads are made of it, and take no part in propagation: their direction is no yield's.
@@ -65,6 +67,7 @@ class Engine:
         self.propagation = Propagation(spec.propagation, self._fed, self._gauges, self._clocks)
         self._spreads = Spreads(self._series, spec.max_age)
         self._ahead: dict[str, int] = {}
+        self._warming = False
         self._fixings_due: dict[str, int] = {}
         self._rounds: dict[str, Round] = {}
         self._silences: list[tuple[int, int, SilenceWatch]] = []
@@ -224,7 +227,10 @@ class Engine:
             self._find_due()
 
     def _follow_up(self, before: int, out: list[Event]) -> None:
-        """Ask the other markets about each breach since `before`."""
+        """Ask the other markets about each breach since `before`; of history nobody is asked."""
+        if self._warming:
+            del out[before:]
+            return
         asked = False
         for event in out[before:]:
             if isinstance(event, Breach):
@@ -251,6 +257,7 @@ class Engine:
         fixings of its own.
         """
         out: list[Event] = []
+        self._warming = True
         for state in self._series.values():
             state.quiet = True
         for tick in ticks:
@@ -260,11 +267,13 @@ class Engine:
             self._take(state_or_none, tick, tick.received, out)
         for waiting in list(self._rounds.values()):
             self._judge(waiting, out)
+        self._warming = False
+        self._book.clear()
         for state in self._series.values():
             state.begin_live()
             convention = conventions.get(state.id) if conventions is not None else None
             if convention is not None and state.spec.convention is not None and state.spec.convention != convention:
-                state.provisional = f"history is {convention}, the feed is {state.spec.convention}"
+                state.breaches.provisional = f"history is {convention}, the feed is {state.spec.convention}"
         self._spreads.begin_live()
         self._schedule(self.now)
 
@@ -301,15 +310,15 @@ class Engine:
         for rule, scope, name in silent:
             if scope.startswith(FEED):
                 feeds[(rule, scope)] = (*feeds.get((rule, scope), ()), name)
+        self._book.clear()
         for state in self._series.values():
-            state.active = 0
-            for watch in state.watches:
+            for watch in state.breaches.watches:
                 found = told.get((watch.rule, state.id, HORIZONS[watch.horizon]))
                 if found is None:
                     watch.reset()
                 else:
                     watch.adopt(found[0], found[1])
-                    state.active += 1
+            state.breaches.count()
             for silence in state.silences:
                 rule = silence.rule.name
                 scope = quiet.get((rule, state.id), "")
@@ -332,6 +341,7 @@ class Engine:
             "now": self.now,
             "unknown": self.unknown,
             "ahead": dict(self._ahead),
+            "budgets": self._book.state(),
             "series": {name: state.state() for name, state in self._series.items()},
             "rounds": [waiting.state() for waiting in self._rounds.values()],
             "propagation": self.propagation.state(),
@@ -348,6 +358,7 @@ class Engine:
         self.now = max(self.now, int(snapshot["now"]))
         self.unknown = int(snapshot["unknown"])
         self._ahead = dict(snapshot["ahead"])
+        self._book.load(snapshot["budgets"])
         for name, state in self._series.items():
             if name in snapshot["series"]:
                 state.load(snapshot["series"][name])

@@ -6,7 +6,7 @@ backwards; `time` is when the source says it was so. Values are percent, changes
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 ENTERED: Final = "entered"
 RAISED: Final = "raised"
@@ -23,12 +23,14 @@ class Standing:
     exceeded: how many of the `of` past moves of this horizon were beyond `beyond` sigma, either way. rank 1 is the
     largest of the last `rank_of` moves. largest_since: ordinal date of the last larger move in the same direction, or
     of the first in the series where there is none (`on_record` then). highest_since: likewise for the level; None where
-    it is no new extreme.
+    it is no new extreme. unit: what is counted, "days" from fixing to fixing or "sessions" with their largest move over
+    the horizon. return_years: low, middle and high estimate of the years between two such moves; tail: the fit behind
+    it.
     """
 
     __slots__ = (
         "beyond", "exceeded", "highest_on_record", "highest_since", "largest_since", "of", "on_record", "rank",
-        "rank_of",
+        "rank_of", "return_years", "tail", "unit",
     )  # fmt: skip
 
     def __init__(
@@ -42,6 +44,7 @@ class Standing:
         on_record: bool,
         highest_since: int | None,
         highest_on_record: bool,
+        unit: str = "days",
     ) -> None:
         self.beyond = beyond
         self.exceeded = exceeded
@@ -52,6 +55,9 @@ class Standing:
         self.on_record = on_record
         self.highest_since = highest_since
         self.highest_on_record = highest_on_record
+        self.unit = unit
+        self.return_years: tuple[float, float, float] | None = None
+        self.tail: dict[str, Any] = {}
 
 
 class Event:
@@ -72,10 +78,12 @@ class Breach(Event):
     """A sigma breach of one series over one horizon: entered, raised to a higher rung, peaked, or left.
 
     direction is +1 (yield up) or -1. severity: rung reached now (for `left`: the one that was left). z is signed.
-    fixing: the move was measured between fixings. provisional: why its sigma is not to be trusted fully, or "".
+    fixing: the move was measured between fixings. account: the state behind sigma and bars (`engine.account`).
+    provisional: why its sigma is not to be trusted fully, or "".
     """
 
     __slots__ = (
+        "account",
         "change_bp", "definition", "fixing", "horizon", "phase", "provisional", "reference_time", "reference_value",
         "series", "severity", "sigma_bp", "source", "standing", "threshold", "value", "z",
     )  # fmt: skip
@@ -102,6 +110,7 @@ class Breach(Event):
         fixing: bool,
         source: str,
         standing: Standing | None,
+        account: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(at, time, "market", rule, market, direction)
         self.phase = phase
@@ -120,6 +129,7 @@ class Breach(Event):
         self.fixing = fixing
         self.source = source
         self.standing = standing
+        self.account: dict[str, Any] = account if account is not None else {}
 
 
 class LevelHit(Event):

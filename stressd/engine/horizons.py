@@ -1,7 +1,7 @@
-"""The horizons of one series: what a move is measured from, and how large it must be to matter.
+"""The horizons of one series, and what they share: the ring of the last hour, volatility, and the blocks of the day.
 
-The references of the intraday horizons are looked up anew every five seconds, not at every tick; with the least move
-that any rule could want to hear of beside them, a quiet tick costs one comparison a horizon.
+The references and sigmas of the intraday horizons are made anew every five seconds, not at every tick; with the least
+move that any rule could want to hear of beside them, a quiet tick costs one comparison a horizon.
 """
 
 from __future__ import annotations
@@ -10,87 +10,237 @@ import math
 from typing import Any, Final
 
 from stressd.engine.clock import MarketClock
+from stressd.engine.diurnal import BIN_SECONDS, BINS
 from stressd.engine.gate import PRIOR_STEP
+from stressd.engine.horizon import DAILY, GAP, H1, H5, H30, SESSION, SESSIONS_A_YEAR, SPANS, Horizon
 from stressd.engine.moments import Scale
+from stressd.engine.plain import number, plain
 from stressd.engine.ring import SLOT, Ring
 from stressd.engine.sigma import SigmaWatch
-from stressd.engine.spec import HORIZONS, HOUR, HorizonSpec
+from stressd.engine.spec import HORIZONS, SECOND, HorizonSpec, WarmupSpec
+from stressd.engine.volatility import Volatility, gap_sigma, least_sigma, session_sigma, sigma_of
 
-H1: Final = 0
-H5: Final = 1
-H30: Final = 2
-SESSION: Final = 3
-DAILY: Final = 4
-SPANS: Final = (12, 60, 360)
-"""Slots of the three intraday horizons."""
-
-INFINITE: Final = 1e300
 LEAST_STEP: Final = 0.1
 """bp a minute: the gate never believes a series to be quieter than this."""
 
+SLOT_SECONDS: Final = SLOT / SECOND
+LEAST_SESSION: Final = 1800.0
+"""Seconds of business time that a session's move counts as at least: just after the open little has passed."""
+
+TYPICAL_SESSION: Final = 8.0 * 3600.0
+"""Seconds of business time of a session until one has been seen."""
+
+GAP_SHARE: Final = 0.35
+"""Part of a day's variance that passes while the market is closed, until its own gaps are known."""
+
 
 class Horizons:
-    """Scales, references and bars, indexed by horizon.
-
-    scales: sigma of each horizon. refs, ref_times: value (percent, nan for none) and time (ns) that a move is measured
-    from. bars: the least move (percent) that could enter a breach. step: percent per sqrt(ns), for the gate.
-    block_slot, block_z: end (slot) of the last five-minute block and its move in sigma.
+    """h1 .. daily: the horizons; all: the same by number. volatility: what their sigma is made of. low, high: extremes
+    (percent) of the slot that is under way. blocks: five-minute blocks seen; business: seconds of business time of the
+    session; typical: of a usual one. step: percent per sqrt(ns), for the gate. block_slot, block_z: end (slot) of the
+    last five-minute block and its move in sigma. gap_scale, gap_part: the scale that the last gap was judged by, and
+    the part of its variance.
     """
 
     __slots__ = (
-        "_watches", "bars", "block_slot", "block_z", "clock", "definitions", "needed", "ref_times", "refs", "ring",
-        "scales", "slot", "span_start", "step",
+        "_open", "_rated",
+        "_warmup",
+        "all",
+        "block_slot",
+        "block_z",
+        "blocks",
+        "business",
+        "clock",
+        "close_time",
+        "close_value",
+        "daily",
+        "gap",
+        "gap_part",
+        "gap_scale",
+        "h1",
+        "h5",
+        "h30",
+        "high",
+        "low",
+        "ring",
+        "session",
+        "slot",
+        "span_start",
+        "step",
+        "typical",
+        "volatility",
     )  # fmt: skip
 
-    def __init__(self, specs: dict[str, HorizonSpec], clock: MarketClock, watches: list[SigmaWatch]) -> None:
+    def __init__(
+        self, specs: dict[str, HorizonSpec], warmup: WarmupSpec, clock: MarketClock, watches: list[SigmaWatch]
+    ) -> None:
         self.clock = clock
-        self._watches = watches
+        self._warmup = warmup
         self.ring = Ring()
-        self.scales = [Scale(specs[name].half_life) for name in HORIZONS]
-        self.needed = [specs[name].min_samples for name in HORIZONS]
-        self.definitions = [_definition(name, specs[name].half_life) for name in HORIZONS]
-        self.refs: list[float] = [math.nan] * len(HORIZONS)
-        self.ref_times: list[int] = [0] * len(HORIZONS)
-        self.bars: list[float] = [INFINITE] * len(HORIZONS)
+        self.volatility = Volatility()
+        self.all = [Horizon(number, specs[name]) for number, name in enumerate(HORIZONS)]
+        for watch in watches:
+            self.all[watch.horizon].watches.append(watch)
+        self.h1, self.h5, self.h30 = self.all[H1], self.all[H5], self.all[H30]
+        self.session, self.gap, self.daily = self.all[SESSION], self.all[GAP], self.all[DAILY]
         self.slot = 0
         self.span_start = 0
+        self._open = False
+        self._rated = False
+        self.close_value = math.nan
+        self.close_time = 0
+        self.low = math.inf
+        self.high = -math.inf
+        self.blocks = 0
+        self.business = 0.0
+        self.typical = TYPICAL_SESSION
         self.step = PRIOR_STEP
         self.block_slot = 0
         self.block_z = math.nan
+        self.gap_scale = self.gap.scale
+        self.gap_part = 1.0
 
     def knows(self, h: int) -> bool:
-        """Whether horizon h is warm: enough moves stand behind its sigma."""
-        scale = self.scales[h]
-        return scale.sigma > 0.0 and scale.count() >= self.needed[h]
+        """Whether horizon h may alert: enough stands behind its sigma."""
+        return self.all[h].known
 
-    def set_reference(self, h: int, value: float, time: int) -> None:
-        """Measure moves over h from here on."""
-        self.refs[h] = value
-        self.ref_times[h] = time
+    def warm(self, horizon: Horizon) -> float:
+        """How far the horizon is on its way to its first alert: 1 where it may alert."""
+        done = horizon.scale.count() / horizon.needed if horizon.needed > 0.0 else 1.0
+        if horizon.number <= H30:
+            volatility, warmup = self.volatility, self._warmup
+            done = min(done, volatility.bars / max(warmup.bars, 1), (volatility.sessions + 1) / max(warmup.sessions, 1))
+        return 1.0 if horizon.known else min(done, 0.99)
 
-    def enter_span(self, start: int) -> None:
+    def phase(self, horizon: Horizon) -> str:
+        """ "cold": it says nothing; "warming": it alerts, and says that little stands behind it; "live"."""
+        if not horizon.known:
+            return "cold"
+        return "live" if horizon.live or horizon.number > SESSION else "warming"
+
+    def put(self, slot: int, y: float, t: int) -> None:
+        """A tick of the slot that is under way."""
+        self.ring.put(slot, y, t)
+        if y < self.low:
+            self.low = y
+        if y > self.high:
+            self.high = y
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def _number(self, slot: int) -> int:
+        """Bin of the local day that a slot lies in."""
+        return int((slot * SLOT + self.clock.offset) // SECOND // BIN_SECONDS % BINS)
+
+    def close_span(self, y: float, t: int, calm: bool) -> None:
+        """The span that held the last tick (y percent, t ns) is over."""
+        self._fold()
+        if not self._open or t < self.span_start:
+            return
+        self.close_value = y
+        self.close_time = t
+        self.volatility.minute(y, t, self._number(t // SLOT), self.span_start, calm)
+        self._end_block(t)
+
+    def enter_span(self, start: int, is_open: bool) -> None:
         """An open or closed span has begun: no intraday move reaches across its start."""
         self.span_start = start
-        for h in (H1, H5, H30):
-            self.refs[h] = math.nan
+        self._open = is_open
+        self.slot = start // SLOT
+        for horizon in (self.h1, self.h5, self.h30):
+            horizon.ref = math.nan
 
-    def roll(self, slot: int) -> None:
-        """The time has reached another slot: learn from the blocks that ended, and look up the references anew."""
+    def end_session(self, day: int) -> None:
+        """The trading day `day` is over."""
+        if self.business > 0.0:
+            self.typical += 0.1 * (self.business - self.typical)
+        self.business = 0.0
+        volatility = self.volatility
+        if self.daily.known:
+            volatility.prior = (1.0 - GAP_SHARE) * self.daily.scale.sigma * self.daily.scale.sigma / self.typical
+        volatility.day()
+        session = self.session
+        if session.block_max > 0.0:
+            session.end_block(self.span_start, SESSIONS_A_YEAR)
+        for horizon in (self.h1, self.h5, self.h30, session):
+            horizon.end_session(day)
+
+    def roll(self, slot: int, y: float, t: int, calm: bool) -> None:
+        """The time has reached another slot; (y percent, t ns) is the last tick before. Learn from what has ended, and
+        look up references and sigmas anew. calm: no breach is on."""
         old = self.slot
         self.slot = slot
+        self._fold()
         if not self.clock.is_open:
             return
-        earliest = -(-self.span_start // SLOT)
-        for h in (H1, H5, H30):
-            span = SPANS[h]
-            if slot // span != old // span:
-                self._learn_block(h, slot // span * span, earliest)
-            k = self.ring.find(slot - span, earliest)
-            if k < 0:
-                self.refs[h] = math.nan
-            else:
-                self.refs[h] = self.ring.values[k]
-                self.ref_times[h] = self.ring.times[k]
+        start = self.span_start
+        number = self._number(slot)
+        earliest = -(-start // SLOT)
+        if slot // SPANS[H1] != old // SPANS[H1] and t >= start:
+            self.volatility.minute(y, t, self._number(t // SLOT), start, calm)
+            for h in (H1, H5, H30):
+                span = SPANS[h]
+                if slot // span != old // span:
+                    self._learn_block(h, slot // span * span, earliest)
+            if slot // SPANS[H5] != old // SPANS[H5]:
+                self._end_block(t)
+        factors = self.volatility.diurnal.factors
+        here = factors[number]
+        self.business += here * (slot - old) * SLOT_SECONDS
+        self._look_up(self.h1, slot, earliest, here, factors)
+        self._look_up(self.h5, slot, earliest, here, factors)
+        self._look_up(self.h30, slot, earliest, here, factors)
+        self._measure_session()
+        self.daily.set_bar()
+
+    def _look_up(self, horizon: Horizon, slot: int, earliest: int, here: float, factors: list[float]) -> None:
+        """Reference, sigma and bar of an intraday horizon for the slot."""
+        span = SPANS[horizon.number]
+        k = self.ring.find(slot - span, earliest)
+        if k < 0:
+            horizon.ref = math.nan
+            return
+        horizon.ref = self.ring.values[k]
+        horizon.ref_time = self.ring.times[k]
+        if horizon.known:
+            factor = 0.5 * (here + factors[self._number(slot - span)])
+            volatility = self.volatility
+            noise = volatility.noise
+            least = least_sigma(horizon.scale.sigma, factor, noise.grid)
+            horizon.sigma = sigma_of(volatility.rate, factor, span * SLOT_SECONDS, noise.value, least)
+            horizon.set_bar()
+
+    def _measure_session(self) -> None:
+        """Sigma and bar of the move since the open, over the business time that has passed."""
+        session = self.session
+        if session.known:
+            slow, scale, business, noise, least = self._session_parts()
+            session.sigma = session_sigma(slow, scale, business, self.typical, noise, least)
+            session.set_bar()
+
+    def _session_parts(self) -> tuple[float, float, float, float, float]:
+        """Slow rate, scale of whole sessions (0 where they are not known), business time, noise and least sigma."""
+        volatility = self.volatility
+        scale = self.session.scale
+        return (
+            volatility.slow if self._rated else 0.0,
+            scale.sigma if scale.count() >= self.session.needed else 0.0,
+            max(self.business, LEAST_SESSION),
+            volatility.noise.value,
+            least_sigma(0.0, 1.0, volatility.noise.grid),
+        )
+
+    def _fold(self) -> None:
+        """What the slot that has ended saw goes into the blocks."""
+        low, high = self.low, self.high
+        if low <= high:
+            self.h1.fold(low, high)
+            self.h5.fold(low, high)
+            self.h30.fold(low, high)
+            self.session.fold(low, high)
+            self.daily.fold(low, high)
+        self.low = math.inf
+        self.high = -math.inf
 
     def _learn_block(self, h: int, boundary: int, earliest: int) -> None:
         """Take in the move of the block that ended at the slot `boundary`, if both of its ends were seen."""
@@ -99,80 +249,133 @@ class Horizons:
         if last < 0 or first < 0:
             return
         move = (self.ring.values[last] - self.ring.values[first]) * 100.0
-        if h == H5 and self.knows(h):
+        horizon = self.all[h]
+        if h == H5 and horizon.known and horizon.scale.sigma > 0.0:
             self.block_slot = boundary
-            self.block_z = move / self.scales[h].sigma
-        self.learn(h, move, self.clock.open_time(max(boundary * SLOT, self.clock.start)))
-        if h == H1 and self.knows(h):
-            self.step = max(self.scales[h].sigma, LEAST_STEP) * 0.01 / math.sqrt(60.0 * 1e9)
+            self.block_z = move / horizon.scale.sigma
+        horizon.scale.learn(move, self.clock.open_time(max(boundary * SLOT, self.clock.start)))
+        if h == H1 and horizon.scale.count() >= horizon.needed:
+            self.step = max(horizon.scale.sigma, LEAST_STEP) * 0.01 / math.sqrt(60.0 * 1e9)
 
-    def learn(self, h: int, move_bp: float, clock: int) -> None:
-        """Take in one completed move."""
-        self.scales[h].learn(move_bp, clock)
-        self.set_bar(h)
+    def _end_block(self, t: int) -> None:
+        """Five minutes of trading are over."""
+        self.blocks += 1
+        volatility = self.volatility
+        warmup = self._warmup
+        seen = volatility.bars >= warmup.bars and volatility.sessions + 1 >= warmup.sessions
+        self._rated = seen and volatility.rate > 0.0
+        live = volatility.sessions >= warmup.live_sessions and self.h5.tail.blocks >= warmup.live_blocks
+        year = self.blocks_a_year(self.h5)
+        for horizon in (self.h1, self.h5, self.h30):
+            horizon.known = self._rated and horizon.scale.count() >= horizon.needed
+            horizon.live = live
+            horizon.end_block(t, year)
+        session = self.session
+        session.known = self._rated or (session.scale.sigma > 0.0 and session.scale.count() >= session.needed)
+        session.live = live
 
-    def set_bar(self, h: int) -> None:
-        """Find the least move over h that any rule could want to hear of."""
-        least = INFINITE
-        if self.knows(h):
-            for watch in self._watches:
-                if watch.horizon == h:
-                    least = min(least, watch.bar_bp(self.scales[h].sigma) * 0.01 - 1e-11)
-        self.bars[h] = least
+    def blocks_a_year(self, horizon: Horizon) -> float:
+        """Blocks of the horizon's tail in a year: of five minutes within the day, of a day across it."""
+        if horizon.number > H30:
+            return SESSIONS_A_YEAR
+        return SESSIONS_A_YEAR * max(self.blocks, 1) / max(self.volatility.sessions, 1)
+
+    def account(self, horizon: Horizon) -> dict[str, Any]:
+        """The state behind the horizon's sigma, as `engine.account` reads it."""
+        if horizon.number > SESSION:
+            scale = horizon.scale if horizon.number == DAILY else self.gap_scale
+            moments = scale.moments
+            return {"of": "moves", "mean": moments.mean, "scatter": moments.scatter, "weight": moments.weight,
+                    "part": self.gap_part if horizon.number == GAP else 1.0}  # fmt: skip
+        if horizon.number == SESSION:
+            slow, scale_sigma, business, noise, least = self._session_parts()
+            return {"of": "session", "slow": slow, "scale": scale_sigma, "business": business, "typical": self.typical,
+                    "noise": noise, "least": least}  # fmt: skip
+        volatility = self.volatility
+        factors = volatility.diurnal.factors
+        span = SPANS[horizon.number]
+        factor = 0.5 * (factors[self._number(self.slot)] + factors[self._number(self.slot - span)])
+        return {
+            "of": "rate", "fast": volatility.fast_rate, "slow": volatility.slow, "factor": factor,
+            "seconds": span * SLOT_SECONDS, "noise": volatility.noise.value, "grid": plain(volatility.noise.grid),
+            "scale": horizon.scale.sigma, "bars": volatility.bars, "sessions": volatility.sessions,
+        }  # fmt: skip
+
+    def learn_session(self, move_bp: float, number: int) -> None:
+        """Take in a session's move from open to close."""
+        self.session.scale.learn(move_bp, number)
+
+    def learn_day(self, move_bp: float, number: int) -> None:
+        """Take in a move from fixing to fixing."""
+        daily = self.daily
+        daily.scale.learn(move_bp, number)
+        daily.known = daily.scale.count() >= daily.needed and daily.scale.sigma > 0.0
+        daily.sigma = daily.scale.sigma
+        daily.live = daily.known
+        daily.set_bar()
+
+    # --- sources ------------------------------------------------------------------------------------------------------
 
     def shift(self, offset: float) -> None:
         """Put every level into the terms of another source, whose values lie `offset` (percent) higher."""
         self.ring.shift(offset)
-        for h in range(len(self.refs)):
-            self.refs[h] += offset
+        self.volatility.shift(offset)
+        self.close_value += offset
+        self.low += offset
+        self.high += offset
+        for horizon in self.all:
+            horizon.ref += offset
 
     def forget_levels(self) -> None:
         """Another source has taken over and its offset is not known: no move can be measured across."""
         self.ring.clear()
+        self.volatility.forget_level()
         self.span_start = 0
-        for h in range(len(self.refs)):
-            self.refs[h] = math.nan
+        self._open = False
+        self.close_value = math.nan
+        self.low = math.inf
+        self.high = -math.inf
+        for horizon in self.all:
+            horizon.ref = math.nan
 
     def state(self) -> dict[str, Any]:
         """Everything that changes, as plain values."""
         return {
-            "slot": self.slot,
-            "span_start": self.span_start,
+            "slot": [self.slot, self.span_start, self._open, self._rated, plain(self.low), plain(self.high)],
+            "close": [plain(self.close_value), self.close_time],
             "step": self.step,
-            "block": [self.block_slot, plain(self.block_z)],
+            "block": [self.block_slot, plain(self.block_z), self.blocks],
+            "business": [self.business, self.typical, self.gap_part],
             "ring": self.ring.state(),
-            "scales": {name: scale.state() for name, scale in zip(HORIZONS, self.scales, strict=True)},
-            "refs": [plain(reference) for reference in self.refs],
-            "ref_times": list(self.ref_times),
+            "volatility": self.volatility.state(),
+            "horizons": {horizon.name: horizon.state() for horizon in self.all},
         }
 
     def load(self, state: dict[str, Any]) -> None:
         """Take up where `state` left off."""
-        self.slot = state["slot"]
-        self.span_start = state["span_start"]
+        self.slot, self.span_start, self._open, self._rated, low, high = state["slot"]
+        close, self.close_time = state["close"]
+        self.close_value = number(close)
+        self.low = math.inf if low is None else float(low)
+        self.high = -math.inf if high is None else float(high)
         self.step = float(state["step"])
-        self.block_slot = state["block"][0]
-        self.block_z = number(state["block"][1])
+        self.block_slot, block_z, self.blocks = state["block"]
+        self.block_z = number(block_z)
+        self.business, self.typical, self.gap_part = (float(x) for x in state["business"])
         self.ring.load(state["ring"])
-        for name, scale in zip(HORIZONS, self.scales, strict=True):
-            scale.load(state["scales"][name])
-        self.refs = [number(reference) for reference in state["refs"]]
-        self.ref_times = [int(time) for time in state["ref_times"]]
-        for h in range(len(HORIZONS)):
-            self.set_bar(h)
+        self.volatility.load(state["volatility"])
+        for horizon in self.all:
+            horizon.load(state["horizons"][horizon.name])
 
+    def set_gap(self, scale: Scale, part: float, close: float, close_time: int) -> None:
+        """The open has been measured: its gap from `close` is judged by so much of the variance of `scale`."""
+        self.gap_scale = scale
+        self.gap_part = part
+        self.gap.sigma = gap_sigma(scale.moments.mean_square(), part)
+        self.gap.ref = close
+        self.gap.ref_time = close_time
 
-def plain(x: float) -> float | None:
-    """x for JSON, where nan has no place."""
-    return x if x == x else None
-
-
-def number(x: float | None) -> float:
-    """The inverse of `plain`."""
-    return math.nan if x is None else float(x)
-
-
-def _definition(horizon: str, half_life: float) -> str:
-    if horizon in ("session", "1d"):
-        return f"robust, {half_life:g} sessions"
-    return f"robust, {half_life / HOUR:g} h of trading"
+    def set_bars(self) -> None:
+        """Find every bar anew."""
+        for horizon in self.all:
+            horizon.set_bar()

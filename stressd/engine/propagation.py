@@ -13,7 +13,7 @@ from typing import Any, Final
 from stressd.engine.clock import MarketClock
 from stressd.engine.comovement import Comovement, FixingPair, clip
 from stressd.engine.events import ENTERED, LEFT, RAISED, Breach, Event, Response
-from stressd.engine.horizons import DAILY, H5
+from stressd.engine.horizon import DAILY, H5
 from stressd.engine.ring import SLOT
 from stressd.engine.series import LIVE, SeriesState
 from stressd.engine.spec import DAY, MINUTE, PropagationSpec
@@ -73,16 +73,18 @@ class Propagation:
         if self._gauges.get(state.market) is not state:
             return
         for watch in list(self.watches.values()):
-            if watch.follower == state.market and watch.mode == AT_FIXING and state.fix_time > watch.breach_at:
+            if watch.follower == state.market and watch.mode == AT_FIXING and state.fixings.time > watch.breach_at:
                 self._answer_by_fixing(watch, state, at, out)
         for source in self._series.values():
-            if source.market == state.market or source.fixings == 0:
+            if source.market == state.market or source.fixings.count == 0:
                 continue
             pair = self._fixing_pair(source.id, state.market)
-            z = pair.move_z(source.fix_value, source.fixings, source.fix_source, source.horizons.scales[DAILY].sigma)
-            if z == z and state.fix_z == state.fix_z:
-                pair.usual.learn(z, state.fix_z)
-            pair.mark(source.fix_value, source.fixings, source.fix_source)
+            z = pair.move_z(
+                source.fixings.value, source.fixings.count, source.fixings.source, source.horizons.daily.scale.sigma
+            )
+            if z == z and state.fixings.z == state.fixings.z:
+                pair.usual.learn(z, state.fixings.z)
+            pair.mark(source.fixings.value, source.fixings.count, source.fixings.source)
 
     def _block(self, source: str, follower: str) -> Comovement:
         key = f"{source}|{follower}"
@@ -122,7 +124,7 @@ class Propagation:
 
     def _ask(self, breach: Breach, market: str, gauge: SeriesState, out: list[Event]) -> None:
         key = pair_key(breach.rule, breach.market, breach.direction, market)
-        by_fixing = breach.fixing and self._series[breach.series].fix_source != LIVE
+        by_fixing = breach.fixing and self._series[breach.series].fixings.source != LIVE
         pending = self.watches.get(key)
         if pending is not None:
             self._ask_again(pending, breach, by_fixing, out)
@@ -175,8 +177,8 @@ class Propagation:
     def _anchor(self, watch: Watch, gauge: SeriesState) -> str:
         """Fix where the follower and the source stood when the move began. Why that cannot be, "" if it can."""
         if watch.mode == AT_FIXING:
-            watch.value, watch.time = gauge.fix_value, gauge.fix_time
-            return "" if gauge.fixings > 0 else "no fixing of it is known"
+            watch.value, watch.time = gauge.fixings.value, gauge.fixings.time
+            return "" if gauge.fixings.count > 0 else "no fixing of it is known"
         if gauge.t == 0:
             return "no tick of it has been seen"
         if not gauge.horizons.knows(H5):
@@ -246,13 +248,13 @@ class Propagation:
         move = (gauge.y - watch.value) * 100.0
         sigma = self._sigma(watch, gauge, t, whole_day)
         source_move = (source.y - watch.source_value) * 100.0
-        daily = watch.mode == REOPENING and source.horizons.scales[DAILY].sigma > 0.0
+        daily = watch.mode == REOPENING and source.horizons.daily.scale.sigma > 0.0
         if daily:
-            source_sigma = source.horizons.scales[DAILY].sigma
+            source_sigma = source.horizons.daily.scale.sigma
             slope = self._fixing_pair(watch.source, watch.follower).usual.slope()
         else:
             passed = max(source.t - watch.source_time, MINUTE)
-            source_sigma = source.horizons.scales[H5].sigma * math.sqrt(passed / (5.0 * MINUTE))
+            source_sigma = source.horizons.h5.scale.sigma * math.sqrt(passed / (5.0 * MINUTE))
             slope = self._block(watch.source, watch.follower).slope()
         expected = slope * clip(source_move / source_sigma) if source_sigma > 0.0 else 0.0
         usual = slope * sigma / source_sigma if source_sigma > 0.0 else 0.0
@@ -261,8 +263,8 @@ class Propagation:
 
     def _sigma(self, watch: Watch, gauge: SeriesState, t: int, whole_day: bool) -> float:
         """The follower's sigma (bp) over its own open time since the move began, with the gap over a close."""
-        daily = gauge.horizons.scales[DAILY]
-        block = gauge.horizons.scales[H5].sigma
+        daily = gauge.horizons.daily.scale
+        block = gauge.horizons.h5.scale.sigma
         knows_daily = gauge.horizons.knows(DAILY)
         if whole_day and knows_daily:
             return daily.sigma
@@ -275,21 +277,21 @@ class Propagation:
     def _answer_by_fixing(self, watch: Watch, gauge: SeriesState, at: int, out: list[Event]) -> None:
         source = self._series[watch.source]
         pair = self._fixing_pair(watch.source, watch.follower)
-        source_sigma = source.horizons.scales[DAILY].sigma
-        z = gauge.fix_z
+        source_sigma = source.horizons.daily.scale.sigma
+        z = gauge.fixings.z
         if z != z:
             why_not = "its volatility is not known yet"
             self.watches.pop(watch.key())
-            out.append(self._response(watch, "could not respond", at, gauge.fix_time, True, reason=why_not))
+            out.append(self._response(watch, "could not respond", at, gauge.fixings.time, True, reason=why_not))
             return
         slope = pair.usual.slope()
-        source_z = pair.move_z(source.fix_value, source.fixings, source.fix_source, source_sigma)
+        source_z = pair.move_z(source.fixings.value, source.fixings.count, source.fixings.source, source_sigma)
         excess = z - (slope * clip(source_z) if source_z == source_z else 0.0)
         watch.source_value = pair.base_value
-        usual = slope * gauge.horizons.scales[DAILY].sigma / source_sigma if source_sigma > 0.0 else 0.0
-        follows = self._follows(watch, gauge.fix_value, z, excess, self._spec.daily_bar)
+        usual = slope * gauge.horizons.daily.scale.sigma / source_sigma if source_sigma > 0.0 else 0.0
+        follows = self._follows(watch, gauge.fixings.value, z, excess, self._spec.daily_bar)
         wording = "followed" if follows else "did not respond"
-        self._finish(watch, wording, gauge, at, gauge.fix_time, z, excess, usual, "1d", out)
+        self._finish(watch, wording, gauge, at, gauge.fixings.time, z, excess, usual, "1d", out)
 
     def due(self, now: int, out: list[Event]) -> None:
         """Settle the questions whose time has come, each at its own time."""
@@ -336,8 +338,8 @@ class Propagation:
             self._answered[watch.key()] = wording
         response = self._response(watch, wording, at, t, True)
         source = self._series[watch.source]
-        value = gauge.fix_value if watch.mode == AT_FIXING else gauge.y
-        source_now = source.fix_value if watch.mode == AT_FIXING else source.y
+        value = gauge.fixings.value if watch.mode == AT_FIXING else gauge.y
+        source_now = source.fixings.value if watch.mode == AT_FIXING else source.y
         response.measured(value, watch.value, watch.time, z, excess, usual, (source_now - watch.source_value) * 100.0)
         response.resolution = resolution
         response.lag = t - watch.breach_at

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from stressd.engine.events import Event
-from stressd.engine.horizons import H5, H30, SESSION
 from stressd.engine.series import SeriesState
 from stressd.engine.silence import SilenceWatch
 from stressd.engine.spec import MINUTE
@@ -67,10 +66,10 @@ def last_move_bp(state: SeriesState) -> float:
     if state.t == 0:
         return 0.0
     found = 0.0
-    refs = state.horizons.refs
-    for h in (H5, H30, SESSION):
-        move = (state.y - refs[h]) * 100.0
-        if move != move or (h == SESSION and state.t - state.open_time > HALT_WITHIN):
+    horizons = state.horizons
+    for horizon in (horizons.h5, horizons.h30, horizons.session):
+        move = (state.y - horizon.ref) * 100.0
+        if move != move or (horizon is horizons.session and state.t - state.open_time > HALT_WITHIN):
             continue
         if abs(move) > abs(found):
             found = move

@@ -11,6 +11,8 @@ from bisect import bisect_left, bisect_right, insort
 from typing import Any, Final
 
 from stressd.engine.events import Standing
+from stressd.engine.maxima import Maxima
+from stressd.engine.stacks import Extremes
 
 RANKED: Final = 1250
 """Moves among which a move is ranked: five years of days."""
@@ -22,51 +24,10 @@ TAIL_KEPT: Final = 4096
 BIN: Final = 0.05
 """Below TAIL past |z| are counted in bins of this width; a threshold there counts as rounded down to one."""
 
-STACKED: Final = 1024
 SOURCES: Final = 8
 
 NOTEWORTHY: Final = 28
 """Days: a level that was last exceeded more recently than this is no new extreme."""
-
-
-class Extremes:
-    """Answers "when was it last more than this", by day. sign: +1 for highs, -1 for lows; most: days kept."""
-
-    __slots__ = ("_days", "_most", "_sign", "_values")
-
-    def __init__(self, sign: int, most: int = STACKED) -> None:
-        self._sign = float(sign)
-        self._most = most
-        self._days: list[int] = []
-        # Negated and signed, so that the oldest and largest come first and the list ascends.
-        self._values: list[float] = []
-
-    def observe(self, day: int, value: float) -> None:
-        """Take in a later day's value."""
-        key = -self._sign * value
-        while self._values and self._values[-1] >= key:
-            self._values.pop()
-            self._days.pop()
-        self._values.append(key)
-        self._days.append(day)
-        if len(self._values) > self._most:
-            # Let the second stand in for the first: its day is more recent than the truth, never older.
-            self._values[1] = self._values[0]
-            del self._values[0], self._days[0]
-
-    def last_beyond(self, value: float) -> int | None:
-        """The last day with a value beyond `value`, None where there is none."""
-        index = bisect_left(self._values, -self._sign * value)
-        return self._days[index - 1] if index > 0 else None
-
-    def state(self) -> list[Any]:
-        """Days and values."""
-        return [list(self._days), list(self._values)]
-
-    def load(self, state: list[Any]) -> None:
-        """Take up where `state` left off."""
-        self._days = [int(day) for day in state[0]]
-        self._values = [float(value) for value in state[1]]
 
 
 class Levels:
@@ -169,6 +130,20 @@ class Records:
         return Standing(
             threshold, self.exceeded(threshold), self._zs, rank, len(self._ring), since, on_record, highest_since,
             highest_on_record,
+        )  # fmt: skip
+
+    def within(self, maxima: Maxima, change_bp: float, threshold: float, level: float, source: str) -> Standing:
+        """The same for a move within the day, among the largest of its kind of each session."""
+        since, on_record = maxima.last_beyond(change_bp)
+        highest_since: int | None = None
+        highest_on_record = False
+        levels = self._levels.get(source)
+        if levels is not None:
+            highest_since, highest_on_record = levels.since(level, 1 if change_bp > 0.0 else -1)
+        of = maxima.sessions()
+        return Standing(
+            threshold, maxima.exceeded(threshold), of, maxima.rank(change_bp), of, since if of else None,
+            on_record and of > 0, highest_since, highest_on_record, "sessions",
         )  # fmt: skip
 
     def exceeded(self, threshold: float) -> int:

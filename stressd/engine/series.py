@@ -7,32 +7,32 @@ matter. Only a move beyond that, or a breach that is on, costs more.
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Any
 
 from stressd.engine.agenda import MarketAgenda
+from stressd.engine.breaches import LIVE, Breaches
+from stressd.engine.budget import WITHIN, Book, BudgetBar, shares
 from stressd.engine.clock import MarketClock
 from stressd.engine.detectors import detectors_of
-from stressd.engine.events import ENTERED, LEFT, PEAKED, RAISED, Breach, Event, FeedNote, Standing
+from stressd.engine.events import ENTERED, LEFT, Event, FeedNote
+from stressd.engine.fixings import Fixings
 from stressd.engine.gate import SourceGate, believed
-from stressd.engine.horizons import DAILY, H1, H5, H30, SESSION, Horizons, number, plain
+from stressd.engine.horizon import SESSIONS_A_YEAR
+from stressd.engine.horizons import GAP_SHARE, Horizons
 from stressd.engine.levels import LevelWatch
 from stressd.engine.move import Move
+from stressd.engine.overnight import Overnight, kind_of
+from stressd.engine.plain import number, plain
 from stressd.engine.records import Records
 from stressd.engine.ring import SLOT
-from stressd.engine.sigma import SAYS_ENTERED, SAYS_LEFT, SAYS_PEAKED, SAYS_RAISED, SigmaWatch
+from stressd.engine.sigma import SigmaWatch
 from stressd.engine.silence import SilenceWatch
 from stressd.engine.sources import Sources
-from stressd.engine.spec import HORIZONS, WARN, EngineSpec, SeriesSpec
-from stressd.market.tick import BACKLOG, Tick
+from stressd.engine.spec import HORIZONS, WARN, EngineSpec, SeriesSpec, SigmaRule
+from stressd.market.series import market_of
+from stressd.market.tick import BACKLOG, FIXING, Tick
 
-LIVE: Final = "live"
-"""Source of the fixings that the engine takes from live ticks, whichever feed they came from."""
-
-LONGEST_GAP: Final = 14
-"""Days between two fixings beyond which their difference is no daily move."""
-
-OWN_FIXINGS: Final = 63
-"""Live fixings after which a scale that was warmed in another convention is the feed's own."""
+__all__ = ["LIVE", "SeriesState"]
 
 
 class SeriesState:
@@ -40,13 +40,14 @@ class SeriesState:
     have moved its terms so far, and how often nothing could be carried over."""
 
     __slots__ = (
-        "active", "clock", "detectors", "duplicates", "fix_day", "fix_source", "fix_time", "fix_value", "fix_z",
-        "fixings", "future", "future_tolerance", "history", "horizons", "id", "late", "levels", "market", "max_age",
-        "open_day", "open_time", "open_value", "own_fixings", "provisional", "quiet", "records", "rejected",
-        "restarts", "sessions", "shifted", "silences", "sources", "spec", "t", "ticks", "watches", "y",
+        "breaches", "clock", "detectors", "duplicates", "fixings", "future", "future_tolerance", "gaps", "history", "horizons",
+        "id", "late", "levels", "market", "max_age", "open_day", "open_time", "open_value", "quiet", "records", "rejected",
+        "restarts", "sessions", "shifted", "silences", "sources", "spec", "t", "ticks", "y",
     )  # fmt: skip
 
-    def __init__(self, spec: SeriesSpec, engine: EngineSpec, clock: MarketClock, agenda: MarketAgenda) -> None:
+    def __init__(
+        self, spec: SeriesSpec, engine: EngineSpec, clock: MarketClock, book: Book, agenda: MarketAgenda
+    ) -> None:
         self.spec = spec
         self.id = spec.id
         self.market = spec.market
@@ -55,11 +56,13 @@ class SeriesState:
         self.max_age = engine.max_age
         self.sources = Sources(spec.sources, engine.failover_after)
         self.records = Records()
-        self.watches: list[SigmaWatch] = []
-        for rule in engine.sigma_rules:
-            if spec.id in rule.series:
-                self.watches.extend(SigmaWatch(rule, HORIZONS.index(name), name) for name in rule.horizons)
-        self.horizons = Horizons(engine.horizons, clock, self.watches)
+        watches = [
+            watch for rule in engine.sigma_rules if spec.id in rule.series for watch in _watches(rule, spec, book)
+        ]
+        self.horizons = Horizons(engine.horizons, engine.warmup, clock, watches)
+        self.breaches = Breaches(spec, engine.warmup, watches, self.horizons, self.records)
+        self.fixings = Fixings(self.breaches, self.horizons, self.records)
+        self.gaps = Overnight(self.horizons.gap.scale, engine.horizons["gap"].half_life)
         self.levels = [LevelWatch(rule, spec.id, spec.market) for rule in engine.level_rules if spec.id in rule.series]
         self.silences = [
             SilenceWatch(rule, spec.id, spec.market, clock.calendar)
@@ -67,23 +70,15 @@ class SeriesState:
             if spec.id in rule.series
         ]
         self.detectors = detectors_of(engine, spec, agenda)
+        self.breaches.carrier = self.source_name()
         self.quiet = False
         self.history = SourceGate("history", 0)
-        self.provisional = ""
         self.y = 0.0
         self.t = 0
         self.open_day = 0
         self.open_value = math.nan
         self.open_time = 0
         self.sessions = 0
-        self.fix_value = math.nan
-        self.fix_time = 0
-        self.fix_day = 0
-        self.fix_source = ""
-        self.fix_z = math.nan
-        self.fixings = 0
-        self.own_fixings = 0
-        self.active = 0
         self.ticks = 0
         self.duplicates = 0
         self.late = 0
@@ -104,6 +99,7 @@ class SeriesState:
             gate = self.sources.named(tick.source)
             if gate is not self.sources.active and not self._stand_by(gate, t, y, at, out):
                 return
+            self.breaches.carrier = self.source_name()
         if gate.repeated(t, y) or (t == self.t and y == self.y):
             self.duplicates += 1
             return
@@ -132,11 +128,12 @@ class SeriesState:
             clock.move(t)
         horizons = self.horizons
         if clock.start != horizons.span_start:
-            self._enter_span(t, y)
+            self._enter_span(t, y, at, out)
         slot = t // SLOT
         if slot != horizons.slot:
-            horizons.roll(slot)
-        horizons.ring.put(slot, y, t)
+            horizons.roll(slot, self.y, self.t, self.breaches.active == 0)
+        horizons.volatility.noise.tick((y - self.y) * 100.0, t - self.t)
+        horizons.put(slot, y, t)
         self.t = t
         self.y = y
         self.ticks += 1
@@ -144,127 +141,96 @@ class SeriesState:
             said = silence.tick(at, t)
             if said is not None:
                 out.append(said)
-                for watch in self.watches:
+                for watch in self.breaches.watches:
                     # The hold begins anew: nobody saw the yield stay below its exit.
                     watch.below_since = 0
-        if self.quiet:
-            fresh = False
         if self.levels:
-            self._levels(t, y, at, LIVE, fresh, out)
+            self._levels(t, y, at, LIVE, fresh and not self.quiet, out)
         if self.detectors is not None:
-            self.detectors.tick(t, y, at, fresh, clock, horizons, self.source_name(), out)
+            self.detectors.tick(t, y, at, fresh and not self.quiet, clock, horizons, self.source_name(), out)
         if not fresh:
             return
-        refs = horizons.refs
-        bars = horizons.bars
+        if self.gaps.opening() and self.gaps.tick(t, y):
+            self._open(t, at, out)
         if (
-            self.active != 0
-            or abs(y - refs[H1]) >= bars[H1]
-            or abs(y - refs[H5]) >= bars[H5]
-            or abs(y - refs[H30]) >= bars[H30]
-            or abs(y - refs[SESSION]) >= bars[SESSION]
-            or abs(y - refs[DAILY]) >= bars[DAILY]
+            self.breaches.active != 0
+            or abs(y - horizons.h1.ref) >= horizons.h1.bar
+            or abs(y - horizons.h5.ref) >= horizons.h5.bar
+            or abs(y - horizons.h30.ref) >= horizons.h30.bar
+            or abs(y - horizons.session.ref) >= horizons.session.bar
+            or abs(y - horizons.daily.ref) >= horizons.daily.bar
         ):
-            self._evaluate(t, y, at, out)
+            self.breaches.judge(at, t, y, out)
 
-    def _enter_span(self, t: int, y: float) -> None:
+    def _enter_span(self, t: int, y: float, at: int, out: list[Event]) -> None:
         """The tick at t is the first of an open or closed span: no intraday move reaches across its start."""
         clock = self.clock
         horizons = self.horizons
-        horizons.enter_span(clock.start)
+        horizons.close_span(self.y, self.t, self.breaches.active == 0)
         if not clock.is_open:
-            horizons.set_reference(SESSION, math.nan, 0)
+            horizons.enter_span(clock.start, False)
+            horizons.session.ref = math.nan
             return
         if clock.day != self.open_day:
-            if self.open_value == self.open_value:
-                self.sessions += 1
-                horizons.learn(SESSION, (self.y - self.open_value) * 100.0, self.sessions)
-            self.open_day = clock.day
-            self.open_value = y
-            self.open_time = t
-        horizons.set_reference(SESSION, self.open_value, self.open_time)
+            self._begin_session(t, y, at, out)
+        horizons.enter_span(clock.start, True)
+        horizons.session.ref = self.open_value
+        horizons.session.ref_time = self.open_time
 
-    def _evaluate(self, t: int, y: float, at: int, out: list[Event]) -> None:
+    def _begin_session(self, t: int, y: float, at: int, out: list[Event]) -> None:
         horizons = self.horizons
-        for watch in self.watches:
-            h = watch.horizon
-            reference = horizons.refs[h]
-            if reference != reference or not horizons.knows(h):
-                continue
-            sigma = horizons.scales[h].sigma
-            move = Move(at, t, y, reference, horizons.ref_times[h], sigma, LIVE, False)
-            self._offer(watch, move, out)
-            if watch.direction != 0 and h != DAILY and watch.settle(move.z, t) == SAYS_LEFT:
-                self._say(watch, LEFT, move, out)
+        gaps = self.gaps
+        if self.open_value == self.open_value:
+            self.sessions += 1
+            gaps.close = horizons.close_value
+            gaps.close_time = horizons.close_time
+            horizons.learn_session((horizons.close_value - self.open_value) * 100.0, self.sessions)
+            self.breaches.end_gap(at, t, y, out)
+        horizons.end_session(self.open_day)
+        if self.open_day != 0:
+            gaps.begin(kind_of(self.open_day, self.clock.day), t)
+        horizons.gap.ref = math.nan
+        self.open_day = self.clock.day
+        self.open_value = y
+        self.open_time = t
 
-    def _offer(self, watch: SigmaWatch, move: Move, out: list[Event]) -> None:
-        """Enter, raise or peak; a breach the other way first ends the one that is on."""
-        if watch.turns(move.z, move.bp):
-            self._say(watch, LEFT, move, out)
-        said = watch.offer(move.z, move.bp)
-        if said == SAYS_ENTERED:
-            self.active += 1
-            self._say(watch, ENTERED, move, out)
-        elif said == SAYS_RAISED:
-            self._say(watch, RAISED, move, out)
-        elif said == SAYS_PEAKED:
-            self._say(watch, PEAKED, move, out)
-
-    def _say(self, watch: SigmaWatch, phase: str, move: Move, out: list[Event]) -> None:
-        h = watch.horizon
-        threshold = watch.threshold()
-        standing: Standing | None = None
-        if h == DAILY and phase != LEFT:
-            standing = self.records.standing(move.bp, move.z, threshold, move.value, move.source)
-        breach = Breach(
-            at=move.at,
-            time=move.time,
-            rule=watch.rule,
-            market=self.market,
-            direction=watch.direction,
-            phase=phase,
-            series=self.id,
-            horizon=HORIZONS[h],
-            severity=watch.severity,
-            value=move.value,
-            reference_value=move.reference,
-            reference_time=move.reference_time,
-            z=move.z,
-            sigma_bp=move.sigma_bp,
-            threshold=threshold,
-            definition=self.horizons.definitions[h],
-            provisional=self.provisional,
-            fixing=move.fixing,
-            source=self.source_name() if move.source == LIVE else move.source,
-            standing=standing,
-        )
-        out.append(breach)
-        if phase == LEFT:
-            watch.reset()
-            self.active -= 1
+    def _open(self, t: int, at: int, out: list[Event]) -> None:
+        """The open is known: judge the gap, and learn from it."""
+        gaps = self.gaps
+        horizon = self.horizons.gap
+        opened = gaps.measure()
+        change = (opened - gaps.close) * 100.0
+        scale, part = gaps.scale(), 1.0
+        if not gaps.known():
+            session, daily = self.horizons.session.scale, self.horizons.daily
+            scale = session if session.count() >= self.horizons.session.needed else daily.scale
+            part = GAP_SHARE
+            horizon.known = scale is session or daily.known
+        else:
+            horizon.known = True
+        if horizon.known and scale.sigma > 0.0:
+            self.horizons.set_gap(scale, part, gaps.close, gaps.close_time)
+            move = Move(at, t, opened, gaps.close, gaps.close_time, horizon.sigma, LIVE, False)
+            self.breaches.judge_gap(move, out)
+            horizon.observe(abs(move.z), t, SESSIONS_A_YEAR)
+        gaps.learn(change, self.sessions)
 
     def on_fixing(self, tick: Tick, at: int, out: list[Event]) -> bool:
         """Take in an official fixing. Whether it was new."""
-        if tick.time <= self.fix_time and tick.source == self.fix_source:
+        fixings = self.fixings
+        if tick.time <= fixings.time and tick.source == fixings.source:
             self.late += 1
             return False
         self.ticks += 1
-        day = self.clock.local_day(tick.time - 1)
         if self.levels:
-            self._levels(tick.time, tick.value, at, tick.source, not self.quiet and tick.flags & BACKLOG == 0, out)
-        self._fix(day, tick.value, tick.time, tick.source, at, tick.flags & BACKLOG == 0, out)
+            fresh = not self.quiet and tick.flags & BACKLOG == 0
+            self._levels(tick.time, tick.value, at, tick.source, fresh, out)
+        self._fix(self.clock.local_day(tick.time - 1), tick, at, out)
         return True
 
     def fixing_size(self, tick: Tick) -> float:
         """|move| in sigma that this fixing would be, 0 where that is not known."""
-        day = self.clock.local_day(tick.time - 1)
-        if (
-            self.fix_source != tick.source
-            or not 0 < day - self.fix_day <= LONGEST_GAP
-            or not self.horizons.knows(DAILY)
-        ):
-            return 0.0
-        return abs(tick.value - self.fix_value) * 100.0 / self.horizons.scales[DAILY].sigma
+        return self.fixings.size(self.clock.local_day(tick.time - 1), tick)
 
     def has_live_fixing(self, time: int, day: int) -> bool:
         """Whether a live value of the day stands at the market's fixing time."""
@@ -276,46 +242,17 @@ class SeriesState:
 
     def live_fixing(self, time: int, day: int, y: float, at: int, out: list[Event]) -> None:
         """The market's fixing time has come: the last live value of the day is the series' own fixing."""
-        self.own_fixings += 1
-        if self.own_fixings >= OWN_FIXINGS:
-            self.provisional = ""
-        self._fix(day, y, time, LIVE, at, True, out)
-        self.horizons.set_reference(DAILY, self.fix_value, self.fix_time)
+        self._fix(day, Tick(self.id, y, time, at, LIVE, FIXING), at, out)
 
-    def _fix(self, day: int, y: float, time: int, source: str, at: int, fresh: bool, out: list[Event]) -> None:
-        horizons = self.horizons
-        self.fixings += 1
-        change = z = math.nan
-        if self.fix_source == source and 0 < day - self.fix_day <= LONGEST_GAP:
-            change = (y - self.fix_value) * 100.0
-            if horizons.knows(DAILY):
-                sigma = horizons.scales[DAILY].sigma
-                z = change / sigma
-                if fresh and not self.quiet:
-                    self._judge_fixing(Move(at, time, y, self.fix_value, self.fix_time, sigma, source, True), out)
-            if self.detectors is not None:
-                told = fresh and not self.quiet
-                self.detectors.fixing(y, self.fix_value, self.fix_time, time, at, told, horizons, source, out)
-            horizons.learn(DAILY, change, self.fixings)
-        self.records.observe(day, change, z, y, source)
-        self.fix_value = y
-        self.fix_time = time
-        self.fix_day = day
-        self.fix_source = source
-        self.fix_z = z
-
-    def _judge_fixing(self, move: Move, out: list[Event]) -> None:
-        """A quiet fixing ends a 1d breach; one that is not quiet enters, raises or peaks."""
-        for watch in self.watches:
-            if watch.horizon != DAILY:
-                continue
-            if watch.direction != 0 and move.z * watch.direction < watch.exit:
-                self._say(watch, LEFT, move, out)
-            told = len(out)
-            self._offer(watch, move, out)
-            if len(out) == told and watch.direction != 0 and watch.rung(abs(move.z)) >= 0:
-                # Another fixing beyond the bar is another move, even where it is no larger.
-                self._say(watch, PEAKED, move, out)
+    def _fix(self, day: int, tick: Tick, at: int, out: list[Event]) -> None:
+        fixings = self.fixings
+        change = fixings.change(day, tick.value, tick.source)
+        if self.detectors is not None and change == change:
+            told = tick.flags & BACKLOG == 0 and not self.quiet
+            self.detectors.fixing(
+                tick.value, fixings.value, fixings.time, tick.time, at, told, self.horizons, tick.source, out
+            )
+        fixings.take(day, tick, at, out)
 
     def _levels(self, t: int, y: float, at: int, source: str, fresh: bool, out: list[Event]) -> None:
         for level in self.levels:
@@ -354,27 +291,27 @@ class SeriesState:
     def begin_live(self) -> None:
         """History is over: its quotes have warmed the scales, and none of its levels is compared with a live one."""
         self.quiet = False
+        self.breaches.forget()
         if self.history.raw_time != 0:
             self.history = SourceGate("history", 0)
             self.rebase(math.nan)
 
     def rebase(self, offset: float) -> None:
         """Put what is remembered into the terms of another source, whose values lie `offset` (percent) higher."""
+        self.fixings.rebase(offset)
         if offset == offset:
             self.shifted += offset
             self.horizons.shift(offset)
+            self.gaps.shift(offset)
             self.y += offset
             self.open_value += offset
-            if self.fix_source == LIVE:
-                self.fix_value += offset
         else:
             self.restarts += 1
             self.horizons.forget_levels()
+            self.gaps.cancel()
             self.t = 0
             self.open_value = math.nan
             self.open_day = 0
-            if self.fix_source == LIVE:
-                self.fix_source = ""
         if self.detectors is not None:
             self.detectors.rebase(offset)
         for level in self.levels:
@@ -388,6 +325,7 @@ class SeriesState:
         for gate in self.sources.all:
             if gate.rank > 0 and gate.time != 0 and self.sources.active is self.sources.all[0]:
                 self.rebase(self.sources.switch(gate))
+                self.breaches.carrier = gate.name
 
     def source_name(self) -> str:
         """Name of the active source."""
@@ -398,15 +336,15 @@ class SeriesState:
         return {
             "tick": [self.y, self.t],
             "session": [self.open_day, plain(self.open_value), self.open_time, self.sessions],
-            "fixing": [plain(self.fix_value), self.fix_time, self.fix_day, self.fix_source],
-            "fixings": [plain(self.fix_z), self.fixings, self.own_fixings],
             "counts": [self.ticks, self.duplicates, self.late, self.rejected, self.future],
-            "provisional": self.provisional,
+            "provisional": self.breaches.provisional,
             "terms": [self.shifted, self.restarts],
             "sources": self.sources.state(),
+            "fixings": self.fixings.state(),
+            "gaps": self.gaps.state(),
             "horizons": self.horizons.state(),
             "records": self.records.state(),
-            "watches": {f"{watch.rule} {HORIZONS[watch.horizon]}": watch.state() for watch in self.watches},
+            "watches": {f"{watch.rule} {HORIZONS[watch.horizon]}": watch.state() for watch in self.breaches.watches},
             "levels": {level.rule.name: level.state() for level in self.levels},
             "silences": {silence.rule.name: silence.state() for silence in self.silences},
             "detectors": {} if self.detectors is None else self.detectors.state(),
@@ -416,17 +354,17 @@ class SeriesState:
         """Take up where `state` left off; rules that it does not know start afresh."""
         y, self.t = state["tick"]
         self.open_day, open_value, self.open_time, self.sessions = state["session"]
-        fix_value, self.fix_time, self.fix_day, self.fix_source = state["fixing"]
-        fix_z, self.fixings, self.own_fixings = state["fixings"]
         self.y, self.open_value = float(y), number(open_value)
-        self.fix_value, self.fix_z = number(fix_value), number(fix_z)
         self.ticks, self.duplicates, self.late, self.rejected, self.future = state["counts"]
-        self.provisional = state["provisional"]
+        self.breaches.provisional = state["provisional"]
         self.shifted, self.restarts = float(state["terms"][0]), int(state["terms"][1])
         self.sources.load(state["sources"])
+        self.breaches.carrier = self.source_name()
+        self.fixings.load(state["fixings"])
+        self.gaps.load(state["gaps"])
         self.horizons.load(state["horizons"])
         self.records.load(state["records"])
-        for watch in self.watches:
+        for watch in self.breaches.watches:
             if (kept := state["watches"].get(f"{watch.rule} {HORIZONS[watch.horizon]}")) is not None:
                 watch.load(kept)
         for level in self.levels:
@@ -437,4 +375,27 @@ class SeriesState:
                 silence.load(kept)
         if self.detectors is not None:
             self.detectors.load(state["detectors"])
-        self.active = sum(1 for watch in self.watches if watch.direction != 0)
+        self.breaches.count()
+        self.horizons.set_bars()
+
+
+def _watches(rule: SigmaRule, spec: SeriesSpec, book: Book) -> list[SigmaWatch]:
+    """One watch a horizon of the rule on this series, with its part of the budget where there is one."""
+    openings = book.openings(rule.name, spec.market)
+    budget = rule.budget
+    if budget is None:
+        return [SigmaWatch(rule, HORIZONS.index(name), name, openings, None) for name in rule.horizons]
+    parts = shares(rule.horizons)
+    # Tenors of one market move together: so many of them open about as often as the square root of their number.
+    alike = math.sqrt(float(sum(1 for each in rule.series if market_of(each) == spec.market)))
+    watches: list[SigmaWatch] = []
+    for name in rule.horizons:
+        within = name in WITHIN
+        whole = budget.per_year * sum(part for each, part in parts.items() if (each in WITHIN) == within)
+        owner = "" if budget.per_market else spec.id
+        allowance = book.allowance(rule.name, spec.market, owner, within, whole)
+        own = budget.per_year * parts[name] / (alike if budget.per_market else 1.0)
+        watches.append(
+            SigmaWatch(rule, HORIZONS.index(name), name, openings, BudgetBar(budget, own, within, allowance))
+        )
+    return watches

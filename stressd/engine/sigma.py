@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from stressd.engine.budget import BudgetBar, Openings
 from stressd.engine.spec import SigmaRule
 
 NOTHING: Final = 0
@@ -19,40 +20,51 @@ SLACK: Final = 1e-9
 """Absorbs the rounding of decimal yields in binary: a move of exactly the floor reaches the floor."""
 
 
+EXIT: Final = 2.0 / 3.0
+"""A breach of a budget leaves at this part of its lowest bar."""
+
+
 class SigmaWatch:
     """One rule, one series, one horizon. direction: of the breach that is on, 0 while there is none; severity: its
-    highest rung so far; peak: its largest |z| told."""
+    highest rung so far; peak: its largest |z| told. enters, severities: bars in sigma, lowest first. budget: what sets
+    them, None where they are stated. opener: the breach that is on opened the episode."""
 
     __slots__ = (
-        "below_since",
-        "direction",
-        "enters",
-        "exit",
-        "floor_bp",
-        "hold",
-        "horizon",
-        "peak",
-        "rule",
-        "severities",
-        "severity",
-    )
+        "below_since", "budget", "direction", "enters", "exit", "floor_bp", "hold", "horizon", "opener", "openings",
+        "peak", "rule", "severities", "severity",
+    )  # fmt: skip
 
-    def __init__(self, rule: SigmaRule, horizon: int, horizon_name: str) -> None:
+    def __init__(
+        self, rule: SigmaRule, horizon: int, horizon_name: str, openings: Openings, budget: BudgetBar | None
+    ) -> None:
         self.rule = rule.name
         self.horizon = horizon
+        self.openings = openings
+        self.budget = budget
         rungs = sorted(rule.rungs, key=lambda rung: rung.enter)
         self.enters = [rung.enter for rung in rungs]
         self.severities = [rung.severity for rung in rungs]
-        self.exit = rungs[0].exit
+        self.exit = rungs[0].exit if rungs else 0.0
+        if rule.budget is not None:
+            self.severities = [severity for severity, _ in rule.budget.rarities]
         self.floor_bp = rule.floor_bp.get(horizon_name, 0.0)
         self.hold = rule.hold
         self.direction = 0
         self.severity = -1
         self.peak = 0.0
         self.below_since = 0
+        self.opener = False
+
+    def set_bars(self, enters: list[float]) -> None:
+        """Put the bars of a budget in force, unless a breach is on."""
+        if self.direction == 0:
+            self.enters = enters
+            self.exit = EXIT * enters[0]
 
     def bar_bp(self, sigma_bp: float) -> float:
         """The least move (bp) that can enter while sigma stands where it does."""
+        if not self.enters:
+            return 1e300
         bar = self.enters[0] * sigma_bp
         return bar if bar > self.floor_bp else self.floor_bp
 
@@ -113,6 +125,7 @@ class SigmaWatch:
         self.severity = -1
         self.peak = 0.0
         self.below_since = 0
+        self.opener = False
 
     def adopt(self, direction: int, severity: int) -> None:
         """A breach is on that was told before this engine's state was written."""
@@ -123,7 +136,7 @@ class SigmaWatch:
 
     def state(self) -> list[int | float]:
         """Everything that changes, as plain numbers."""
-        return [self.direction, self.severity, self.peak, self.below_since]
+        return [self.direction, self.severity, self.peak, self.below_since, int(self.opener), self.exit, *self.enters]
 
     def load(self, state: list[int | float]) -> None:
         """Take up where `state` left off."""
@@ -131,3 +144,7 @@ class SigmaWatch:
         self.severity = int(state[1])
         self.peak = float(state[2])
         self.below_since = int(state[3])
+        self.opener = state[4] != 0
+        if self.budget is not None:
+            self.exit = float(state[5])
+            self.enters = [float(bar) for bar in state[6:]]

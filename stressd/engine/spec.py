@@ -14,8 +14,9 @@ MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
-HORIZONS: Final = ("1m", "5m", "30m", "session", "1d")
-"""The horizons of a sigma rule: three spans of open time, since the session's open, since the last fixing."""
+HORIZONS: Final = ("1m", "5m", "30m", "session", "gap", "1d")
+"""The horizons of a sigma rule: three spans of open time, since the session's open, from the last close to the open,
+since the last fixing."""
 
 INFO: Final = 0
 WARN: Final = 1
@@ -41,6 +42,7 @@ DEFAULT_HORIZONS: Final[dict[str, HorizonSpec]] = {
     "5m": HorizonSpec(30.0 * HOUR, 60.0),
     "30m": HorizonSpec(50.0 * HOUR, 20.0),
     "session": HorizonSpec(63.0, 15.0),
+    "gap": HorizonSpec(63.0, 20.0),
     "1d": HorizonSpec(63.0, 20.0),
 }
 
@@ -55,9 +57,24 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetSpec:
+    """How often a rule may open an episode. per_year: openings; per_market: of a whole market, else of each series.
+
+    rarities: how much rarer than the budget each severity is, lowest severity first. past_alarms: what blocks beyond
+    the bar are to the tail (engine.tail), "" for the default: dropped within the day, kept from day to day.
+    """
+
+    per_year: float
+    per_market: bool
+    past_alarms: str = ""
+    rarities: tuple[tuple[int, float], ...] = ((WARN, 1.0), (HIGH, 4.0), (CRITICAL, 20.0))
+
+
+@dataclass(frozen=True, slots=True)
 class SigmaRule:
     """Moves over `horizons` against their own sigma. floor_bp: per horizon, the least move that may open. hold: ns for
-    which an intraday breach must stay below its exit before it has left."""
+    which an intraday breach must stay below its exit before it has left. rungs: the bars, none where a budget sets
+    them."""
 
     name: str
     series: tuple[str, ...]
@@ -65,6 +82,19 @@ class SigmaRule:
     rungs: tuple[Rung, ...]
     floor_bp: dict[str, float]
     hold: int = 10 * MINUTE
+    budget: BudgetSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WarmupSpec:
+    """When an intraday horizon speaks. Cold before so many one-minute `bars` and its so-many-th session; warming before
+    so many `live_sessions` and `live_blocks` of five minutes, in which it says so and no budget puts its bar below
+    eight sigma; live from then on."""
+
+    bars: int = 600
+    sessions: int = 2
+    live_sessions: int = 20
+    live_blocks: int = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +194,7 @@ class EngineSpec:
     detector_rules: tuple[DetectorRule, ...] = ()
     propagation: PropagationSpec = PropagationSpec()
     horizons: dict[str, HorizonSpec] = field(default_factory=lambda: dict(DEFAULT_HORIZONS))
+    warmup: WarmupSpec = WarmupSpec()
     future_tolerance: int = 2 * SECOND
     max_age: int = 2 * MINUTE
     failover_after: int = 60 * SECOND

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from stressd.engine.events import Breach, Event, LevelHit
-from stressd.engine.horizons import number, plain
+from stressd.engine.plain import number, plain
 from stressd.engine.rounds import Round
 from stressd.engine.series import LIVE, SeriesState
 from stressd.engine.spec import MINUTE, SECOND
@@ -179,16 +179,16 @@ class Spread:
     def fixing(self, mover: SeriesState, flags: int) -> Tick | None:
         """A leg has fixed. The spread's own fixing, where the others of the same day and kind are there: their
         arithmetic, at the time of the latest."""
-        kind = LIVE if mover.fix_source == LIVE else PUBLISHED
+        kind = LIVE if mover.fixings.source == LIVE else PUBLISHED
         for leg in self.legs:
             if leg.state is mover:
-                leg.fixed[kind] = (mover.fix_day, mover.fix_value, mover.fix_time, mover.fix_source)
+                leg.fixed[kind] = (mover.fixings.day, mover.fixings.value, mover.fixings.time, mover.fixings.source)
         value = 0.0
         time = 0
         sources: list[str] = []
         for leg in self.legs:
             row = leg.fixed.get(kind)
-            if row is None or row[0] != mover.fix_day:
+            if row is None or row[0] != mover.fixings.day:
                 return None
             value += leg.weight * row[1]
             time = max(time, row[2])
@@ -250,7 +250,9 @@ class Spreads:
     def begin_live(self) -> None:
         """History is over: what is wrong with a leg's scale is wrong with the spread's."""
         for spread in self.all:
-            spread.state.provisional = next((leg.state.provisional for leg in spread.legs if leg.state.provisional), "")
+            spread.state.breaches.provisional = next(
+                (leg.state.breaches.provisional for leg in spread.legs if leg.state.breaches.provisional), ""
+            )
 
     def state(self) -> dict[str, Any]:
         """What is not in the series' own states, as plain values."""

@@ -6,18 +6,15 @@ from typing import Any
 
 from stressd.engine.quiet import sight
 from stressd.engine.series import LIVE, SeriesState
-from stressd.engine.spec import HORIZONS
 
 
 def row(state: SeriesState, now: int) -> dict[str, Any]:
     """Last value and time, counts, and per horizon how far its warm-up is (1 = it can alert).
 
-    anchored: it has a fixing of its own, from which a live 1d move is measured; an imported one will not do.
+    anchored: it has a fixing of its own, from which a live 1d move is measured; an imported one will not do. phase: per
+    horizon cold, warming or live; sigma_bp: of its past moves; sessions: those that its volatility has seen.
     """
-    warm = {
-        name: min(scale.count() / needed, 1.0) if needed > 0.0 else 1.0
-        for name, scale, needed in zip(HORIZONS, state.horizons.scales, state.horizons.needed, strict=True)
-    }
+    horizons = state.horizons
     return {
         "series": state.id,
         "market": state.market,
@@ -26,14 +23,16 @@ def row(state: SeriesState, now: int) -> dict[str, Any]:
         "time": state.t,
         "source": state.source_name(),
         "ticks": state.ticks,
-        "fixings": state.fixings,
+        "fixings": state.fixings.count,
         "duplicates": state.duplicates,
         "late": state.late,
         "rejected": state.rejected,
         "future": state.future,
-        "active": state.active,
-        "anchored": state.fix_source == LIVE,
-        "provisional": state.provisional,
-        "warm": warm,
-        "sigma_bp": {name: scale.sigma for name, scale in zip(HORIZONS, state.horizons.scales, strict=True)},
+        "active": state.breaches.active,
+        "anchored": state.fixings.source == LIVE,
+        "provisional": state.breaches.provisional,
+        "warm": {horizon.name: horizons.warm(horizon) for horizon in horizons.all},
+        "phase": {horizon.name: horizons.phase(horizon) for horizon in horizons.all},
+        "sigma_bp": {horizon.name: horizon.scale.sigma for horizon in horizons.all},
+        "sessions": horizons.volatility.sessions,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Final
 
 from stressd.engine.events import Standing
 from stressd.engine.spec import (
@@ -23,6 +24,7 @@ from stressd.engine.spec import (
     SeriesSpec,
     SigmaRule,
     SilenceRule,
+    WarmupSpec,
 )
 from stressd.market.joint import JointCalendar
 from stressd.market.series import parse_series
@@ -36,9 +38,12 @@ QUICK = {
     "5m": HorizonSpec(5.0 * HOUR, 6.0),
     "30m": HorizonSpec(20.0 * HOUR, 4.0),
     "session": HorizonSpec(10.0, 2.0),
+    "gap": HorizonSpec(10.0, 2.0),
     "1d": HorizonSpec(10.0, 2.0),
 }
 """Horizons that warm up within hours, so that a test needs few ticks."""
+
+SOON: Final = WarmupSpec(bars=15, sessions=1, live_sessions=1, live_blocks=20)
 
 
 def world(
@@ -76,6 +81,7 @@ def world(
         level_rules=(LevelRule("round", every, 0, round_bp=25.0),) if levels else (),
         silence_rules=(SilenceRule("silence", fed, WARN, silence),) if silence is not None else (),
         propagation=propagation if propagation is not None else PropagationSpec(),
+        warmup=SOON,
         horizons=horizons if horizons is not None else QUICK,
     )
 

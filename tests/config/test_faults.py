@@ -78,8 +78,8 @@ FAULTS = [
     (
         'series: "*.GOV.*"',
         'series: "*.GOV.*"\n    budget: 1 per month',
-        "22:5: error: budgets come with a later version",
-        "write `sigma: {warn: 3, high: 4, critical: 6}` instead",
+        "22:13: error: '1 per month' is no budget: write how often and of what",
+        "",
     ),
     ('series: "*.GOV.*"', "series: US.GOV.10Y", "21:13: error: unknown series `US.GOV.10Y`", "there are"),
     (

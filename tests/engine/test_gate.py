@@ -208,7 +208,7 @@ def test_imported_quotes_warm_the_scales_and_their_levels_are_never_compared_wit
     assert not told
     assert row(engine)["source"] == "desk"
     told = engine.feed([Tick(NAME, value + 0.1 + k * 1e-4, at + k * SECOND, at + k * SECOND, "desk") for k in (91, 92)])
-    assert {event.horizon for event in breaches(told)} == {"1m"}
+    assert {event.horizon for event in breaches(told)} == {"1m", "session"}
 
 
 def test_a_live_daily_move_needs_a_fixing_of_its_own() -> None:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stressd.engine.events import Standing
-from stressd.engine.records import NOTEWORTHY, RANKED, SOURCES, STACKED, TAIL, TAIL_KEPT, Extremes, Records
+from stressd.engine.records import NOTEWORTHY, RANKED, SOURCES, TAIL, TAIL_KEPT, Records
+from stressd.engine.stacks import STACKED, Extremes
 
 Day = tuple[int, float, float, float, str]
 

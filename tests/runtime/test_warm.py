@@ -95,7 +95,7 @@ def test_a_cold_engine_learns_the_daily_horizon_from_history(store: Store) -> No
     fixings(store, 200)
     state = row(made(store, spec()))
     assert state["fixings"] == 200
-    assert state["warm"] == {"1m": 0.0, "5m": 0.0, "30m": 0.0, "session": 0.0, "1d": 1.0}
+    assert state["warm"] == {"1m": 0.0, "5m": 0.0, "30m": 0.0, "session": 0.0, "gap": 0.0, "1d": 1.0}
     assert state["value"] is None, "an imported level is no live one"
     assert state["provisional"] == ""
 

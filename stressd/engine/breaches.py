@@ -1,0 +1,178 @@
+"""What one series says of its moves: breaches entered, raised, peaked and left, each with how it came about."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from stressd.engine.events import ENTERED, LEFT, PEAKED, RAISED, Breach, Event, Standing
+from stressd.engine.horizon import DAILY, GAP, H30, Horizon
+from stressd.engine.horizons import Horizons
+from stressd.engine.move import Move
+from stressd.engine.records import Records
+from stressd.engine.sigma import SAYS_ENTERED, SAYS_LEFT, SAYS_PEAKED, SAYS_RAISED, SigmaWatch
+from stressd.engine.spec import HORIZONS, SeriesSpec, WarmupSpec
+from stressd.engine.tail import KEEP
+
+LIVE: Final = "live"
+"""Source of what the engine takes from live ticks, whichever feed they came from."""
+
+YEAR_OF_DAYS: Final = 250
+"""Days of its own before a return period is read off the tail of a horizon that is seen once a day."""
+
+
+class Breaches:
+    """The watches of one series. active: how many breaches are on. provisional: why no sigma of it is to be trusted
+    fully, or "". carrier: name of the source that carries it now."""
+
+    __slots__ = ("_series", "_warmup", "active", "carrier", "horizons", "market", "provisional", "records", "watches")
+
+    def __init__(
+        self, spec: SeriesSpec, warmup: WarmupSpec, watches: list[SigmaWatch], horizons: Horizons, records: Records
+    ) -> None:
+        self._series = spec.id
+        self._warmup = warmup
+        self.market = spec.market
+        self.watches = watches
+        self.horizons = horizons
+        self.records = records
+        self.active = 0
+        self.provisional = ""
+        self.carrier = ""
+
+    def judge(self, at: int, t: int, y: float, out: list[Event]) -> None:
+        """Hold the tick (t, y) against every horizon that is known."""
+        for watch in self.watches:
+            h = watch.horizon
+            horizon = self.horizons.all[h]
+            reference = horizon.ref
+            if reference != reference or not horizon.known:
+                continue
+            move = Move(at, t, y, reference, horizon.ref_time, horizon.sigma, LIVE, False)
+            if h != GAP:
+                self.offer(watch, move, out)
+            if watch.direction != 0 and h != DAILY and watch.settle(move.z, t) == SAYS_LEFT:
+                self._say(watch, LEFT, move, out)
+
+    def judge_gap(self, move: Move, out: list[Event]) -> None:
+        """An open has been measured."""
+        for watch in self.watches:
+            if watch.horizon == GAP:
+                self.offer(watch, move, out)
+
+    def judge_fixing(self, move: Move, out: list[Event]) -> None:
+        """A quiet fixing ends a 1d breach; one that is not quiet enters, raises or peaks."""
+        for watch in self.watches:
+            if watch.horizon != DAILY:
+                continue
+            if watch.direction != 0 and move.z * watch.direction < watch.exit:
+                self._say(watch, LEFT, move, out)
+            told = len(out)
+            self.offer(watch, move, out)
+            if len(out) == told and watch.direction != 0 and watch.rung(abs(move.z)) >= 0:
+                # Another fixing beyond the bar is another move, even where it is no larger.
+                self._say(watch, PEAKED, move, out)
+
+    def end_gap(self, at: int, t: int, y: float, out: list[Event]) -> None:
+        """Another close has come: the last open's gap is history."""
+        gap = self.horizons.gap
+        for watch in self.watches:
+            if watch.horizon == GAP and watch.direction != 0 and gap.sigma > 0.0 and gap.ref == gap.ref:
+                self._say(watch, LEFT, Move(at, t, y, gap.ref, gap.ref_time, gap.sigma, LIVE, False), out)
+
+    def offer(self, watch: SigmaWatch, move: Move, out: list[Event]) -> None:
+        """Enter, raise or peak; a breach the other way first ends the one that is on."""
+        if watch.turns(move.z, move.bp):
+            self._say(watch, LEFT, move, out)
+        said = watch.offer(move.z, move.bp)
+        if said == SAYS_ENTERED:
+            self.active += 1
+            watch.opener = watch.openings.enter(watch.direction)
+            self._say(watch, ENTERED, move, out)
+        elif said == SAYS_RAISED:
+            self._say(watch, RAISED, move, out)
+        elif said == SAYS_PEAKED:
+            self._say(watch, PEAKED, move, out)
+
+    def _say(self, watch: SigmaWatch, phase: str, move: Move, out: list[Event]) -> None:
+        h = watch.horizon
+        horizon = self.horizons.all[h]
+        threshold = watch.threshold()
+        standing: Standing | None = None
+        if phase != LEFT:
+            standing = self._standing(horizon, move, threshold)
+        breach = Breach(
+            at=move.at,
+            time=move.time,
+            rule=watch.rule,
+            market=self.market,
+            direction=watch.direction,
+            phase=phase,
+            series=self._series,
+            horizon=HORIZONS[h],
+            severity=watch.severity,
+            value=move.value,
+            reference_value=move.reference,
+            reference_time=move.reference_time,
+            z=move.z,
+            sigma_bp=move.sigma_bp,
+            threshold=threshold,
+            definition=horizon.definition,
+            provisional=self._why_provisional(horizon),
+            fixing=move.fixing,
+            source=self.carrier if move.source == LIVE else move.source,
+            standing=standing,
+            account=self._account(watch, horizon) if phase != LEFT else {},
+        )
+        out.append(breach)
+        if phase == LEFT:
+            watch.openings.leave(watch.direction)
+            if watch.opener and watch.budget is not None:
+                watch.budget.allowance.opened(watch.budget.weight(watch.peak))
+            watch.reset()
+            self.active -= 1
+
+    def _why_provisional(self, horizon: Horizon) -> str:
+        if self.provisional or horizon.number > H30 or horizon.live:
+            return self.provisional
+        sessions = self.horizons.volatility.sessions
+        if sessions < self._warmup.live_sessions:
+            return f"{sessions} of {self._warmup.live_sessions} sessions seen"
+        return f"{horizon.tail.blocks} of {self._warmup.live_blocks} blocks of five minutes seen"
+
+    def _standing(self, horizon: Horizon, move: Move, threshold: float) -> Standing:
+        """How the move stands in the series' own history."""
+        if horizon.number == DAILY:
+            standing = self.records.standing(move.bp, move.z, threshold, move.value, move.source)
+        else:
+            standing = self.records.within(horizon.maxima, move.bp, threshold, move.value, move.source)
+        year = self.horizons.blocks_a_year(horizon)
+        if horizon.tail.blocks >= YEAR_OF_DAYS or (horizon.number <= H30 and horizon.live):
+            fit = horizon.tail.fit(KEEP, 0.0)
+            standing.return_years = fit.return_years(abs(move.z), year)
+            standing.tail = {
+                "fit": fit.numbers(), "excesses": fit.excesses, "scales": list(fit.scales),
+                "weights": list(fit.weights), "blocks_a_year": year,
+            }  # fmt: skip
+        return standing
+
+    def _account(self, watch: SigmaWatch, horizon: Horizon) -> dict[str, Any]:
+        """The state behind the numbers, as `engine.account` reads it."""
+        account: dict[str, Any] = {"sigma": self.horizons.account(horizon), "bars": list(watch.enters)}
+        budget = watch.budget
+        if budget is not None:
+            account["budget"] = budget.account(not horizon.live)
+        return account
+
+    def forget(self) -> None:
+        """No breach is on: what was learned stays."""
+        for watch in self.watches:
+            watch.reset()
+        self.active = 0
+
+    def count(self) -> None:
+        """Tell the rules' openings which breaches are on."""
+        self.active = 0
+        for watch in self.watches:
+            if watch.direction != 0:
+                self.active += 1
+                watch.openings.enter(watch.direction)

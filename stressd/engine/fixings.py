@@ -1,0 +1,104 @@
+"""The fixings of one series, official or its own: once a day, the only thing the 1d horizon learns from."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from stressd.engine.breaches import LIVE, Breaches
+from stressd.engine.events import Event
+from stressd.engine.horizon import SESSIONS_A_YEAR
+from stressd.engine.horizons import Horizons
+from stressd.engine.move import Move
+from stressd.engine.plain import number, plain
+from stressd.engine.records import Records
+from stressd.market.tick import BACKLOG, Tick
+
+OWN_FIXINGS: Final = 63
+"""Fixings of a live series after which its own convention rules the scale."""
+
+LONGEST_GAP: Final = 14
+"""Days between two fixings beyond which their difference is no daily move."""
+
+
+class Fixings:
+    """value (percent), time (ns), day (ordinal), source: of the last fixing; z: its move in sigma; count: how many
+    there were, own: how many of them were made of live ticks."""
+
+    __slots__ = ("_breaches", "_horizons", "_records", "count", "day", "own", "source", "time", "value", "z")
+
+    def __init__(self, breaches: Breaches, horizons: Horizons, records: Records) -> None:
+        self._breaches = breaches
+        self._horizons = horizons
+        self._records = records
+        self.value = math.nan
+        self.time = 0
+        self.day = 0
+        self.source = ""
+        self.z = math.nan
+        self.count = 0
+        self.own = 0
+
+    def change(self, day: int, y: float, source: str) -> float:
+        """The move (bp) that a fixing would be, nan where it cannot be compared with the last one."""
+        if self.source != source or not 0 < day - self.day <= LONGEST_GAP:
+            return math.nan
+        return (y - self.value) * 100.0
+
+    def size(self, day: int, tick: Tick) -> float:
+        """|move| in sigma that this fixing would be, 0 where that is not known."""
+        change = self.change(day, tick.value, tick.source)
+        if change != change or not self._horizons.daily.known:
+            return 0.0
+        return abs(change) / self._horizons.daily.scale.sigma
+
+    def take(self, day: int, tick: Tick, at: int, out: list[Event]) -> None:
+        """Judge a fixing and learn from it."""
+        horizons = self._horizons
+        daily = horizons.daily
+        y, time = tick.value, tick.time
+        self.count += 1
+        change = self.change(day, y, tick.source)
+        z = math.nan
+        if change == change:
+            if daily.known:
+                sigma = daily.scale.sigma
+                z = change / sigma
+                if tick.flags & BACKLOG == 0:
+                    move = Move(at, time, y, self.value, self.time, sigma, tick.source, True)
+                    self._breaches.judge_fixing(move, out)
+                size = z if z >= 0.0 else -z
+                daily.observe(size if size > daily.block_max else daily.block_max, time, SESSIONS_A_YEAR)
+                daily.block_max = 0.0
+            horizons.learn_day(change, self.count)
+        self._records.observe(day, change, z, y, tick.source)
+        self.value = y
+        self.time = time
+        self.day = day
+        self.source = tick.source
+        self.z = z
+        if tick.source == LIVE:
+            self.own += 1
+            if self.own >= OWN_FIXINGS:
+                self._breaches.provisional = ""
+            daily.ref = y
+            daily.ref_time = time
+
+    def rebase(self, offset: float) -> None:
+        """Another source carries the series, its values `offset` (percent) higher, nan where that is not known."""
+        if self.source != LIVE:
+            return
+        if offset == offset:
+            self.value += offset
+        else:
+            self.source = ""
+            self.day = 0
+
+    def state(self) -> list[Any]:
+        """Everything that changes, as plain values."""
+        return [plain(self.value), self.time, self.day, self.source, plain(self.z), self.count, self.own]
+
+    def load(self, state: list[Any]) -> None:
+        """Take up where `state` left off."""
+        value, self.time, self.day, self.source, z, self.count, self.own = state
+        self.value, self.z = number(value), number(z)
