@@ -45,7 +45,7 @@ class Breaches:
             h = watch.horizon
             horizon = self.horizons.all[h]
             reference = horizon.ref
-            if reference != reference or not horizon.known:
+            if reference != reference or not horizon.known or horizon.sigma <= 0.0:
                 continue
             move = Move(at, t, y, reference, horizon.ref_time, horizon.sigma, LIVE, False)
             if h != GAP:

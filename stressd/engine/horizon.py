@@ -64,7 +64,7 @@ class Horizon:
 
     def fold(self, low: float, high: float) -> None:
         """Values between low and high (percent) were seen while ref and sigma stood as they do."""
-        if not self.known or self.ref != self.ref:
+        if not self.known or self.ref != self.ref or self.sigma <= 0.0:
             return
         rise = (high - self.ref) * 100.0
         fall = (self.ref - low) * 100.0

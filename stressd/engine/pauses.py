@@ -68,8 +68,8 @@ class Pauses:
 
     __slots__ = (
         "_busy_expected", "_busy_seen", "_calendar", "_counts", "_mark", "_month", "_month_at", "_opens",
-        "_recent_count", "_recent_open", "_shift", "_slot", "_zone", "bar", "budget", "ceiling", "count", "delay", "ended",
-        "heard", "last", "longest", "notable", "rate", "tail", "until", "usual",
+        "_recent_count", "_recent_open", "_shift", "_slot", "_zone", "bar", "budget", "ceiling", "count", "delay",
+        "ended", "heard", "last", "longest", "notable", "rate", "tail", "until", "usual",
     )  # fmt: skip
 
     def __init__(self, calendar: Calendar, budget: float, ceiling: int) -> None:

@@ -13,7 +13,6 @@ from typing import Any, Final
 from stressd.engine.clock import MarketClock
 from stressd.engine.comovement import Comovement, FixingPair, clip
 from stressd.engine.events import ENTERED, LEFT, RAISED, Breach, Event, Response
-from stressd.engine.horizon import DAILY, H5
 from stressd.engine.ring import SLOT
 from stressd.engine.series import LIVE, SeriesState
 from stressd.engine.spec import DAY, MINUTE, PropagationSpec
@@ -79,12 +78,11 @@ class Propagation:
             if source.market == state.market or source.fixings.count == 0:
                 continue
             pair = self._fixing_pair(source.id, state.market)
-            z = pair.move_z(
-                source.fixings.value, source.fixings.count, source.fixings.source, source.horizons.daily.scale.sigma
-            )
+            past = source.fixings
+            z = pair.move_z(past.value, past.count, past.source, source.horizons.daily.scale.sigma)
             if z == z and state.fixings.z == state.fixings.z:
                 pair.usual.learn(z, state.fixings.z)
-            pair.mark(source.fixings.value, source.fixings.count, source.fixings.source)
+            pair.mark(past.value, past.count, past.source)
 
     def _block(self, source: str, follower: str) -> Comovement:
         key = f"{source}|{follower}"
@@ -181,7 +179,7 @@ class Propagation:
             return "" if gauge.fixings.count > 0 else "no fixing of it is known"
         if gauge.t == 0:
             return "no tick of it has been seen"
-        if not gauge.horizons.knows(H5):
+        if not gauge.horizons.h5.known:
             return "its volatility is not known yet"
         watch.value, watch.time = gauge.y, gauge.t
         if watch.mode == REOPENING:
@@ -265,7 +263,7 @@ class Propagation:
         """The follower's sigma (bp) over its own open time since the move began, with the gap over a close."""
         daily = gauge.horizons.daily.scale
         block = gauge.horizons.h5.scale.sigma
-        knows_daily = gauge.horizons.knows(DAILY)
+        knows_daily = gauge.horizons.daily.known
         if whole_day and knows_daily:
             return daily.sigma
         passed = max(self._clocks[watch.follower].calendar.open_between(watch.time, t), MINUTE)

@@ -36,8 +36,8 @@ class SilenceWatch:
     """
 
     __slots__ = (
-        "_calendar", "_deadline", "_last", "halt_move", "least", "market", "pauses", "rule", "series", "since", "source",
-        "told", "unheard", "waited", "with_feed",
+        "_calendar", "_deadline", "_last", "halt_move", "least", "market", "pauses", "rule", "series", "since",
+        "source", "told", "unheard", "waited", "with_feed",
     )  # fmt: skip
 
     def __init__(self, rule: SilenceRule, series: str, market: str, calendar: Calendar) -> None:

@@ -87,12 +87,15 @@ class SigmaRule:
 
 @dataclass(frozen=True, slots=True)
 class WarmupSpec:
-    """When an intraday horizon speaks. Cold before so many one-minute `bars` and its so-many-th session; warming before
-    so many `live_sessions` and `live_blocks` of five minutes, in which it says so and no budget puts its bar below
-    eight sigma; live from then on."""
+    """When an intraday horizon speaks.
 
-    bars: int = 600
-    sessions: int = 2
+    Cold, and silent, before so many one-minute `bars` and its so-many-th session. Warming before so many
+    `live_sessions` and `live_blocks` of five minutes: stated bars hold, and a breach says how little stands behind it;
+    no budget puts its bar below eight sigma. Live from then on.
+    """
+
+    bars: int = 120
+    sessions: int = 1
     live_sessions: int = 20
     live_blocks: int = 3000
 

@@ -22,7 +22,7 @@ def test_every_series_is_watched_with_the_default_rule() -> None:
     (rule,) = spec.sigma_rules
     assert (rule.name, rule.horizons) == ("sigma-breach", HORIZONS)
     assert rule.rungs == (Rung(1, 3.0, 2.0), Rung(2, 4.0, 3.0), Rung(3, 6.0, 5.0))
-    assert rule.floor_bp == {"1m": 1.0, "5m": 1.0, "30m": 2.0, "session": 3.0, "1d": 3.0}
+    assert rule.floor_bp == {"1m": 1.0, "5m": 1.0, "30m": 2.0, "session": 3.0, "gap": 3.0, "1d": 3.0}
     assert rule.series == tuple(s.id for s in spec.series)
 
 

@@ -110,7 +110,7 @@ def test_a_valid_file_is_summed_up(tmp_path: Path, capsys: pytest.CaptureFixture
         "c.yaml: valid",
         "market    JP: 10Y 30Y · calendar JP · gauge JP.GOV.10Y",
         "feed      desk: mqtt",
-        "rule      sigma-breach: 3 series · moves over 1m 5m 30m session 1d · warn 3σ high 4σ critical 6σ",
+        "rule      sigma-breach: 3 series · moves over 1m 5m 30m session gap 1d · warn 3σ high 4σ critical 6σ",
         "rule      tens: 2 series · round 25bp, highest since 90d · info",
         "route     kind market · severity critical -> loud",
     ):

@@ -39,7 +39,7 @@ def test_the_engine_is_told_everything(read: Read) -> None:
     (sigma,) = spec.sigma_rules
     assert sigma.series == tuple(s.id for s in spec.series)
     assert sigma.rungs == (Rung(1, 3.0, 2.0), Rung(2, 4.0, 3.0), Rung(3, 6.0, 5.0))
-    assert sigma.floor_bp == {"1m": 1.0, "5m": 1.0, "30m": 2.0, "session": 3.0, "1d": 3.0}
+    assert sigma.floor_bp == {"1m": 1.0, "5m": 1.0, "30m": 2.0, "session": 3.0, "gap": 3.0, "1d": 3.0}
     assert sigma.hold == 10 * MINUTE
     (level,) = spec.level_rules
     assert (level.above, level.round_bp, level.highest_since, level.severity) == ((4.25, 4.5), 25.0, 90 * DAY, 1)
