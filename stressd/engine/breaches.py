@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
+from stressd.engine.budget import WITHIN, Book, BudgetBar, shares
 from stressd.engine.events import ENTERED, LEFT, PEAKED, RAISED, Breach, Event, Standing
 from stressd.engine.horizon import DAILY, GAP, H30, Horizon
 from stressd.engine.horizons import Horizons
 from stressd.engine.move import Move
 from stressd.engine.records import Records
 from stressd.engine.sigma import SAYS_ENTERED, SAYS_LEFT, SAYS_PEAKED, SAYS_RAISED, SigmaWatch
-from stressd.engine.spec import HORIZONS, SeriesSpec, WarmupSpec
+from stressd.engine.spec import HORIZONS, SeriesSpec, SigmaRule, WarmupSpec
 from stressd.engine.tail import KEEP
+from stressd.market.series import market_of
 
 LIVE: Final = "live"
 """Source of what the engine takes from live ticks, whichever feed they came from."""
@@ -176,3 +179,25 @@ class Breaches:
             if watch.direction != 0:
                 self.active += 1
                 watch.openings.enter(watch.direction)
+
+
+def watches_of(rule: SigmaRule, spec: SeriesSpec, book: Book) -> list[SigmaWatch]:
+    """One watch a horizon of the rule on this series, with its part of the budget where there is one."""
+    openings = book.openings(rule.name, spec.market)
+    budget = rule.budget
+    if budget is None:
+        return [SigmaWatch(rule, HORIZONS.index(name), name, openings, None) for name in rule.horizons]
+    parts = shares(rule.horizons)
+    # Tenors of one market move together: so many of them open about as often as the square root of their number.
+    alike = math.sqrt(float(sum(1 for each in rule.series if market_of(each) == spec.market)))
+    watches: list[SigmaWatch] = []
+    for name in rule.horizons:
+        within = name in WITHIN
+        whole = budget.per_year * sum(part for each, part in parts.items() if (each in WITHIN) == within)
+        owner = "" if budget.per_market else spec.id
+        allowance = book.allowance(rule.name, spec.market, owner, within, whole)
+        own = budget.per_year * parts[name] / (alike if budget.per_market else 1.0)
+        watches.append(
+            SigmaWatch(rule, HORIZONS.index(name), name, openings, BudgetBar(budget, own, within, allowance))
+        )
+    return watches

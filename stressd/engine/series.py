@@ -10,8 +10,8 @@ import math
 from typing import Any
 
 from stressd.engine.agenda import MarketAgenda
-from stressd.engine.breaches import LIVE, Breaches
-from stressd.engine.budget import WITHIN, Book, BudgetBar, shares
+from stressd.engine.breaches import LIVE, Breaches, watches_of
+from stressd.engine.budget import Book
 from stressd.engine.clock import MarketClock
 from stressd.engine.detectors import detectors_of
 from stressd.engine.events import ENTERED, LEFT, Event, FeedNote
@@ -25,11 +25,9 @@ from stressd.engine.overnight import Overnight, kind_of
 from stressd.engine.plain import number, plain
 from stressd.engine.records import Records
 from stressd.engine.ring import SLOT
-from stressd.engine.sigma import SigmaWatch
 from stressd.engine.silence import SilenceWatch
 from stressd.engine.sources import Sources
-from stressd.engine.spec import HORIZONS, WARN, EngineSpec, SeriesSpec, SigmaRule
-from stressd.market.series import market_of
+from stressd.engine.spec import HORIZONS, WARN, EngineSpec, SeriesSpec
 from stressd.market.tick import BACKLOG, FIXING, Tick
 
 __all__ = ["LIVE", "SeriesState"]
@@ -40,9 +38,9 @@ class SeriesState:
     have moved its terms so far, and how often nothing could be carried over."""
 
     __slots__ = (
-        "breaches", "clock", "detectors", "duplicates", "fixings", "future", "future_tolerance", "gaps", "history", "horizons",
-        "id", "late", "levels", "market", "max_age", "open_day", "open_time", "open_value", "quiet", "records", "rejected",
-        "restarts", "sessions", "shifted", "silences", "sources", "spec", "t", "ticks", "y",
+        "breaches", "clock", "detectors", "duplicates", "fixings", "future", "future_tolerance", "gaps", "history",
+        "horizons", "id", "late", "levels", "market", "max_age", "open_day", "open_time", "open_value", "quiet",
+        "records", "rejected", "restarts", "sessions", "shifted", "silences", "sources", "spec", "t", "ticks", "y",
     )  # fmt: skip
 
     def __init__(
@@ -57,7 +55,7 @@ class SeriesState:
         self.sources = Sources(spec.sources, engine.failover_after)
         self.records = Records()
         watches = [
-            watch for rule in engine.sigma_rules if spec.id in rule.series for watch in _watches(rule, spec, book)
+            watch for rule in engine.sigma_rules if spec.id in rule.series for watch in watches_of(rule, spec, book)
         ]
         self.horizons = Horizons(engine.horizons, engine.warmup, clock, watches)
         self.breaches = Breaches(spec, engine.warmup, watches, self.horizons, self.records)
@@ -377,25 +375,3 @@ class SeriesState:
             self.detectors.load(state["detectors"])
         self.breaches.count()
         self.horizons.set_bars()
-
-
-def _watches(rule: SigmaRule, spec: SeriesSpec, book: Book) -> list[SigmaWatch]:
-    """One watch a horizon of the rule on this series, with its part of the budget where there is one."""
-    openings = book.openings(rule.name, spec.market)
-    budget = rule.budget
-    if budget is None:
-        return [SigmaWatch(rule, HORIZONS.index(name), name, openings, None) for name in rule.horizons]
-    parts = shares(rule.horizons)
-    # Tenors of one market move together: so many of them open about as often as the square root of their number.
-    alike = math.sqrt(float(sum(1 for each in rule.series if market_of(each) == spec.market)))
-    watches: list[SigmaWatch] = []
-    for name in rule.horizons:
-        within = name in WITHIN
-        whole = budget.per_year * sum(part for each, part in parts.items() if (each in WITHIN) == within)
-        owner = "" if budget.per_market else spec.id
-        allowance = book.allowance(rule.name, spec.market, owner, within, whole)
-        own = budget.per_year * parts[name] / (alike if budget.per_market else 1.0)
-        watches.append(
-            SigmaWatch(rule, HORIZONS.index(name), name, openings, BudgetBar(budget, own, within, allowance))
-        )
-    return watches
