@@ -30,6 +30,13 @@ class Ring:
         self.values[k] = value
         self.times[k] = time
 
+    def put_late(self, value: float, time: int) -> None:
+        """A tick that came after newer ones: the newest of its slot, if it is that."""
+        k = time // SLOT % SLOTS
+        if self.times[k] < time:
+            self.values[k] = value
+            self.times[k] = time
+
     def find(self, slot: int, earliest: int) -> int:
         """Index of the newest tick in `slot` or up to WALK_BACK slots before it, none before the slot `earliest`; -1
         where there is none."""

@@ -17,7 +17,7 @@ from stressd.feeds.payload import PayloadMap
 from stressd.feeds.tally import Fault, Tally
 from stressd.feeds.topics import TopicMap
 from stressd.feeds.values import Clock, Wire, Wires
-from stressd.market.tick import BACKLOG, Tick
+from stressd.market.tick import BACKLOG, MIDDLE, NO_SPREAD, Tick
 from stressd.market.times import LATEST
 
 _ROLES: Final[dict[str, Any]] = {
@@ -235,20 +235,27 @@ class PayloadDecoder:
                 stamp = self._clock.read(time)
                 if stamp < before:
                     flags = BACKLOG
-            if value is not None and wire.plain and value - value == 0.0:
+            spread = NO_SPREAD
+            if bid is not None and ask is not None:
+                low, high = self._wires.percent(wire, bid), self._wires.percent(wire, ask)
+                spread = high - low
+                if value is None:
+                    flags |= MIDDLE
+                    percent = (low + high) / 2.0
+                else:
+                    percent = self._wires.percent(wire, value)
+            elif value is not None and wire.plain and value - value == 0.0:
                 percent = value + 0.0
             else:
-                percent = self._percent(wire, value, bid, ask)
+                percent = self._percent(wire, value)
         except ValueError as error:
             faults.append(Fault(line, "malformed", str(error), text[:200]))
             return None
-        return Tick(wire.series, percent, stamp, received, source or self._source, flags)
+        return Tick(wire.series, percent, stamp, received, source or self._source, flags, spread)
 
-    def _percent(self, wire: Wire, value: float | None, bid: float | None, ask: float | None) -> float:
+    def _percent(self, wire: Wire, value: float | None) -> float:
         if value is not None:
             return self._wires.percent(wire, value)
-        if bid is not None and ask is not None:
-            return (self._wires.percent(wire, bid) + self._wires.percent(wire, ask)) / 2.0
         keys = self._keys
         if "value" in keys:
             raise ValueError(f"`{keys['value']}` is missing or null")

@@ -12,7 +12,7 @@ from stressd.feeds.base import SeriesResolver
 from stressd.feeds.tally import Fault
 from stressd.feeds.tickrow import TickRow
 from stressd.feeds.values import Clock, Unit, Wires
-from stressd.market.tick import Tick
+from stressd.market.tick import MIDDLE, NO_SPREAD, Tick
 
 COLUMNS: Final = ("time", "series", "value", "bid", "ask", "source", "received")
 
@@ -149,18 +149,25 @@ class TickLines:
                 raise ValueError("`time` is empty or missing")
             stamp = self._clock.read(time)
             seen = self._clock.read(received) if received else stamp
+            flags = 0
+            spread = NO_SPREAD
             if value is not None and value != "":
                 percent = float(value)
                 if not wire.plain or percent - percent != 0.0:
                     percent = self._wires.percent(wire, percent)
+                if bid and ask:
+                    spread = self._wires.percent(wire, float(ask)) - self._wires.percent(wire, float(bid))
             elif bid is None or bid == "" or ask is None or ask == "":
                 raise ValueError("`value` is empty or missing, and so is `bid` or `ask`")
             else:
-                percent = (self._wires.percent(wire, float(bid)) + self._wires.percent(wire, float(ask))) / 2.0
+                flags = MIDDLE
+                low, high = self._wires.percent(wire, float(bid)), self._wires.percent(wire, float(ask))
+                percent = (low + high) / 2.0
+                spread = high - low
         except ValueError as error:
             faults.append(Fault(line, "malformed", _plain(error), b""))
             return None
-        return Tick(wire.series, percent + 0.0, stamp, seen, source or self._source)
+        return Tick(wire.series, percent + 0.0, stamp, seen, source or self._source, flags, spread)
 
 
 def _rows(block: bytes) -> Sequence[list[str]]:

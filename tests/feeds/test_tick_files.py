@@ -20,7 +20,7 @@ from stressd.feeds.base import DecodeError
 from stressd.feeds.file import Config, FileFeed, read_ticks
 from stressd.feeds.tally import Fault
 from stressd.feeds.ticklines import TickLines
-from stressd.market.tick import BACKLOG, Tick
+from stressd.market.tick import BACKLOG, MIDDLE, Tick
 from stressd.market.times import iso
 from stressd.testing.feeds import KeepingInbox, PlainResolver, feed_state
 
@@ -64,6 +64,8 @@ def test_csv_and_ndjson_give_back_what_was_written(ticks: list[Tick], as_iso: bo
         }
         for t in ticks
     ]
+    if middle:
+        ticks = [Tick(t.series, t.value, t.time, t.received, t.source, MIDDLE, 0.0) for t in ticks]
     csv_text = ",".join(rows[0]) + end
     csv_text += "".join(
         ",".join('"' + str(v).replace('"', '""') + '"' if "," in str(v) else str(v) for v in row.values()) + end
@@ -246,3 +248,15 @@ async def test_a_file_without_a_header_is_refused_at_every_piece(inbox: KeepingI
     with pytest.raises(DecodeError, match="no column `time`"):
         desk.decode(inbox.frames[0])
     assert desk.health.malformed == 1
+
+
+def test_a_quote_brings_its_spread_with_its_middle_or_beside_a_value_of_its_own() -> None:
+    text = "time,series,value,bid,ask\n"
+    text += "1768873800000,JP.GOV.30Y,,3.56,3.57\n1768873801000,JP.GOV.30Y,3.561,3.57,3.56\n"
+    text += "1768873802000,JP.GOV.30Y,3.561,,3.56\n"
+    faults: list[Fault] = []
+    first, second, third = TickLines(RESOLVER).parse(text.encode(), faults)
+    assert faults == []
+    assert (first.value, first.spread, first.flags) == (pytest.approx(3.565), pytest.approx(0.01), MIDDLE)
+    assert (second.value, second.spread, second.flags) == (3.561, pytest.approx(-0.01), 0)
+    assert third.spread != third.spread
