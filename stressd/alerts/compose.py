@@ -55,6 +55,7 @@ def compose(spec: EpisodesSpec, episode: Episode, type: EventType, at: int, note
             age_s=round(max(0, at - episode.data_time) / SECOND, 3) if episode.data_time else None,
             sources=sorted(episode.sources),
             affected=list(episode.affected),
+            quotes=episode.quotes.get(episode.ranked()[0].series) if episode.quotes else None,
         ),
         note=note,
         version=spec.version,

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from stressd.alerts.event import Follower, SeriesMove, Source
+from stressd.alerts.event import BidAsk, Follower, SeriesMove, Source
 from stressd.alerts.words import is_spread
 
 Key = tuple[str, str, int]
@@ -50,6 +50,7 @@ class Episode(msgspec.Struct, kw_only=True):
     told_z, told_bp: as of the last event. joined, raised (to the episode's severity), answered, peaked: not told yet;
     due: when the settle window ends that will tell them. affected, age, text: of a feed episode; usual (ns), warming:
     of the series that it began with. stale: it has been told that none of its series ticks: how it goes on is unknown.
+    quotes: by series, as of its latest breach.
     """
 
     id: str
@@ -85,6 +86,7 @@ class Episode(msgspec.Struct, kw_only=True):
     usual: int = 0
     warming: bool = False
     stale: bool = False
+    quotes: dict[str, BidAsk] = {}
     closed_at: int | None = None
 
     @property

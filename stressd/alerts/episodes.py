@@ -21,7 +21,7 @@ from stressd.alerts.episode import CHANGE, HALT, MODEL, NOTE, SIGMA, SILENCE, SP
 from stressd.alerts.event import Event, EventType, SeriesMove
 from stressd.alerts.headline import answer_clause
 from stressd.alerts.ids import episode_id
-from stressd.alerts.moves import breach_move, level_move, model_move
+from stressd.alerts.moves import bid_ask, breach_move, level_move, model_move
 from stressd.alerts.spec import SECOND, EpisodesSpec
 from stressd.alerts.words import (
     bp_text,
@@ -192,6 +192,8 @@ class Episodes:
 
     def _record(self, episode: Episode, name: str, breach: engine.Breach) -> None:
         episode.active[name] = breach.severity
+        if breach.quotes is not None:
+            episode.quotes[breach.series] = bid_ask(breach.quotes)
         guest = is_spread(breach.series) and not episode.scope.endswith(SPREADS)
         # The peak of an episode is that of what opened it: a spread's sign may be the other one.
         episode.record(name, breach_move(breach), 0.0 if guest else breach.z, 0.0 if guest else breach.change_bp)

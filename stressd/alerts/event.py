@@ -101,13 +101,24 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     p: float | None = None
 
 
+class BidAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """The quotes of the leading series: bid-ask spread in bp now, its decayed mean, the mean of the widest tenth of the
+    time, and the share (0 to 1) of this session's open time so far with a two-sided quote."""
+
+    bid_ask_bp: float | None = None
+    mean_bp: float | None = None
+    widest_decile_bp: float | None = None
+    presence: float | None = None
+
+
 class DataQuality(msgspec.Struct, frozen=True, kw_only=True):
     """Age of the newest tick when the event was made, and the feeds that it came from. affected: the series that a feed
-    event is about."""
+    event is about. quotes: where the feed has bid and ask."""
 
     age_s: float | None = None
     sources: list[str] = []
     affected: list[str] = []
+    quotes: BidAsk | None = None
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from stressd.alerts.event import Exceeded, Follower, Point, SeriesMove, Source, Wording
+from stressd.alerts.event import BidAsk, Exceeded, Follower, Point, SeriesMove, Source, Wording
 from stressd.alerts.routing import LEVEL
 from stressd.alerts.words import local_text
 from stressd.engine.events import Breach, LevelHit, Response, Standing, Unusual
@@ -47,6 +47,12 @@ def breach_move(breach: Breach) -> SeriesMove:
         since_beginning=standing.on_record,
         highest_since_beginning=standing.highest_on_record,
     )
+
+
+def bid_ask(figures: tuple[float | None, float | None, float | None, float | None]) -> BidAsk:
+    """What is known of a series' quotes."""
+    spread, mean, widest, presence = (None if each is None else _rounded(each) for each in figures)
+    return BidAsk(bid_ask_bp=spread, mean_bp=mean, widest_decile_bp=widest, presence=presence)
 
 
 def level_move(hit: LevelHit) -> SeriesMove:

@@ -22,6 +22,7 @@ from stressd.alerts.words import (
     number_text,
     ordinal_text,
     over_text,
+    quotes_text,
     record_text,
     series_name,
     sigma_text,
@@ -156,6 +157,8 @@ def _facts(event: Event, status: str) -> list[tuple[str, str]]:
     data = _data_text(event)
     if data:
         facts.append(("Data", data))
+    if event.data.quotes is not None:
+        facts.append(("Quotes", quotes_text(event.data.quotes)))
     facts.append(("Why", _why(event)))
     facts.append(("Episode", f"{event.episode}, update {event.seq}, {moment_text(event.time)}"))
     return facts

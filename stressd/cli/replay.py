@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from stressd.alerts.event import Event, to_json
 from stressd.alerts.render import render
@@ -14,8 +15,9 @@ from stressd.cli.errors import UserError
 from stressd.cli.place import read_config
 from stressd.cli.table import table
 from stressd.cli.watched import of_config, of_series, tell
+from stressd.lab.offline import drive
 from stressd.lab.realised import Moves, SessionMeasures, measured, measures
-from stressd.lab.replay import replay
+from stressd.lab.replay import pipeline, quality
 from stressd.lab.ticks import CanonicalNames, in_order, read_tick_file
 
 
@@ -35,7 +37,12 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="per series and session at the end: realised volatility, the part of it that came by jumps, and the "
         "Lee-Mykland test of the move that looks most like one",
     )  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="events as JSON lines, measures last")
+    parser.add_argument("--json", action="store_true", help="events as JSON lines, measures and quality last")
+    parser.add_argument(
+        "--quality",
+        action="store_true",
+        help="with --json: a last line with what the ticks of each series were worth, which is otherwise a table",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,15 +60,19 @@ def run(args: argparse.Namespace) -> int:
     if args.measures:
         setup, kept = measured(setup)
     told = 0
-    for event in replay(setup, ticks):
+    live = pipeline(setup, ticks)
+    for event in drive(live, ticks):
         told += 1
         sys.stdout.write(to_json(event).decode() + "\n" if args.json else _text(event) + "\n\n")
     if not args.json:
         episodes = "nothing to tell" if not told else f"{told} messages"
         print(f"{len(ticks):,} ticks of {len({tick.series for tick in ticks})} series: {episodes}")
+        print("\n".join(["", *_worth(quality(live.engine))]))
     if args.measures:
         rows = measures(setup, kept)
         print(json.dumps({"measures": [row.as_json() for row in rows]}) if args.json else "\n".join(_table(rows)))
+    if args.json and args.quality:
+        print(json.dumps({"quality": quality(live.engine)}))
     return 1 if faults else 0
 
 
@@ -86,6 +97,20 @@ def _table(rows: Sequence[SessionMeasures]) -> list[str]:
     header = ["SERIES", "SESSION", "MOVES", "RV bp", "BIPOWER bp", "MEDRV bp", "JUMPS", "LARGEST, UTC", "", "P"]
     told = ["", *table(header, cells)]
     return told if rows else ["", "too few moves of five minutes for measures"]
+
+
+def _worth(found: dict[str, dict[str, Any]]) -> list[str]:
+    """What the ticks of each series that had any were worth."""
+    names = ("ticks", "duplicates", "crossed", "wide", "reordered", "late", "quarantined", "confirmed", "rejected")
+    rows = []
+    for series, row in found.items():
+        if not any(row[name] for name in names):
+            continue
+        quotes = row["quotes"]
+        width = "-" if quotes is None or quotes["mean_bp"] is None else f"{quotes['mean_bp']:.2f}bp"
+        widest = "-" if quotes is None or quotes["widest_decile_bp"] is None else f"{quotes['widest_decile_bp']:.2f}bp"
+        rows.append([series, *[f"{row[name]:,}" for name in names], str(row["silences"]), width, widest])
+    return table(["SERIES", *[name.upper() for name in names], "SILENCES", "BID-ASK", "WIDEST 10 %"], rows)
 
 
 def _text(event: Event) -> str:

@@ -18,6 +18,7 @@ from stressd.engine.detector import DETECTOR_OFF
 from stressd.engine.detectors import DetectorWatch
 from stressd.engine.events import FEED, LEFT, Breach, Event, Silence
 from stressd.engine.propagation import Propagation
+from stressd.engine.quality import quote_figures
 from stressd.engine.quiet import judge
 from stressd.engine.rounds import Round, load_round
 from stressd.engine.series import LIVE, SeriesState
@@ -234,6 +235,7 @@ class Engine:
         asked = False
         for event in out[before:]:
             if isinstance(event, Breach):
+                event.quotes = quote_figures(self._series[event.series], event.time)
                 self.propagation.on_breach(event, out)
                 asked = True
             elif isinstance(event, Silence) and event.with_feed and event.phase == LEFT:

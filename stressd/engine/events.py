@@ -79,13 +79,13 @@ class Breach(Event):
 
     direction is +1 (yield up) or -1. severity: rung reached now (for `left`: the one that was left). z is signed.
     fixing: the move was measured between fixings. account: the state behind sigma and bars (`engine.account`).
-    provisional: why its sigma is not to be trusted fully, or "".
+    provisional: why its sigma is not to be trusted fully, or "". quotes: `Quotes.figures` of its feed, None where that
+    has none.
     """
 
     __slots__ = (
-        "account",
-        "change_bp", "definition", "fixing", "horizon", "phase", "provisional", "reference_time", "reference_value",
-        "series", "severity", "sigma_bp", "source", "standing", "threshold", "value", "z",
+        "account", "change_bp", "definition", "fixing", "horizon", "phase", "provisional", "quotes", "reference_time",
+        "reference_value", "series", "severity", "sigma_bp", "source", "standing", "threshold", "value", "z",
     )  # fmt: skip
 
     def __init__(
@@ -128,6 +128,7 @@ class Breach(Event):
         self.provisional = provisional
         self.fixing = fixing
         self.source = source
+        self.quotes: tuple[float | None, float | None, float | None, float | None] | None = None
         self.standing = standing
         self.account: dict[str, Any] = account if account is not None else {}
 

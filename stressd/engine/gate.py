@@ -9,6 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+from stressd.engine.quotes import Quotes
+from stressd.engine.ring import Ring
+
 CONFIRM_WITHIN: Final = 120_000_000_000
 """ns within which a second tick may confirm an outlier."""
 
@@ -27,6 +30,10 @@ PRIOR_STEP: Final = 0.01 / math.sqrt(60.0 * 1e9)
 """Percent per sqrt(ns) while a series has no sigma of its own: 1 bp a minute."""
 
 
+REORDER: Final = 2_000_000_000
+"""ns by which a tick may be behind the newest of its series and still count for the past."""
+
+
 def believed(passed: int, step: float) -> float:
     """The change (percent) that is believed at once after `passed` ns, for a series of `step` percent per sqrt(ns)."""
     if passed < SHORTEST:
@@ -40,12 +47,15 @@ class SourceGate:
     """What the gate remembers of one source of one series.
 
     value, time: last tick that was in order (percent, ns). offset: its value minus the active source's, a decayed mean
-    over `offsets` observations. since: from when it has ticked without a long pause.
+    over `offsets` observations. since: from when it has ticked without a long pause. quarantined, accepted: outliers
+    that had to wait, and those of them that another tick confirmed. reordered: ticks that came a little late. quotes:
+    what is known of its bid and ask, None while it has sent none.
     """
 
     __slots__ = (
-        "late", "name", "offset", "offsets", "pending", "rank", "raw_time", "raw_value", "since", "time", "value",
-    )  # fmt: skip  # fmt: skip
+        "accepted", "late", "name", "offset", "offsets", "pending", "quarantined", "quotes", "rank", "raw_time",
+        "raw_value", "reordered", "since", "time", "value",
+    )  # fmt: skip
 
     def __init__(self, name: str, rank: int) -> None:
         self.name = name
@@ -59,6 +69,10 @@ class SourceGate:
         self.offset = 0.0
         self.offsets = 0
         self.late = 0
+        self.quarantined = 0
+        self.accepted = 0
+        self.reordered = 0
+        self.quotes: Quotes | None = None
 
     def repeated(self, t: int, y: float) -> bool:
         """Whether (t, y) is the last raw tick again; it becomes the last raw tick."""
@@ -74,9 +88,46 @@ class SourceGate:
         for time, value in self.pending:
             if t - time < CONFIRM_WITHIN and abs(y - value) <= 0.5 * limit:
                 self.pending = []
+                self.accepted += 1
                 return True
+        self.quarantined += 1
         self.pending = [*self.pending[-(WAITING - 1) :], (t, y)]
         return False
+
+    def dirty(self, spread: float, middle: bool, y: float, last: float, t: int) -> bool:
+        """Whether y (percent), which came with a quote of ask - bid = spread, is not to be believed because of that
+        quote. last: the last value that was believed."""
+        if self.quotes is None:
+            self.quotes = Quotes()
+        return self.quotes.refuses(spread, middle, y, last, t)
+
+    def strays(self, t: int, y: float, step: float) -> bool:
+        """Whether a tick of this source, which is not active, lies so far from its last one that it waits for another
+        one near it; until then it says nothing about the source."""
+        if self.time == 0:
+            return False
+        limit = believed(t - self.time, step)
+        if abs(y - self.value) <= limit:
+            self.pending = []
+            return False
+        if t == self.raw_time and y == self.raw_value:
+            return True
+        self.raw_time = t
+        self.raw_value = y
+        if not self.confirmed(t, y, limit):
+            return True
+        self.raw_time = 0
+        return False
+
+    def slip_in(self, ring: Ring, t: int, y: float, newest: int, last: float, step: float) -> bool:
+        """A tick that is behind the newest one, `last` at `newest`. Whether it is late by so little that it counts for
+        the past: as the last of its five seconds, if it is that and can be believed. It is never judged."""
+        if newest - t > REORDER:
+            return False
+        self.reordered += 1
+        if abs(y - last) <= believed(newest - t, step):
+            ring.put_late(y, t)
+        return True
 
     def compare(self, t: int, y: float, active_value: float, pause: int) -> None:
         """Note a tick of a source that is not active: its offset from the active one, and since when it is alive."""
@@ -106,6 +157,8 @@ class SourceGate:
             self.offset,
             self.offsets,
             self.late,
+            [self.quarantined, self.accepted, self.reordered],
+            self.quotes.state() if self.quotes is not None else None,
         ]
 
 
@@ -121,4 +174,8 @@ def load_source(state: list[Any]) -> SourceGate:
     gate.offset = float(state[8])
     gate.offsets = int(state[9])
     gate.late = int(state[10])
+    gate.quarantined, gate.accepted, gate.reordered = (int(count) for count in state[11])
+    if state[12] is not None:
+        gate.quotes = Quotes()
+        gate.quotes.load(state[12])
     return gate

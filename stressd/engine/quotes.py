@@ -46,6 +46,14 @@ GROWN: Final = 1e30
 SIDES: Final = 1_000
 
 
+QuoteFigures = tuple[float | None, float | None, float | None, float | None]
+
+
+def known(x: float) -> float | None:
+    """x, None for nan."""
+    return x if x == x else None
+
+
 class Quotes:
     """spread: of the quote that stands, bp, nan for none; time: when it came. crossed, wide: quotes of that kind so
     far."""
@@ -75,12 +83,12 @@ class Quotes:
         self._share = 0.0
         self._kept = 0.0
 
-    def refuses(self, gap: float, middle: bool, value: float, last: float, t: int, clock: MarketClock) -> bool:
+    def refuses(self, gap: float, middle: bool, value: float, last: float, t: int) -> bool:
         """Whether the value (percent) that came with a quote of ask - bid = gap (percent) is dirt.
 
         A yield's bid usually lies above its ask, a price's below: the side on which most quotes lie is the right one,
-        the others are crossed. An absurdly wide quote around the last value says nothing new. middle: the value is
-        that of bid and ask, otherwise it stands by itself and is believed.
+        the others are crossed, and leave the quote before them standing. An absurdly wide quote around the last value
+        says nothing new. middle: the value is that of bid and ask, otherwise it stands by itself and is believed.
         """
         if gap > 0.0:
             self._up += 1
@@ -92,7 +100,6 @@ class Quotes:
         size = gap if self._up >= self._down else -gap
         if size < 0.0:
             self.crossed += 1
-            self.stand(t, math.nan, clock)
             return middle
         if size * 100.0 > self._limit and abs(value - last) <= 0.5 * size and t - self.time <= WIDE_FOR:
             self.wide += 1
@@ -123,9 +130,10 @@ class Quotes:
 
     def _count(self, spread: float, passed: int) -> None:
         self._present += passed
-        keep = math.pow(2.0, -passed / HALF_LIFE)
-        self._mean = keep * self._mean + (1.0 - keep) * spread
-        self._weight = keep * self._weight + 1.0 - keep
+        # Not 1 - 2^-x, which loses a short time altogether.
+        new = -math.expm1(-math.log(2.0) * passed / HALF_LIFE)
+        self._mean += new * (spread - self._mean)
+        self._weight += new * (1.0 - self._weight)
         k = 0
         if spread > FIRST:
             k = int(math.log(spread / FIRST) / STEP)
@@ -204,6 +212,11 @@ class Quotes:
     def usual_presence(self) -> float:
         """The same, a decayed mean over the sessions before; nan before the first is over."""
         return self._share / self._kept if self._kept > 0.0 else math.nan
+
+    def figures(self, t: int, clock: MarketClock) -> QuoteFigures:
+        """Spread now, its mean, the mean of the widest tenth (bp) and the presence so far, None for what is not
+        known."""
+        return (known(self.spread), known(self.mean()), known(self.widest()), known(self.presence(t, clock)))
 
     # --- state --------------------------------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ from stressd.engine.ring import SLOT
 from stressd.engine.silence import SilenceWatch
 from stressd.engine.sources import Sources
 from stressd.engine.spec import HORIZONS, WARN, EngineSpec, SeriesSpec
-from stressd.market.tick import BACKLOG, FIXING, Tick
+from stressd.market.tick import BACKLOG, FIXING, MIDDLE, Tick
 
 __all__ = ["LIVE", "SeriesState"]
 
@@ -65,7 +65,7 @@ class SeriesState:
         self.silences = [
             SilenceWatch(rule, spec.id, spec.market, clock.calendar)
             for rule in engine.silence_rules
-            if spec.id in rule.series
+            if spec.id in rule.series and not spec.legs
         ]
         self.detectors = detectors_of(engine, spec, agenda)
         self.breaches.carrier = self.source_name()
@@ -95,14 +95,19 @@ class SeriesState:
         gate: SourceGate | None = self.history if self.quiet else self.sources.active
         if gate is None or (tick.source != gate.name and not self.quiet):
             gate = self.sources.named(tick.source)
+            if self._is_dirt(gate, tick, t):
+                return
             if gate is not self.sources.active and not self._stand_by(gate, t, y, at, out):
                 return
             self.breaches.carrier = self.source_name()
+        elif tick.spread == tick.spread and self._is_dirt(gate, tick, t):
+            return
         if gate.repeated(t, y) or (t == self.t and y == self.y):
             self.duplicates += 1
             return
         if t < self.t:
-            self.late += 1
+            if not gate.slip_in(self.horizons.ring, t, y, self.t, self.y, self.horizons.step):
+                self.late += 1
             return
         limit = believed(t - self.t, self.horizons.step)
         if self.t == 0 or abs(y - self.y) > limit:
@@ -111,7 +116,16 @@ class SeriesState:
         elif gate.pending:
             self.rejected += len(gate.pending)
             gate.pending = []
+        if gate.quotes is not None:
+            gate.quotes.stand(t, tick.spread, self.clock)
         self._accept(t, y, at, tick.flags & BACKLOG == 0 and tick.received - t <= self.max_age, out)
+
+    def _is_dirt(self, gate: SourceGate, tick: Tick, t: int) -> bool:
+        """Whether the quote behind a tick shows that its value is none."""
+        spread = tick.spread
+        if spread != spread:
+            return False
+        return gate.dirty(spread, tick.flags & MIDDLE != 0, tick.value, self.y, t)
 
     def on_derived(self, t: int, y: float, at: int, fresh: bool, out: list[Event]) -> None:
         """Take in the value of a spread, whose legs have been through their gates."""
@@ -263,6 +277,8 @@ class SeriesState:
         """A tick of a source that is not active. Whether that source takes over with it."""
         if gate.time != 0 and t < gate.time:
             gate.late += 1
+            return False
+        if gate.strays(t, y, self.horizons.step):
             return False
         self.clock.move(t)
         beside = self.y if self.t != 0 and abs(t - self.t) <= self.sources.pause else math.nan

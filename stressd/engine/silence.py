@@ -31,12 +31,13 @@ class SilenceWatch:
 
     The age of a series is the open time since the engine's clock stood at its last tick, or since `begin` where there
     was none (`since`). A silence is due at the first instant at which the market is open and the age has reached its
-    bar. unheard: no tick has come since the engine began to listen to it. told: it has been told; with_feed: the
+    bar. unheard: no tick has come since the engine began to listen to it. told: it has been told (count: so
+    often so far); with_feed: the
     series that fell silent with it, where the whole feed did; halt_move: bp, where it is taken for a halt.
     """
 
     __slots__ = (
-        "_calendar", "_deadline", "_last", "halt_move", "least", "market", "pauses", "rule", "series", "since",
+        "_calendar", "_deadline", "_last", "count", "halt_move", "least", "market", "pauses", "rule", "series", "since",
         "source", "told", "unheard", "waited", "with_feed",
     )  # fmt: skip
 
@@ -58,6 +59,7 @@ class SilenceWatch:
         self.source = ""
         self.waited = 0
         self.unheard = True
+        self.count = 0
         self._deadline: int = NEVER
 
     def begin(self, at: int) -> None:
@@ -147,6 +149,7 @@ class SilenceWatch:
         """The silence begins to be told, alone, as a halt, or as one of the series of a feed that is silent as a
         whole."""
         self.told = True
+        self.count += 1
         self.halt_move = halt_move
         self.source = source
         self.with_feed = with_feed
@@ -177,6 +180,11 @@ class SilenceWatch:
     def _say(self, at: int, time: int, phase: str) -> Silence:
         rule = self.rule
         age = self._calendar.open_between(self.since, at)
+        usual = 0
+        pauses = self.pauses
+        if phase == ENTERED and pauses is not None and pauses.knows():
+            expected = pauses.expected(self.since, at)
+            usual = int(age * pauses.usual / expected) if expected > 0.0 else 0
         return Silence(
             at,
             time,
@@ -187,7 +195,7 @@ class SilenceWatch:
             rule.severity,
             self._last,
             age,
-            self.usual_gap(self.since),
+            usual,
             self.warming(),
             self.halt_move != 0.0,
             self.source,
@@ -205,7 +213,7 @@ class SilenceWatch:
         """Everything that changes, as plain values."""
         pauses = self.pauses.state() if self.pauses is not None else None
         told = [self.told, self.waited, self.halt_move, self.source, list(self.with_feed)]
-        return [self.since, self._last, self.unheard, *told, pauses]
+        return [self.since, self._last, self.unheard, *told, pauses, self.count]
 
     def load(self, state: list[Any]) -> None:
         """Take up where `state` left off."""
@@ -219,4 +227,5 @@ class SilenceWatch:
         self.with_feed = tuple(state[7])
         if self.pauses is not None and state[8] is not None:
             self.pauses.load(state[8])
+        self.count = int(state[9])
         self._deadline = NEVER if self.told or self.since == 0 else UNKNOWN

@@ -52,8 +52,11 @@ class Sources:
         for gate in self.all:
             if gate is self.active or gate.time == 0 or gate.offsets < OFFSETS_NEEDED:
                 continue
-            if abs(t - gate.time) < CONFIRM_WITHIN and abs(gate.value - gate.offset - y) <= 0.5 * limit:
-                return True
+            # What it says may be an outlier too, which waits there.
+            for time, value in (*gate.pending, (gate.time, gate.value)):
+                if abs(t - time) < CONFIRM_WITHIN and abs(value - gate.offset - y) <= 0.5 * limit:
+                    gate.accepted += 1
+                    return True
         return False
 
     def switch(self, gate: SourceGate) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from stressd.engine.quality import quality
 from stressd.engine.quiet import sight
 from stressd.engine.series import LIVE, SeriesState
 
@@ -20,6 +21,7 @@ def row(state: SeriesState, now: int) -> dict[str, Any]:
         "market": state.market,
         "value": state.y if state.t != 0 else None,
         **sight(state, now),
+        **quality(state, now),
         "time": state.t,
         "source": state.source_name(),
         "ticks": state.ticks,

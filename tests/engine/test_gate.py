@@ -161,13 +161,16 @@ def test_a_tick_that_is_minutes_old_on_receipt_opens_nothing() -> None:
     assert not breaches(engine.feed(late))
 
 
-def test_ticks_out_of_order_are_counted_and_left_out() -> None:
+def test_ticks_a_little_late_are_counted_and_later_ones_too_and_neither_is_the_value() -> None:
     engine, at, value = warm_engine()
-    before = row(engine)["late"]
-    engine.feed([Tick(NAME, value + 0.0005, at + 2 * SECOND, at + 2 * SECOND, "desk")])
-    engine.feed([Tick(NAME, value - 0.0005, at + SECOND, at + 3 * SECOND, "desk")])
-    assert row(engine)["value"] == value + 0.0005
-    assert row(engine)["late"] == before + 1
+    before = row(engine)
+    engine.feed([Tick(NAME, value + 0.0005, at + 4 * SECOND, at + 4 * SECOND, "desk")])
+    engine.feed([Tick(NAME, value - 0.0005, at + 2 * SECOND, at + 4 * SECOND, "desk")])
+    engine.feed([Tick(NAME, value - 0.0005, at + SECOND, at + 4 * SECOND, "desk")])
+    after = row(engine)
+    assert after["value"] == value + 0.0005
+    assert after["ticks"] == before["ticks"] + 1
+    assert (after["reordered"], after["late"]) == (before["reordered"] + 1, before["late"] + 1)
 
 
 def test_unknown_series_are_counted() -> None:

@@ -73,7 +73,7 @@ def test_one_series_that_stops_is_told_alone_with_its_usual_pause() -> None:
     ticks = quotes(spec, START, START + 5 * HOUR, 5 * SECOND, 1)
     mute = [tick for tick in ticks if tick.series != "AA.GOV.10Y" or tick.received < START + 4 * HOUR]
     assert feeds(told(spec, mute, 1)) == [
-        ("opened", "AA 10Y silent: no tick for 1 min of open time · 999 of 1,000 of its pauses are below 21 s")
+        ("opened", "AA 10Y silent: no tick for 1 min of open time · 999 of 1,000 of its pauses are below 20 s")
     ]
 
 

@@ -56,8 +56,8 @@ def test_mean_and_widest_tenth_are_those_of_a_slow_count(rows: list[tuple[int, f
     later = 0
     weighed, faded = [], []
     for spread, passed in reversed(seen):
-        keep = math.pow(2.0, -passed / HALF_LIFE)
-        faded.append((spread, math.pow(2.0, -later / HALF_LIFE) * (1.0 - keep)))
+        keep = -math.expm1(-math.log(2.0) * passed / HALF_LIFE)
+        faded.append((spread, math.pow(2.0, -later / HALF_LIFE) * keep))
         weighed.append((spread, passed * math.pow(2.0, -later / MEMORY)))
         later += passed
     assert quotes.mean() == pytest.approx(sum(s * w for s, w in faded) / sum(w for _, w in faded), rel=1e-6)
@@ -110,7 +110,7 @@ def test_the_usual_side_is_learned_and_the_other_is_crossed(sign: float) -> None
         t += SECOND
         dirty = k > 2 and rng.random() < 0.1
         gap = sign * (-0.004 if dirty else 0.005)
-        said = quotes.refuses(gap, True, 2.0, 2.0, t, watch)
+        said = quotes.refuses(gap, True, 2.0, 2.0, t)
         crossed += dirty
         refused += said
         assert said == dirty
@@ -122,17 +122,19 @@ def test_the_usual_side_is_learned_and_the_other_is_crossed(sign: float) -> None
 def test_a_crossed_quote_beside_a_value_of_its_own_costs_the_quote_only() -> None:
     quotes, watch = Quotes(), clock()
     for k in range(10):
-        assert not quotes.refuses(0.005, False, 2.0, 2.0, START + k, watch)
-    assert not quotes.refuses(-0.005, False, 2.0, 2.0, START + 10, watch)
+        assert not quotes.refuses(0.005, False, 2.0, 2.0, START + k)
+        quotes.stand(START + k, 0.005, watch)
+    before = quotes.figures(START + 10, watch)
+    assert not quotes.refuses(-0.005, False, 2.0, 2.0, START + 10)
     assert quotes.crossed == 1
-    assert quotes.spread != quotes.spread
+    assert quotes.figures(START + 10, watch) == before
 
 
 def wide_after(quotes: Quotes, watch: MarketClock) -> int:
     t = START
     for _ in range(LOOKS + 1):
         t += SECOND
-        assert not quotes.refuses(0.005, True, 2.0, 2.0, t, watch)
+        assert not quotes.refuses(0.005, True, 2.0, 2.0, t)
         quotes.stand(t, 0.005, watch)
     return t
 
@@ -140,18 +142,18 @@ def wide_after(quotes: Quotes, watch: MarketClock) -> int:
 def test_an_absurdly_wide_quote_around_the_last_value_is_dirt_until_there_is_nothing_else() -> None:
     quotes, watch = Quotes(), clock()
     t = wide_after(quotes, watch) + SECOND
-    assert not quotes.refuses(0.02, True, 2.005, 2.0, t, watch)
-    assert quotes.refuses(0.04, True, 2.015, 2.0, t, watch)
+    assert not quotes.refuses(0.02, True, 2.005, 2.0, t)
+    assert quotes.refuses(0.04, True, 2.015, 2.0, t)
     assert quotes.wide == 1
-    assert not quotes.refuses(0.04, False, 2.015, 2.0, t, watch)
-    assert not quotes.refuses(0.04, True, 2.015, 2.0, t + WIDE_FOR, watch)
+    assert not quotes.refuses(0.04, False, 2.015, 2.0, t)
+    assert not quotes.refuses(0.04, True, 2.015, 2.0, t + WIDE_FOR)
 
 
 def test_a_wide_quote_that_leaves_the_last_value_behind_is_news() -> None:
     """In a crisis spreads widen with the move itself: no message waits for them to narrow."""
     quotes, watch = Quotes(), clock()
     t = wide_after(quotes, watch) + SECOND
-    assert not quotes.refuses(0.04, True, 2.05, 2.0, t, watch)
+    assert not quotes.refuses(0.04, True, 2.05, 2.0, t)
 
 
 @settings(max_examples=20)
