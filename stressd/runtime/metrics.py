@@ -158,6 +158,36 @@ def _engine(alerting: Report, episodes: list[Report]) -> Iterable[Metric]:
         if series["age_s"] is not None:
             age.add_metric([series["series"]], series["age_s"])
     yield age
+    yield from series_metrics(alerting["detail"])
+
+
+def series_metrics(detail: Iterable[Report]) -> Iterable[Metric]:
+    """Per series: whether it can be seen, what its ticks were worth, and its quotes."""
+    state = GaugeMetricFamily(
+        "stressd_series_state", "1 for the state that the series is in.", labels=["series", "state"]
+    )
+    dirt = CounterMetricFamily(
+        "stressd_series_ticks", "Ticks by what came of them; `ticks` are those accepted.", labels=["series", "outcome"]
+    )
+    gauges = {
+        key: GaugeMetricFamily(f"stressd_series_{name}", text, labels=["series"])
+        for key, name, text in (
+            ("bid_ask_bp", "bid_ask_bp", "Bid-ask spread of the quote that stands."),
+            ("mean_bp", "bid_ask_mean_bp", "Decayed mean of the bid-ask spread."),
+            ("widest_decile_bp", "bid_ask_widest_decile_bp", "Mean spread of the tenth of the time with the widest."),
+            ("presence", "quote_presence_ratio", "Share of this session's open time with a two-sided quote."),
+        )
+    }
+    for series in detail:
+        state.add_metric([series["series"], series["state"]], 1)
+        for outcome, count in series["counts"].items():
+            dirt.add_metric([series["series"], outcome], count)
+        for key, family in gauges.items():
+            if series["quotes"] is not None and series["quotes"][key] is not None:
+                family.add_metric([series["series"]], series["quotes"][key])
+    yield state
+    yield dirt
+    yield from gauges.values()
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -26,6 +26,13 @@ SAMPLE: Final = {"1m": 60, "5m": 300, "30m": 1800}
 """Seconds of open time that one sample of an intraday horizon takes."""
 
 
+COUNTS: Final = (
+    "ticks", "fixings", "duplicates", "reordered", "late", "crossed", "wide", "quarantined", "confirmed", "rejected",
+    "future", "silences",
+)  # fmt: skip
+"""What is told of a series' ticks: those accepted, and what came of the others."""
+
+
 class Reporter:
     """`web.app.Provider` on a running daemon."""
 
@@ -163,7 +170,8 @@ def _series(
             "silent_after_s": None if row["silent_after"] is None else row["silent_after"] / SECOND,
         },
         "sigma_bp": {name: round(row["sigma_bp"][name], 3) for name in ordered if row["warm"][name] >= 1.0},
-        "counts": {key: row[key] for key in ("ticks", "fixings", "duplicates", "late", "rejected", "future")},
+        "quotes": row["quotes"],
+        "counts": {key: row[key] for key in COUNTS},
     }
 
 

@@ -67,6 +67,8 @@ async def test_health_readiness_metrics_and_status_are_served(desk: Desk) -> Non
         assert f"stressd_ticks_total {float(daemon.pump.ticks)}" in metrics
         assert 'stressd_feed_connected{feed="desk"} 1.0' in metrics
         assert 'stressd_series_last_tick_age_seconds{series="JP.GOV.30Y"}' in metrics
+        assert 'stressd_series_state{series="JP.GOV.30Y",state="' in metrics
+        assert 'stressd_series_ticks_total{outcome="crossed",series="JP.GOV.30Y"} 0.0' in metrics
         async with session.get(f"{url}/api/v1/status") as answer:
             status = await answer.json()
         assert status["feeds"][0]["state"] == "connected"

@@ -1,0 +1,41 @@
+"""The daemon's report of a series: its state, what its ticks were worth, and its quotes."""
+
+from __future__ import annotations
+
+from stressd.engine.engine import Engine
+from stressd.engine.spec import MINUTE, SECOND
+from stressd.market.tick import MIDDLE, Tick
+from stressd.market.times import parse_time
+from stressd.runtime.metrics import series_metrics
+from stressd.runtime.report import alerting
+from stressd.testing.worlds import world
+
+START = parse_time("2026-01-13T00:00:00Z")
+
+
+def test_a_series_is_told_with_its_state_its_dirt_and_its_quotes() -> None:
+    spec = world({"AA": "always"}, tenors=("10Y", "30Y"))
+    engine = Engine(spec, START)
+    at = START
+    for k in range(200):
+        at += SECOND
+        gap = -0.004 if k % 10 == 9 else 0.012
+        engine.feed([Tick("AA.GOV.10Y", 2.0 + k % 3 * 0.0001, at, at, "desk", MIDDLE, gap)])
+    ten, thirty = alerting(spec, engine.status(), at)["detail"]
+    assert (ten["state"], thirty["state"]) == ("live", "never seen")
+    assert (ten["counts"]["ticks"], ten["counts"]["crossed"]) == (179, 20)
+    assert round(ten["quotes"]["bid_ask_bp"], 9) == round(ten["quotes"]["widest_decile_bp"], 9) == 1.2
+    assert thirty["quotes"] is None
+    deaf = alerting(spec, engine.status(), at, {"desk"})["detail"]
+    assert deaf[0]["state"] == "unknown"
+    engine.advance(at + 16 * MINUTE)
+    assert alerting(spec, engine.status(), at)["detail"][0]["state"] == "silent"
+    found = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in series_metrics([ten, thirty])
+        for sample in family.samples
+    }
+    assert found["stressd_series_state", "AA.GOV.10Y", "live"] == 1.0
+    assert found["stressd_series_ticks_total", "AA.GOV.10Y", "crossed"] == 20.0
+    assert round(found["stressd_series_bid_ask_mean_bp", "AA.GOV.10Y"], 9) == 1.2
+    assert ("stressd_series_bid_ask_bp", "AA.GOV.30Y") not in found
