@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.json:
         print(report(verdicts[0]) if len(verdicts) == 1 else beside(verdicts))
     if args.plot is not None:
-        _draw(args.plot, verdicts, daily)
+        _draw(args.plot, verdicts)
     return 1 if strays else 0
 
 
@@ -112,15 +112,15 @@ def _verdict(
         missing = "no fixing of a series that is watched"
     if trial is None:
         raise UserError(f"{name}: {missing}" if name != BUILT_IN else missing)
-    return judge(trial, {} if recorded else daily, stress_days())
+    return judge(trial, stress_days())
 
 
-def _draw(path: Path, verdicts: Sequence[Verdict], daily: Mapping[str, Daily]) -> None:
+def _draw(path: Path, verdicts: Sequence[Verdict]) -> None:
     from stressd.lab.picture import draw
     from stressd.lab.scoring.plot import NoPlots
 
     try:
-        draw(path, verdicts, daily)
+        draw(path, verdicts)
     except (NoPlots, OSError) as error:
         raise UserError(f"--plot: {error}") from None
     print(f"drawn to {path}", file=sys.stderr)

@@ -27,7 +27,10 @@ class BarPath:
         self.moves_bp: list[float | None] = []
 
     def add(self, day: int, bar: Bar, move_bp: float | None = None) -> None:
-        """One more sample, not before the last."""
+        """One more sample, not before the last; a second one of a day takes the place of the first."""
+        if self.days and self.days[-1] == day:
+            for column in (self.days, self.sigma_bp, self.enter, self.bar_bp, self.floor, self.moves_bp):
+                column.pop()
         self.days.append(day)
         self.sigma_bp.append(bar.sigma_bp)
         self.enter.append(bar.enters[0])

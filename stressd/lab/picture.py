@@ -3,11 +3,10 @@ bar it had to reach. Needs matplotlib, which a plain install does not bring."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from stressd.lab.backtest import Daily
 from stressd.lab.barpath import BarPath
 from stressd.lab.ruleset import Trial
 from stressd.lab.scoring.plot import NoPlots
@@ -34,9 +33,9 @@ MARKETS: Final = 4
 """Drawn at most; each by its gauge."""
 
 
-def draw(path: Path, verdicts: Sequence[Verdict], daily: Mapping[str, Daily]) -> None:
-    """A PNG file: two panels for each of the first four markets, by their gauges. daily: empty where ticks were run,
-    which show their bars only. Raises NoPlots, and OSError."""
+def draw(path: Path, verdicts: Sequence[Verdict]) -> None:
+    """A PNG file: two panels for each of the first four markets, by their gauges; trials of ticks show their bars only.
+    Raises NoPlots, and OSError."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -47,7 +46,7 @@ def draw(path: Path, verdicts: Sequence[Verdict], daily: Mapping[str, Daily]) ->
     FigureCanvasAgg(figure)
     grid = figure.subplots(2 * len(shown), 1, sharex=True, squeeze=False, height_ratios=[3, 2] * len(shown))
     for i, series in enumerate(shown):
-        _yields(grid[2 * i][0], series, verdicts, daily)
+        _yields(grid[2 * i][0], series, verdicts)
         _bars(grid[2 * i + 1][0], series, verdicts)
     figure.suptitle(" · ".join(_title(verdict) for verdict in verdicts), fontsize=11)
     figure.savefig(path, dpi=120, format="png")
@@ -72,7 +71,8 @@ def _title(verdict: Verdict) -> str:
     return text
 
 
-def _yields(axes: Axes, series: str, verdicts: Sequence[Verdict], daily: Mapping[str, Daily]) -> None:
+def _yields(axes: Axes, series: str, verdicts: Sequence[Verdict]) -> None:
+    daily = verdicts[0].trial.daily
     market = market_of(series)
     if series in daily:
         rows = daily[series].rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final
 
 from stressd.alerts.event import Event
@@ -33,16 +33,17 @@ HOW: Final = {
 
 
 class Trial:
-    """name: of the rule set. ends: by series, first and last day with a value. sessions: by market, the days on which
-    its rules could speak."""
+    """name: of the rule set. daily: fixings, those of spreads too; none in a trial of ticks. ends: by series, first and
+    last day with a value. sessions: by market, the days on which its rules could speak."""
 
-    __slots__ = ("ends", "events", "name", "observations", "paths", "sessions", "setup")
+    __slots__ = ("daily", "ends", "events", "name", "observations", "paths", "sessions", "setup")
 
     def __init__(self, name: str, setup: Setup) -> None:
         self.name = name
         self.setup = setup
         self.events: list[Event] = []
         self.paths = BarPaths()
+        self.daily: dict[str, Daily] = {}
         self.ends: dict[str, tuple[float, float]] = {}
         self.observations: dict[str, int] = {}
         self.sessions: dict[str, list[int]] = {}
@@ -86,28 +87,53 @@ def daily_trial(name: str, setup: Setup, daily: Mapping[str, Daily], tell: Tell)
     trial = Trial(name, setup)
     pipeline = setup.pipeline(ticks[0].received, "replay")
     markets = {series.id: series.market for series in setup.spec.series}
-    last: dict[str, float] = {}
+    trial.daily = with_spreads(daily, setup.spec)
+    changes = _changes(trial.daily)
+    spread = {series.id: {leg for leg, _ in series.legs} for series in setup.spec.series if series.legs}
     spoken: dict[str, list[int]] = {}
     for at, given in groupby(ticks, key=_received):
         batch = list(given)
         day = day_of(at)
         _keep(trial, pipeline.advance(at - 1), tell)
-        moves = {t.series: (t.value - last[t.series]) * 100.0 for t in batch if t.series in last}
-        for market in dict.fromkeys(markets[tick.series] for tick in batch):
+        here = {tick.series for tick in batch}
+        here |= {name for name, legs in spread.items() if legs & here}
+        moves = {name: move for name, move in changes.get(day, {}).items() if name in here}
+        for market in dict.fromkeys(markets[name] for name in sorted(here)):
             bars = [bar for bar in pipeline.engine.bars(market) if bar.horizon in DAILY]
             trial.paths.sample(day, bars, moves)
-            if bars:
+            if bars and spoken.get(market, [0])[-1] != day:
                 spoken.setdefault(market, []).append(day)
-        last.update((tick.series, tick.value) for tick in batch)
         _keep(trial, pipeline.feed(batch), tell)
     _keep(trial, pipeline.advance(ticks[-1].received + SETTLE), tell)
     for series in setup.series():
-        rows = daily[series].rows if series in daily else []
+        rows = trial.daily[series].rows if series in trial.daily else []
         if rows:
             trial.ends[series] = float(rows[0][0]), float(rows[-1][0])
             trial.observations[series] = len(rows)
     trial.sessions = spoken
     return trial
+
+
+def with_spreads(daily: Mapping[str, Daily], spec: EngineSpec) -> dict[str, Daily]:
+    """The fixings, and those of the series that the engine computes from them, on the days on which all legs have
+    one."""
+    out = dict(daily)
+    for series in spec.series:
+        if series.legs and series.id not in out and all(leg in daily for leg, _ in series.legs):
+            legs = [(dict(daily[leg].rows), weight) for leg, weight in series.legs]
+            days = sorted(set.intersection(*(set(rows) for rows, _ in legs)))
+            rows = [(day, sum(weight * values[day] for values, weight in legs)) for day in days]
+            out[series.id] = Daily(daily[series.legs[0][0]].source, rows)
+    return out
+
+
+def _changes(daily: Mapping[str, Daily]) -> dict[int, dict[str, float]]:
+    """By day and series, the move (bp) since the fixing before."""
+    out: dict[int, dict[str, float]] = {}
+    for name, each in daily.items():
+        for (_, before), (day, value) in pairwise(each.rows):
+            out.setdefault(day, {})[name] = (value - before) * 100.0
+    return out
 
 
 def tick_trial(name: str, setup: Setup, ticks: Sequence[Tick], daily: Mapping[str, Daily], tell: Tell) -> Trial | None:

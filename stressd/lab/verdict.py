@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, TypedDict
 
-from stressd.lab.backtest import Daily
 from stressd.lab.naive import Naive, ewma_moves, naive_rule
 from stressd.lab.promise import Promise
 from stressd.lab.rates import Rate, rate
@@ -101,8 +100,8 @@ class Verdict:
         }
 
 
-def judge(trial: Trial, daily: Mapping[str, Daily], days: Sequence[StressDay]) -> Verdict:
-    """daily: the fixings of the trial, empty for a trial of ticks."""
+def judge(trial: Trial, days: Sequence[StressDay]) -> Verdict:
+    """Hold a trial against its budgets and against the days of stress."""
     promise = Promise(trial.setup.spec)
     opened = [(e.rule, e.market, e.series[0].series if e.series else "", _day(e.time)) for e in trial.opened()]
     series = {}
@@ -122,8 +121,8 @@ def judge(trial: Trial, daily: Mapping[str, Daily], days: Sequence[StressDay]) -
             markets[market] = rate(min(e[0] for e in ends), max(e[1] for e in ends), own, budget)
     found_recall = recall(days, trial.sessions, trial.told())
     naive = naive_recall = None
-    if daily and trial.sessions:
-        naive = _naive(trial, daily)
+    if trial.daily and trial.sessions:
+        naive = _naive(trial)
         marks = {market: dict.fromkeys(sorted(on), _NAIVE) for market, on in naive.days.items()}
         naive_recall = recall(days, trial.sessions, marks)
     return Verdict(trial, series, markets, found_recall, naive, naive_recall, _largest(trial, days))
@@ -136,7 +135,7 @@ def _day(time: str) -> float:
     return float(day_of(parse_time(time)))
 
 
-def _naive(trial: Trial, daily: Mapping[str, Daily]) -> Naive:
+def _naive(trial: Trial) -> Naive:
     """The naive rule over the series that the sigma rules watch, above the lowest of their floors."""
     floors: dict[str, float] = {}
     for rule in trial.setup.spec.sigma_rules:
@@ -145,8 +144,8 @@ def _naive(trial: Trial, daily: Mapping[str, Daily]) -> Naive:
             floors[name] = min(floor, floors.get(name, floor))
     moves: dict[str, dict[str, list[tuple[int, float]]]] = {}
     for name, floor in floors.items():
-        if name in daily:
-            moves.setdefault(market_of(name), {})[name] = ewma_moves(daily[name].rows, floor)
+        if name in trial.daily:
+            moves.setdefault(market_of(name), {})[name] = ewma_moves(trial.daily[name].rows, floor)
     rules = {rule.name for rule in trial.setup.spec.sigma_rules}
     return naive_rule(moves, sum(event.rule in rules for event in trial.opened()))
 

@@ -209,3 +209,16 @@ def test_a_series_that_no_market_lists_is_named(
     path.write_text(CONFIG.format(warn=3, high=9, floor="1bp").replace("tenors: [10Y, 30Y]", "tenors: [10Y]"))
     assert main(["backtest", "--daily", str(curve), "-c", str(path)]) == 1
     assert "unknown series JP.GOV.30Y: it is not in few.yaml" in capsys.readouterr().err
+
+
+def test_a_spread_has_its_own_row_and_bar(curve: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "spread.yaml"
+    text = CONFIG.format(warn=4, high=20, floor="1bp")
+    path.write_text(text.replace("tenors: [10Y, 30Y]}", "tenors: [10Y, 30Y], spreads: [10s30s]}"))
+    *events, last = documents(backtest(capsys, "--daily", str(curve), "-c", str(path), "--json"))
+    slope = last["summary"]["JP.GOV.10s30s"]
+    assert slope["observations"] == 3130
+    assert slope["episodes"] == sum(
+        e["type"] == "opened" and e["series"][0]["series"] == "JP.GOV.10s30s" for e in events
+    )
+    assert any(each["series"] == "JP.GOV.10s30s" for each in last["bars"])
