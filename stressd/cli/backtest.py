@@ -24,6 +24,7 @@ from stressd.lab.ruleset import Trial, daily_trial, tick_trial
 from stressd.lab.stress import stress_days
 from stressd.lab.ticks import CanonicalNames, TickFile, in_order, read_tick_file
 from stressd.lab.verdict import Verdict, judge
+from stressd.market.times import day_of, parse_day
 from stressd.store import Store, StoreError
 
 BUILT_IN = "built in"
@@ -50,6 +51,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "-c", "--config", type=Path, action="append", metavar="FILE", default=[],
         help="rules; give several to compare them; default: built in",
     )  # fmt: skip
+    parser.add_argument("--since", type=_day, metavar="DATE", help="leave out what is older, such as 2005-01-01")
     parser.add_argument("--state", type=Path, metavar="DIR", help="the state directory, for its imported history")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw yields, bars, episodes and stress days (PNG)")
     parser.add_argument("--json", action="store_true", help="events as JSON lines, a summary after each rule set")
@@ -63,6 +65,10 @@ def run(args: argparse.Namespace) -> int:
     if given is None or recorded is None:
         return 1
     daily = merged(given) if args.daily else ({} if args.tick else _stored(_directory(args)))
+    if args.since is not None:
+        daily = {name: Daily(each.source, rows) for name, each in daily.items() if (rows := _from(each, args.since))}
+        for file in recorded:
+            file.ticks = [tick for tick in file.ticks if day_of(tick.received) >= args.since]
     verdicts = []
     strays = 0
     for name, setup in _rule_sets(args.config, loaded, daily, recorded):
@@ -79,6 +85,17 @@ def run(args: argparse.Namespace) -> int:
     if args.plot is not None:
         _draw(args.plot, verdicts)
     return 1 if strays else 0
+
+
+def _day(text: str) -> int:
+    try:
+        return parse_day(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _from(daily: Daily, first: int) -> list[tuple[int, float]]:
+    return [row for row in daily.rows if row[0] >= first]
 
 
 def _directory(args: argparse.Namespace) -> Path:

@@ -152,7 +152,7 @@ def _settle(cost: Cost, loaded: Loaded, count: _Count, covered: Collection[str],
             spec = rules.get(rule.name)
             promised = None if spec is None else promised_by(spec, covered, horizons)
             if promised is not None:
-                cost.budgets[rule.name] = _against(promised / WEEKS_A_YEAR, opened, cost.weeks)
+                cost.budgets[rule.name] = against(opened, cost.weeks, promised / WEEKS_A_YEAR)
     if cost.weeks > 0.0:
         cost.sinks = {name: sent / cost.weeks for name, sent in count.sent.items()}
 
@@ -163,7 +163,8 @@ def _within_the_day(rule: AnyRule) -> bool:
     return isinstance(rule, SigmaConfig) and "1d" not in rule.horizons
 
 
-def _against(promised: float, opened: int, weeks: float) -> Against:
+def against(opened: int, weeks: float, promised: float) -> Against:
+    """So many episodes in so many weeks, where `promised` a week were promised."""
     low, high = band(promised * weeks)
     return Against(promised, (low / weeks, high / weeks), opened > high)
 

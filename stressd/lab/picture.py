@@ -116,11 +116,11 @@ def _bars(axes: Axes, series: str, verdicts: Sequence[Verdict]) -> None:
         known = [(day, abs(move)) for day, move in zip(first.days, first.moves_bp, strict=True) if move is not None]
         if known:
             axes.vlines([_date(day) for day, _ in known], 0.0, [size for _, size in known], color=MOVES, linewidth=0.5)
-        floored = list(first.floor)
-        axes.fill_between(
-            [_date(day) for day in first.days], 0, 1, where=floored, transform=axes.get_xaxis_transform(),
-            color=MOVES, alpha=0.25, linewidth=0, label="the floor is the bar",
-        )  # fmt: skip
+        if any(first.floor):
+            axes.fill_between(
+                [_date(day) for day in first.days], 0, 1, where=first.floor, transform=axes.get_xaxis_transform(),
+                color=MOVES, alpha=0.25, linewidth=0, label=f"the floor is the bar, {verdicts[0].trial.name}",
+            )  # fmt: skip
     tallest = 0.0
     for row, verdict in enumerate(verdicts):
         path = _path(verdict.trial, series)

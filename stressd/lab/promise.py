@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
+from stressd.engine.budget import shares
 from stressd.engine.spec import EngineSpec, SigmaRule
 from stressd.market.series import market_of
 
@@ -19,7 +19,7 @@ class Promise:
         self.markets: dict[str, float] = {}
         self.rules: set[str] = set()
         for rule in spec.sigma_rules:
-            budget: Any = getattr(rule, "budget", None)
+            budget = rule.budget
             if budget is None:
                 continue
             self.rules.add(rule.name)
@@ -31,7 +31,7 @@ class Promise:
 def promised_by(rule: SigmaRule, covered: Collection[str], horizons: Collection[str]) -> float | None:
     """Episodes a year that the budget of one rule leaves to these of its horizons on the series `covered`, all of them
     together; None for a rule without one."""
-    budget: Any = getattr(rule, "budget", None)
+    budget = rule.budget
     if budget is None:
         return None
     own = [name for name in rule.series if name in covered]
@@ -41,7 +41,3 @@ def promised_by(rule: SigmaRule, covered: Collection[str], horizons: Collection[
 
 def _counted(rule: SigmaRule, series: Collection[str], per_market: bool) -> list[str]:
     return list(dict.fromkeys(market_of(name) if per_market else name for name in series))
-
-
-def shares(horizons: tuple[str, ...]) -> dict[str, float]:
-    return dict.fromkeys(horizons, 1.0 / len(horizons))

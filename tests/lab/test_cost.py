@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from stressd.cli.cost_text import history_text
 from stressd.cli.main import main
 from stressd.config.load import Loaded, load_text
-from stressd.lab.cost import measure_ticks
+from stressd.lab.cost import Cost, against, measure_ticks
 from stressd.market.tick import BACKLOG, Tick
 from stressd.market.times import SECOND, iso, parse_time
 from stressd.runtime.registry import registry
@@ -93,3 +94,29 @@ def test_check_tells_what_imported_ticks_would_have_cost(tmp_path: Path, capsys:
     assert "weeks of ticks, after " in out
     assert "alerts a week (over all horizons)" in out
     assert "rule quiet: unmeasured: history keeps no times of receipt" in out
+
+
+def test_a_rule_is_held_against_the_budget_that_it_promised(tmp_path: Path) -> None:
+    text = CONFIG.replace("sigma: {warn: 6, critical: 20}", "budget: 6 per year per series")
+    loaded = load_text(text, tmp_path / "c.yaml", registry())
+    cost = measure_ticks(loaded, {}, ticks())
+    assert cost is not None
+    assert list(cost.budgets) == ["moves"]
+    against = cost.budgets["moves"]
+    assert against.promised == pytest.approx(6 * 7 / 365.25)
+    rate = cost.rules["moves"]
+    assert rate is not None
+    assert against.exceeds is (rate > against.band[1])
+    assert "its budget promises 0.11 (95 % of the time 0.00 to " in history_text(loaded, None, cost)
+
+
+def test_a_rule_that_exceeds_its_budget_is_warned_of(loaded: Loaded) -> None:
+    rules: dict[str, float | None] = {"moves": 3.0, "other": None, "quiet": None}
+    notes = dict.fromkeys(rules, "over all horizons")
+    told = history_text(loaded, None, Cost(4.0, rules, {"terminal": 6.0}, notes, {"moves": against(12, 4.0, 0.5)}))
+    assert told.splitlines()[-1] == (
+        "warning: rule moves opens 3.00 alerts a week on this history, where its budget promises 0.50 and chance "
+        "explains at most 1.25"
+    )
+    quiet = history_text(loaded, None, Cost(4.0, rules, {"terminal": 6.0}, notes, {"moves": against(3, 4.0, 0.5)}))
+    assert "warning" not in quiet
