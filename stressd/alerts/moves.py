@@ -34,6 +34,8 @@ def breach_move(breach: Breach) -> SeriesMove:
         sigma_bp=_rounded(breach.sigma_bp),
         sigma_definition=definition,
         threshold=breach.threshold,
+        during=breach.during or None,
+        widened=_rounded(breach.widened) if breach.widened > 1.0 else None,
     )
     if standing is None:
         return move

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from stressd.alerts.event import Event, Follower, SeriesMove
+from stressd.alerts.headline import during_clauses
 from stressd.cli.errors import UserError
 from stressd.cli.place import add_state, state_of
 from stressd.cli.records import as_json, delivery_text, episode_named, open_store
@@ -98,6 +99,8 @@ def _move(move: SeriesMove) -> str:
         definition = f" ({move.sigma_definition})" if move.sigma_definition else ""
         bar = f"; the bar was {move.threshold:g}" if move.threshold is not None else ""
         said.append(f"that is {abs(move.sigma):.1f} times its sigma of {move.sigma_bp:.2f} bp{definition}{bar}")
+    if move.during is not None:
+        said.append(during_clauses(move)[0])
     if move.exceeded is not None:
         said.append(f"{move.exceeded.times} of {move.exceeded.of} past moves were beyond that bar")
     if move.return_period_years is not None:

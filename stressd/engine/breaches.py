@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+from stressd.engine.agenda import MarketAgenda
 from stressd.engine.budget import WITHIN, Book, BudgetBar, shares
 from stressd.engine.events import ENTERED, LEFT, PEAKED, RAISED, Breach, Event, Standing
 from stressd.engine.horizon import DAILY, GAP, H30, Horizon
@@ -27,11 +28,24 @@ class Breaches:
     """The watches of one series. active: how many breaches are on. provisional: why no sigma of it is to be trusted
     fully, or "". carrier: name of the source that carries it now."""
 
-    __slots__ = ("_series", "_warmup", "active", "carrier", "horizons", "market", "provisional", "records", "watches")
+    __slots__ = (
+        "_agenda",
+        "_series",
+        "_warmup",
+        "active",
+        "carrier",
+        "horizons",
+        "market",
+        "provisional",
+        "records",
+        "watches",
+    )
 
     def __init__(
-        self, spec: SeriesSpec, warmup: WarmupSpec, watches: list[SigmaWatch], horizons: Horizons, records: Records
-    ) -> None:
+        self, spec: SeriesSpec, warmup: WarmupSpec, watches: list[SigmaWatch], horizons: Horizons, records: Records,
+        agenda: MarketAgenda,
+    ) -> None:  # fmt: skip
+        self._agenda = agenda
         self._series = spec.id
         self._warmup = warmup
         self.market = spec.market
@@ -84,6 +98,7 @@ class Breaches:
 
     def offer(self, watch: SigmaWatch, move: Move, out: list[Event]) -> None:
         """Enter, raise or peak; a breach the other way first ends the one that is on."""
+        watch.factor = self._agenda.factor_at(move.time)
         if watch.turns(move.z, move.bp):
             self._say(watch, LEFT, move, out)
         said = watch.offer(move.z, move.bp)
@@ -99,6 +114,7 @@ class Breaches:
     def _say(self, watch: SigmaWatch, phase: str, move: Move, out: list[Event]) -> None:
         h = watch.horizon
         horizon = self.horizons.all[h]
+        watch.factor = self._agenda.factor_at(move.time)
         threshold = watch.threshold()
         standing: Standing | None = None
         if phase != LEFT:
@@ -126,6 +142,8 @@ class Breaches:
             standing=standing,
             account=self._account(watch, horizon) if phase != LEFT else {},
         )
+        breach.during = self._agenda.name_at(move.time)
+        breach.widened = watch.widened()
         out.append(breach)
         if phase == LEFT:
             watch.openings.leave(watch.direction)

@@ -80,12 +80,13 @@ class Breach(Event):
     direction is +1 (yield up) or -1. severity: rung reached now (for `left`: the one that was left). z is signed.
     fixing: the move was measured between fixings. account: the state behind sigma and bars (`engine.account`).
     provisional: why its sigma is not to be trusted fully, or "". quotes: `Quotes.figures` of its feed, None where that
-    has none.
+    has none. during: the scheduled event that is on, or ""; widened: by how much it raised this bar, 1 for not at all.
     """
 
     __slots__ = (
-        "account", "change_bp", "definition", "fixing", "horizon", "phase", "provisional", "quotes", "reference_time",
-        "reference_value", "series", "severity", "sigma_bp", "source", "standing", "threshold", "value", "z",
+        "account", "change_bp", "definition", "during", "fixing", "horizon", "phase", "provisional", "quotes",
+        "reference_time", "reference_value", "series", "severity", "sigma_bp", "source", "standing", "threshold",
+        "value", "widened", "z",
     )  # fmt: skip
 
     def __init__(
@@ -131,6 +132,8 @@ class Breach(Event):
         self.quotes: tuple[float | None, float | None, float | None, float | None] | None = None
         self.standing = standing
         self.account: dict[str, Any] = account if account is not None else {}
+        self.during = ""
+        self.widened = 1.0
 
 
 class LevelHit(Event):

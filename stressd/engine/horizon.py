@@ -76,10 +76,12 @@ class Horizon:
         if fall > self.fall:
             self.fall = fall
 
-    def end_block(self, t: int, blocks_per_year: float) -> None:
-        """The block is over at t: the tail learns it, and the bars of budgets move with time."""
+    def end_block(self, t: int, blocks_per_year: float, scheduled: bool = False) -> None:
+        """The block is over at t: the tail learns it, and the bars of budgets move with time. scheduled: an event was
+        on, so that the block says nothing of the tail."""
         if self.block_max > 0.0:
-            self.observe(self.block_max, t, blocks_per_year)
+            if not scheduled:
+                self.observe(self.block_max, t, blocks_per_year)
             if self.block_max > self.most:
                 self.most = self.block_max
             self.block_max = 0.0

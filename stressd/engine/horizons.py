@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+from stressd.engine.agenda import MarketAgenda
 from stressd.engine.clock import MarketClock
 from stressd.engine.diurnal import BIN_SECONDS, BINS
 from stressd.engine.gate import PRIOR_STEP
@@ -43,7 +44,9 @@ class Horizons:
     """
 
     __slots__ = (
-        "_open", "_rated",
+        "_agenda",
+        "_open",
+        "_rated",
         "_warmup",
         "all",
         "block_slot",
@@ -72,9 +75,11 @@ class Horizons:
     )  # fmt: skip
 
     def __init__(
-        self, specs: dict[str, HorizonSpec], warmup: WarmupSpec, clock: MarketClock, watches: list[SigmaWatch]
-    ) -> None:
+        self, specs: dict[str, HorizonSpec], warmup: WarmupSpec, clock: MarketClock, watches: list[SigmaWatch],
+        agenda: MarketAgenda,
+    ) -> None:  # fmt: skip
         self.clock = clock
+        self._agenda = agenda
         self._warmup = warmup
         self.ring = Ring()
         self.volatility = Volatility()
@@ -139,6 +144,7 @@ class Horizons:
             return
         self.close_value = y
         self.close_time = t
+        calm = calm and self._agenda.factor_at(t) == 1.0
         self.volatility.minute(y, t, self._number(t // SLOT), self.span_start, calm)
         self._end_block(t)
 
@@ -177,6 +183,7 @@ class Horizons:
         number = self._number(slot)
         earliest = -(-start // SLOT)
         if slot // SPANS[H1] != old // SPANS[H1] and t >= start:
+            calm = calm and self._agenda.factor_at(t) == 1.0
             self.volatility.minute(y, t, self._number(t // SLOT), start, calm)
             for h in (H1, H5, H30):
                 span = SPANS[h]
@@ -259,7 +266,10 @@ class Horizons:
 
     def _end_block(self, t: int) -> None:
         """Five minutes of trading are over."""
-        self.blocks += 1
+        # a tail of ordinary times: what a scheduled event does is no part of it
+        scheduled = self._agenda.factor_at(t) > 1.0
+        if not scheduled:
+            self.blocks += 1
         volatility = self.volatility
         warmup = self._warmup
         seen = volatility.bars >= warmup.bars and volatility.sessions + 1 >= warmup.sessions
@@ -269,7 +279,7 @@ class Horizons:
         for horizon in (self.h1, self.h5, self.h30):
             horizon.known = self._rated and horizon.scale.count() >= horizon.needed
             horizon.live = live
-            horizon.end_block(t, year)
+            horizon.end_block(t, year, scheduled)
         session = self.session
         session.known = self._rated or (session.scale.sigma > 0.0 and session.scale.count() >= session.needed)
         session.live = live

@@ -57,8 +57,8 @@ class SeriesState:
         watches = [
             watch for rule in engine.sigma_rules if spec.id in rule.series for watch in watches_of(rule, spec, book)
         ]
-        self.horizons = Horizons(engine.horizons, engine.warmup, clock, watches)
-        self.breaches = Breaches(spec, engine.warmup, watches, self.horizons, self.records)
+        self.horizons = Horizons(engine.horizons, engine.warmup, clock, watches, agenda)
+        self.breaches = Breaches(spec, engine.warmup, watches, self.horizons, self.records, agenda)
         self.fixings = Fixings(self.breaches, self.horizons, self.records)
         self.gaps = Overnight(self.horizons.gap.scale, engine.horizons["gap"].half_life)
         self.levels = [LevelWatch(rule, spec.id, spec.market) for rule in engine.level_rules if spec.id in rule.series]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
+from stressd.engine.agenda import widened
 from stressd.engine.budget import BudgetBar, Openings
-from stressd.engine.spec import SigmaRule
+from stressd.engine.spec import CRITICAL, SigmaRule
 
 NOTHING: Final = 0
 SAYS_ENTERED: Final = 1
@@ -27,11 +29,12 @@ EXIT: Final = 2.0 / 3.0
 class SigmaWatch:
     """One rule, one series, one horizon. direction: of the breach that is on, 0 while there is none; severity: its
     highest rung so far; peak: its largest |z| told. enters, severities: bars in sigma, lowest first. budget: what sets
-    them, None where they are stated. opener: the breach that is on opened the episode."""
+    them, None where they are stated. opener: the breach that is on opened the episode. factor: by how much the bars
+    below the critical one are widened at the time that is judged."""
 
     __slots__ = (
-        "below_since", "budget", "direction", "enters", "exit", "floor_bp", "hold", "horizon", "opener", "openings",
-        "peak", "rule", "severities", "severity",
+        "below_since", "budget", "direction", "enters", "exit", "factor", "floor_bp", "hold", "horizon", "opener",
+        "openings", "peak", "rule", "severities", "severity",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +57,7 @@ class SigmaWatch:
         self.peak = 0.0
         self.below_since = 0
         self.opener = False
+        self.factor = 1.0
 
     def set_bars(self, enters: list[float]) -> None:
         """Put the bars of a budget in force, unless a breach is on."""
@@ -71,13 +75,24 @@ class SigmaWatch:
     def rung(self, size: float) -> int:
         """The highest rung that |z| = size reaches, -1 for none."""
         k = len(self.enters) - 1
-        while k >= 0 and size + SLACK < self.enters[k]:
+        while k >= 0 and size + SLACK < self.bar(k):
             k -= 1
         return k
 
+    def bar(self, k: int) -> float:
+        """The bar (sigma) of rung k at the time that is judged."""
+        enter = self.enters[k]
+        if self.factor == 1.0:
+            return enter
+        return widened(enter, self.factor, self.enters[-1] if self.severities[-1] == CRITICAL else math.inf)
+
     def threshold(self) -> float:
-        """`enter` of the rung that the breach has reached."""
-        return self.enters[self.severities.index(self.severity)]
+        """The bar of the rung that the breach has reached."""
+        return self.bar(self.severities.index(self.severity))
+
+    def widened(self) -> float:
+        """By how much that bar is widened."""
+        return self.threshold() / self.enters[self.severities.index(self.severity)]
 
     def turns(self, z: float, move_bp: float) -> bool:
         """Whether this move would enter the other way while a breach is on."""
