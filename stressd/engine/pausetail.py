@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-LEVELS: Final = (4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
+LEVELS: Final[tuple[float, ...]] = (4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
 LEAST: Final = 4.0
 """Expected ticks without a tick from which a pause counts for the tail: one in 55 where ticks come at random."""
 
