@@ -14,6 +14,7 @@ from stressd.config.budgets import Budget
 from stressd.config.fields import Bp, Duration, KeyFault, Level, Model, OneOrMany, SeverityName, Slug, written
 from stressd.engine.detector import DetectorRule
 from stressd.engine.spec import HORIZONS, SECOND, SEVERITIES, Rung
+from stressd.market.series import market_of
 
 Horizon = Literal["1m", "5m", "30m", "session", "gap", "1d"]
 Sigmas = Annotated[float, Field(gt=0, le=100)]
@@ -205,13 +206,32 @@ class SilenceConfig(RuleConfig):
 class DetectorConfig(RuleConfig, ABC):
     """A further detector, fed the series' completed moves. input: since the last tick, over a stretch of open time, or
     from fixing to fixing. unit: of its inputs, the series' own sigma of that horizon or bp. threshold: score from which
-    it is told. hold: how long it must have been quiet before it is told again."""
+    it is told; or budget: how often, which sets the bar from its own scores. severity: info, with a budget warn. hold:
+    how long it must have been quiet before it is told again."""
 
     input: Literal["tick", "1m", "5m", "30m", "1d"] = "1m"
     unit: Literal["sigma", "bp"] = "sigma"
     threshold: float | None = None
-    severity: SeverityName = "info"
+    budget: Budget | None = None
+    severity: SeverityName | None = None
     hold: Duration = written("30m")
+
+    @model_validator(mode="after")
+    def _one_bar(self) -> DetectorConfig:
+        if self.threshold is not None and self.budget is not None:
+            raise KeyFault("budget", "give `threshold` or `budget`, not both: a budget sets the bar itself")
+        return self
+
+    @property
+    def graveness(self) -> SeverityName:
+        """What its findings are told as."""
+        return self.severity or ("info" if self.budget is None else "warn")
+
+    def budget_a_series(self, series: tuple[str, ...]) -> float | None:
+        """Findings a year and series; a market's budget is shared evenly by its series."""
+        if self.budget is None or not self.budget.per_market:
+            return None if self.budget is None else self.budget.per_year
+        return self.budget.per_year * len({market_of(name) for name in series}) / max(len(series), 1)
 
     @abstractmethod
     def rule(self, series: tuple[str, ...]) -> DetectorRule:
@@ -223,7 +243,7 @@ class DetectorConfig(RuleConfig, ABC):
 
     def severities(self) -> tuple[str, ...]:
         """What it can raise."""
-        return (self.severity,)
+        return (self.graveness,)
 
 
 AnyRule = SigmaConfig | LevelConfig | SilenceConfig | DetectorConfig

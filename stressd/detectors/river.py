@@ -45,12 +45,12 @@ class RiverConfig(DetectorConfig):
             self._try(found)
         except BadModel as bad:
             raise KeyFault(bad.path, str(bad)) from None
-        if self.threshold is None and not found.decides:
-            raise KeyFault(
-                "model", f"`threshold` is missing: `{self.model}` only scores, say from which score it is told"
-            )
-        if self.threshold is not None and found.decides:
-            raise KeyFault("threshold", f"`{self.model}` decides by itself: its own parameters set how sensitive it is")
+        if self.threshold is None and self.budget is None and not found.decides:
+            text = f"`{self.model}` only scores: say from which score it is told (`threshold`), or how often (`budget`)"
+            raise KeyFault("model", text)
+        for key in ("threshold", "budget"):
+            if getattr(self, key) is not None and found.decides:
+                raise KeyFault(key, f"`{self.model}` decides by itself: its own parameters set how sensitive it is")
         return self
 
     def _plan(self) -> Plan:
@@ -77,7 +77,8 @@ class RiverConfig(DetectorConfig):
             make=partial(_make, found, self.memory, self.warm_up),
             input=self.input,
             bar=1.0 if self.threshold is None else self.threshold,
-            severity=SEVERITIES.index(self.severity),
+            severity=SEVERITIES.index(self.graveness),
+            budget=self.budget_a_series(series),
             in_sigma=self.unit == "sigma",
             hold=self.hold,
             change=found.drift,
@@ -87,7 +88,8 @@ class RiverConfig(DetectorConfig):
     def text(self) -> str:
         """One line for `check`."""
         bar = "" if self.threshold is None else f" from {self.threshold:g}"
-        return f"{self.model}{bar} on moves of {self.input} in {self.unit} · {self.severity}"
+        bar = bar if self.budget is None else f" at {self.budget}"
+        return f"{self.model}{bar} on moves of {self.input} in {self.unit} · {self.graveness}"
 
 
 class RiverModel:

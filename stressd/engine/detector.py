@@ -36,9 +36,10 @@ class DetectorRule:
     """One kind of detector on some series.
 
     model: its name, as people are told it. make: a new one, for a series. input: one of INPUTS. in_sigma: inputs are
-    divided by the series' own sigma of that horizon, else they are bp. bar: score from which it is told. hold: ns
-    without such a score before it is told again. change: a hit is a change of behaviour, not one unusual move. digest:
-    of everything that makes the model; the state of another one is of no use.
+    divided by the series' own sigma of that horizon, else they are bp. bar: score from which it is told, unless a
+    budget sets the bar: findings a year and series. hold: ns without such a score before it is told again. change: a
+    hit is a change of behaviour, not one unusual move. digest: of everything that makes the model; the state of another
+    one is of no use.
     """
 
     name: str
@@ -48,6 +49,7 @@ class DetectorRule:
     input: str
     bar: float
     severity: int = 0
+    budget: float | None = None
     in_sigma: bool = True
     hold: int = 1_800_000_000_000
     change: bool = False

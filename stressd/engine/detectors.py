@@ -16,6 +16,7 @@ from stressd.engine.events import ENTERED, Event, FeedNote, Unusual
 from stressd.engine.horizon import DAILY, H1, H5, H30
 from stressd.engine.horizons import Horizons
 from stressd.engine.plain import number, plain
+from stressd.engine.scorebar import ScoreBar
 from stressd.engine.spec import MINUTE, WARN, EngineSpec, SeriesSpec
 
 SPANS: Final = {"1m": MINUTE, "5m": 5 * MINUTE, "30m": 30 * MINUTE}
@@ -33,8 +34,8 @@ class DetectorWatch:
     it is off, or ""; off_told: people know."""
 
     __slots__ = (
-        "_block", "_horizon", "_last", "_last_time", "_model", "_reference", "_reference_time", "_span", "_start",
-        "_told", "failed", "hits", "inputs", "market", "off_told", "rule", "score", "series",
+        "_bar", "_block", "_horizon", "_last", "_last_time", "_model", "_reference", "_reference_time", "_span",
+        "_start", "_told", "failed", "hits", "inputs", "market", "off_told", "rule", "score", "series",
     )  # fmt: skip
 
     def __init__(self, rule: DetectorRule, series: str, market: str) -> None:
@@ -44,6 +45,7 @@ class DetectorWatch:
         self._horizon: int = HORIZON[rule.input]
         self._span: int = SPANS.get(rule.input, 0)
         self._model: Detector | None = None
+        self._bar = ScoreBar(rule.budget) if rule.budget is not None else None
         self._start = 0
         self._block = 0
         self._last = math.nan
@@ -111,7 +113,7 @@ class DetectorWatch:
         """Feed the model the move from the reference to y. The hit, if it is one and may be told."""
         rule = self.rule
         h = self._horizon
-        sigma = horizons.all[h].scale.sigma if horizons.knows(h) else math.nan
+        sigma = horizons.all[h].sigma if horizons.knows(h) else math.nan
         move = (y - self._reference) * 100.0
         model = self._model
         if model is None or (rule.in_sigma and not sigma > 0.0):
@@ -123,18 +125,31 @@ class DetectorWatch:
             return None
         self.inputs += 1
         self.score = score
-        if not score >= rule.bar:
+        if score != score:
             return None
-        quiet = self._told != 0 and t - self._told < rule.hold
+        quiet = self._told == 0 or t - self._told >= rule.hold
+        bar = self.bar()
+        if self._bar is not None:
+            if quiet:
+                self._bar.leave()
+            if score >= bar and quiet:
+                self._bar.enter()
+            self._bar.observe(score, t)
+        if score < bar:
+            return None
         self._told = t
-        if quiet or not fresh:
+        if not quiet or not fresh:
             return None
         self.hits += 1
         direction = 0 if rule.change or move == 0.0 else 1 if move > 0.0 else -1
         return Unusual(
             at, t, rule.name, self.market, direction, self.series, rule.severity, rule.model, rule.input, rule.change,
-            score, rule.bar, y, self._reference, self._reference_time, sigma,
+            score, bar, y, self._reference, self._reference_time, sigma,
         )  # fmt: skip
+
+    def bar(self) -> float:
+        """The score from which it is told now, infinite while a budget does not know yet."""
+        return self.rule.bar if self._bar is None else self._bar.value
 
     def off(self, at: int, t: int) -> FeedNote | None:
         """The note that it is off, once."""
@@ -170,6 +185,7 @@ class DetectorWatch:
             "counts": [self.inputs, self.hits],
             "score": plain(self.score),
             "failed": [self.failed, self.off_told],
+            "bar": None if self._bar is None else self._bar.state(),
             "model": None if self.failed or self._model is None else self._model.state(),
         }
 
@@ -185,6 +201,8 @@ class DetectorWatch:
         self.inputs, self.hits = state["counts"]
         self.score = number(state["score"])
         self.failed, self.off_told = state["failed"]
+        if self._bar is not None and state["bar"] is not None:
+            self._bar.load(state["bar"])
         if not self.failed and self._model is not None:
             try:
                 self._model.load(state["model"])

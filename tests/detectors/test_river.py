@@ -187,7 +187,7 @@ def test_the_engine_is_told_what_the_rule_says() -> None:
             "model: drift.ADWIN, params: {delt: 0.1}",
             "9:76: error: `drift.ADWIN` has no parameter `delt`; did you mean `delta`?",
         ),
-        ("model: anomaly.OneClassSVM", "9:48: error: `threshold` is missing: `anomaly.OneClassSVM` only scores"),
+        ("model: anomaly.OneClassSVM", "9:48: error: `anomaly.OneClassSVM` only scores: say from which score"),
         ("model: drift.ADWIN, threshold: 1", "9:72: error: `drift.ADWIN` decides by itself: its own parameters"),
         (
             "model: anomaly.QuantileFilter, params: {q: 0.9}",
@@ -323,3 +323,38 @@ def test_half_space_trees_on_walks_find_jumps_through_the_engine() -> None:
     assert len(sizes) > 5
     # half of what it calls unusual is as far out as one move in a hundred
     assert sorted(sizes)[len(sizes) // 2] > 2.5
+
+
+def test_a_budget_sets_the_bar_and_makes_findings_warnings() -> None:
+    rule = "model: anomaly.GaussianScorer, budget: 12 per year per series"
+    (told,) = read(rule).engine.detector_rules
+    assert (told.budget, told.severity) == (12.0, 1)
+    (shared,) = read("model: anomaly.GaussianScorer, budget: 1 per month per market").engine.detector_rules
+    assert shared.budget == 6.0  # two markets of two series each
+    (info,) = read(f"{rule}, severity: info").engine.detector_rules
+    assert info.severity == 0
+    assert faults(f"{rule}, threshold: 0.9") == [
+        "c.yaml:9:80: error: give `threshold` or `budget`, not both: a budget sets the bar itself"
+    ]
+    assert faults("model: drift.ADWIN, budget: 12 per year per series")[0].startswith(
+        "c.yaml:9:69: error: `drift.ADWIN`"
+    )
+    assert faults("model: anomaly.LODA, budget: often")[0].startswith("c.yaml:9:70: error: 'often' is no budget")
+
+
+def test_a_budgeted_model_is_told_about_as_often_as_allowed() -> None:
+    """Ten days of minutes at 24 a week: the bar starts from the scores' tail, and the tracker holds it."""
+    rng = random.Random(8)
+    value, ticks = 2.0, []
+    for k in range(10 * 24 * 60):
+        value += rng.gauss(0.0, 0.003)
+        t = START + k * 60 * SECOND
+        ticks.append(Tick("AA.GOV.10Y", round(value, 4), t, t, "desk"))
+    rule = "model: anomaly.GaussianScorer, budget: 24 per week per series, lags: 1"
+    found = [e for e in events_of(rule, ticks) if e.rule == "r" and e.type == "opened"]
+    assert 15 <= len(found) <= 55
+    assert {event.severity for event in found} == {"warn"}
+    move = found[-1].series[0]
+    assert move.score is not None
+    assert move.score_bar is not None
+    assert 0.9 < move.score_bar <= move.score
