@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -79,8 +79,17 @@ class TickLines:
         time, series, value, bid, ask, source, received = self._columns
         line = self.line
         width = max(self._columns) + 1
-        for raw in _rows(block):
+        decoded = block.decode("utf-8", "replace")
+        if "\r" in decoded:
+            decoded = decoded.replace("\r\n", "\n")
+        # without quotes, splitting is what the csv module would do, and keeps one row a line
+        quoted = '"' in decoded
+        lines = decoded.split("\n")
+        if not lines[-1]:
+            lines.pop()
+        for text in lines:
             line += 1
+            raw = _fields(text) if quoted else text.split(",") if text else []
             if len(raw) < width:
                 if raw:
                     faults.append(Fault(line, "malformed", f"{len(raw)} columns, the header has {width} or more", b""))
@@ -168,17 +177,6 @@ class TickLines:
             faults.append(Fault(line, "malformed", _plain(error), b""))
             return None
         return Tick(wire.series, percent + 0.0, stamp, seen, source or self._source, flags, spread)
-
-
-def _rows(block: bytes) -> Sequence[list[str]]:
-    text = block.decode("utf-8", "replace").replace("\r\n", "\n")
-    lines = text.split("\n")
-    if not lines[-1]:
-        lines.pop()
-    if '"' not in text:
-        # no quotes: splitting is what the csv module would do, and keeps one row a line
-        return [line.split(",") if line else [] for line in lines]
-    return [_fields(line) for line in lines]
 
 
 def _fields(line: str) -> list[str]:
