@@ -46,6 +46,8 @@ MODEL_TOLD = "What a model finds is told once, and again only after it has been 
 
 QUIET = (SILENCE, HALT)
 
+BACK_ON = "The detector is on again, or no longer configured."
+
 WITHDRAWN = "The configuration no longer watches it; how it went on is not known."
 
 
@@ -127,7 +129,7 @@ class Episodes:
             for name in orphans:
                 del episode.active[name]
             if orphans and not episode.active:
-                told.append(self._close(episode, at, WITHDRAWN))
+                told.append(self._close(episode, at, BACK_ON if scope else WITHDRAWN))
         return told + self._seen_or_blind(at)
 
     def open_episodes(self) -> list[Episode]:
