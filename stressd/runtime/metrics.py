@@ -49,6 +49,32 @@ class _FromReport(Collector):
         yield from _feeds(report["feeds"])
         yield from _sinks(report["sinks"], report["store"])
         yield from _engine(report["alerting"], report["episodes"])
+        yield from _detectors(report["detectors"])
+        yield from _agenda(report["agenda"])
+
+
+def _detectors(rows: Iterable[Report]) -> Iterable[Metric]:
+    series = GaugeMetricFamily("stressd_detector_series", "Series of a further detector.", labels=["rule", "state"])
+    found = CounterMetricFamily("stressd_detector_findings", "What a further detector has found.", labels=["rule"])
+    for row in rows:
+        for state in ("on", "warming", "off"):
+            series.add_metric([row["rule"], state], row[state])
+        found.add_metric([row["rule"]], row["hits"])
+    yield series
+    yield found
+
+
+def _agenda(windows: Iterable[Report]) -> Iterable[Metric]:
+    widened = GaugeMetricFamily(
+        "stressd_bars_widened", "Factor on a market's bars while an event is on.", labels=["market"]
+    )
+    factors: dict[str, float] = {}
+    for window in windows:
+        if window["on"]:
+            factors[window["market"]] = max(factors.get(window["market"], 1.0), window["widen"])
+    for market, factor in factors.items():
+        widened.add_metric([market], factor)
+    yield widened
 
 
 def _daemon(report: Report) -> Iterable[Metric]:
