@@ -33,6 +33,12 @@ LEAST_WIDE: Final = 0.5
 WIDE_FOR: Final = 1 * MINUTE
 """ns without any other quote after which wide ones are how the market is."""
 
+SAME: Final = 1e-7
+"""bp by which two spreads differ at most that are one: they are differences of rounded decimals."""
+
+TOGETHER: Final = 1 * MINUTE
+"""ns for which quotes of one spread are counted as one at most."""
+
 LOOKS: Final = 64
 """Quotes between two looks at the median; before the first, none is called wide."""
 
@@ -60,7 +66,7 @@ class Quotes:
 
     __slots__ = (
         "_bins", "_counted", "_day", "_down", "_growth", "_kept", "_limit", "_mean", "_opened", "_present", "_share",
-        "_sizes", "_up", "_weight", "crossed", "spread", "time", "wide",
+        "_since", "_sizes", "_up", "_weight", "crossed", "spread", "time", "wide",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -68,6 +74,7 @@ class Quotes:
         self.time = 0
         self.crossed = 0
         self.wide = 0
+        self._since = 0
         self._up = 0
         self._down = 0
         self._limit = math.inf
@@ -110,6 +117,17 @@ class Quotes:
         """From t on a quote of ask - bid = gap (percent) stands; nan: none does. What stood until then is counted."""
         if t < self.time:
             return
+        if (
+            abs(gap * 100.0) - SAME < self.spread < abs(gap * 100.0) + SAME
+            and t - self.time < LIVE_FOR
+            and t - self._since < TOGETHER
+            and clock.start <= self._since
+            and t < clock.end
+            and self._counted < LOOKS - 1
+        ):
+            self._counted += 1
+            self.time = t
+            return
         clock.move(t)
         if clock.day != self._day:
             self._end_session(clock)
@@ -117,16 +135,23 @@ class Quotes:
             self._opened = clock.calendar.session_at(t).open
         spread = self.spread
         if spread == spread:
-            if clock.is_open and self.time >= clock.start:
-                passed = t - self.time
-            else:
-                passed = clock.calendar.open_between(max(self.time, self._opened), t)
-            self._count(spread, passed if passed < LIVE_FOR else LIVE_FOR)
+            passed = self._stood(t, clock)
+            if passed > 0:
+                self._count(spread, passed)
         if gap == gap:
             self.spread = abs(gap) * 100.0
             self.time = t
+            self._since = t
         else:
             self.spread = math.nan
+
+    def _stood(self, t: int, clock: MarketClock) -> int:
+        """ns of open time, in the session that is under way, for which the present quote has stood up to t."""
+        if clock.is_open and clock.start <= self._since and t < clock.end:
+            return self.time - self._since + min(t - self.time, LIVE_FOR)
+        calendar = clock.calendar
+        begun, last = max(self._since, self._opened), max(self.time, self._opened)
+        return calendar.open_between(begun, last) + min(calendar.open_between(last, t), LIVE_FOR)
 
     def _count(self, spread: float, passed: int) -> None:
         self._present += passed
@@ -206,7 +231,7 @@ class Quotes:
             return math.nan
         present = self._present
         if self.spread == self.spread:
-            present += min(calendar.open_between(max(self.time, self._opened), t), LIVE_FOR)
+            present += self._stood(t, clock)
         return min(present / opened, 1.0)
 
     def usual_presence(self) -> float:
@@ -225,7 +250,7 @@ class Quotes:
         return [
             None if self.spread != self.spread else self.spread,
             None if self._limit == math.inf else self._limit,
-            [self.time, self.crossed, self.wide, self._up, self._down, self._counted],
+            [self.time, self._since, self.crossed, self.wide, self._up, self._down, self._counted],
             [self._mean, self._weight, self._growth],
             [self._day, self._opened, self._present, self._share, self._kept],
             list(self._bins),
@@ -236,7 +261,8 @@ class Quotes:
         """Take up where `state` left off."""
         self.spread = math.nan if state[0] is None else float(state[0])
         self._limit = math.inf if state[1] is None else float(state[1])
-        self.time, self.crossed, self.wide, self._up, self._down, self._counted = (int(x) for x in state[2])
+        counts = [int(x) for x in state[2]]
+        self.time, self._since, self.crossed, self.wide, self._up, self._down, self._counted = counts
         self._mean, self._weight, self._growth = (float(x) for x in state[3])
         self._day, self._opened, self._present = int(state[4][0]), int(state[4][1]), int(state[4][2])
         self._share, self._kept = float(state[4][3]), float(state[4][4])
