@@ -29,7 +29,7 @@ def judge(state: SeriesState, watch: SilenceWatch, due: int, states: Iterable[Se
     rate = 0.0
     quiet = -1
     for other in states:
-        if other.source_name() != source or other.t == 0:
+        if other.source_name() != source:
             continue
         for each in other.silences:
             if each.rule is not watch.rule or each.told or not other.clock.calendar.span_at(due).is_open:
@@ -44,7 +44,7 @@ def judge(state: SeriesState, watch: SilenceWatch, due: int, states: Iterable[Se
         return watch.tell(due, source)
     missed = rate * quiet
     age = state.clock.calendar.open_between(watch.since, due)
-    if state.t != 0 and missed >= MISSED and AT_ONCE * quiet >= age:
+    if missed >= MISSED and AT_ONCE * quiet >= age:
         members = (watch.series, *[each.series for each in others])
         said = watch.tell(due, source, members)
         for each in others:

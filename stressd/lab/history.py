@@ -11,7 +11,7 @@ from stressd.lab.bridges import SOURCE
 from stressd.lab.faults import SHOWN, Fault, UnreadFile
 from stressd.lab.publishers import DailyFile, file_bytes, file_text, read_daily
 from stressd.lab.ticks import TickFile, read_tick_file
-from stressd.market.tick import Tick
+from stressd.market.tick import MIDDLE, Tick
 from stressd.market.times import day_iso
 from stressd.store import DailyBatch, Store, TickBatch
 from stressd.store.rows import Imported
@@ -87,7 +87,7 @@ def import_files(
         changes.append(_changes(store, source, table))
     for tick_file in ticks:
         name = Path(tick_file.path).name
-        points = [(tick.series, tick.time, tick.value, tick.source) for tick in tick_file.ticks]
+        points = [(tick.series, tick.time, tick.value, tick.source) for tick in uncrossed(tick_file.ticks)]
         batches.append(TickBatch(points, "file", name, _told(progress, name, len(points))))
         named.append([name])
         changes.append([])
@@ -106,6 +106,21 @@ def stored_daily(store: Store) -> dict[str, Daily]:
         series: Daily(source, [(fixing.day, fixing.value) for fixing in store.history_daily(series, source)])
         for series, source in best.items()
     }
+
+
+def uncrossed(ticks: Sequence[Tick]) -> list[Tick]:
+    """Without the middles of crossed quotes: those whose bid lies on the other side of the ask than in most quotes of
+    their series and source."""
+    sides: dict[tuple[str, str], int] = {}
+    for tick in ticks:
+        if tick.spread == tick.spread and tick.spread != 0.0:
+            key = (tick.series, tick.source)
+            sides[key] = sides.get(key, 0) + (1 if tick.spread > 0.0 else -1)
+    return [
+        tick
+        for tick in ticks
+        if not tick.flags & MIDDLE or tick.spread * sides.get((tick.series, tick.source), 0) >= 0.0
+    ]
 
 
 def _holds_ticks(text: str) -> bool:

@@ -10,6 +10,8 @@ import pytest
 
 from stressd.alerts.event import Event
 from stressd.alerts.pipeline import Pipeline
+from stressd.engine.engine import Engine
+from stressd.engine.events import Silence
 from stressd.engine.spec import HOUR, MINUTE, SECOND, EngineSpec, SilenceRule
 from stressd.lab.offline import Setup, drive
 from stressd.market.sessions import calendar
@@ -221,3 +223,16 @@ def test_status_says_of_each_series_whether_it_can_be_seen() -> None:
     row = pipeline.engine.status()[2]
     assert row["learned"]
     assert 10e9 < row["usual_gap"] < 60e9
+
+
+def test_the_pauses_of_imported_ticks_are_learned_too() -> None:
+    spec = watched({"JP": "JP"})
+    end = parse_time("2026-01-16T07:00:00Z")
+    engine = Engine(spec, end)
+    engine.warm(quotes(spec, START, end, 10 * SECOND, 1))
+    (row, *_) = engine.status()
+    assert (row["learned"], row["state"]) == (True, "never seen")
+    assert 10e9 < row["usual_gap"] < 60e9
+    (said,) = engine.advance(end + 2 * MINUTE)
+    assert isinstance(said, Silence)
+    assert (len(said.with_feed), said.warming) == (4, False)

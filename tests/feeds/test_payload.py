@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from stressd.feeds.decoder import PayloadDecoder
 from stressd.feeds.payload import Format, PayloadMap
 from stressd.feeds.tally import Fault
-from stressd.market.tick import BACKLOG, Tick
+from stressd.market.tick import BACKLOG, MIDDLE, Tick
 from stressd.market.times import LATEST, iso
 from stressd.testing.feeds import PlainResolver
 
@@ -187,7 +187,10 @@ def test_the_short_way_to_read_utc_never_reads_anything_else(text: str) -> None:
 
 def test_bid_and_ask_make_their_middle_in_percent() -> None:
     fields = {"bid": "b", "ask": "a", "unit": "bp"}
-    assert one(fields, b'{"b": 376.4, "a": 376.6}').value == pytest.approx(3.765)
+    tick = one(fields, b'{"b": 376.4, "a": 376.6}')
+    assert (tick.value, tick.spread, tick.flags) == (pytest.approx(3.765), pytest.approx(0.002), MIDDLE)
+    tick = one(fields | {"value": "v"}, b'{"v": 376.45, "b": 376.6, "a": 376.4}')
+    assert (tick.value, tick.spread, tick.flags) == (pytest.approx(3.7645), pytest.approx(-0.002), 0)
     assert "`b` or `a` is missing" in fault(fields, b'{"b": 376.4}').text
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from stressd.cli.main import main
+from stressd.lab.history import uncrossed
+from stressd.market.tick import MIDDLE, Tick
 from stressd.store import Store
 
 GOOD = "date,JP.GOV.30Y,US.GOV.10Y\n2026-01-16,3.462,4.24\n2026-01-19,3.562,\n2026-01-20,3.765,4.30\n"
@@ -117,3 +119,15 @@ def test_tick_files_are_history_too(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_backtest_without_history_says_how_to_get_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["backtest", "--state", str(tmp_path / "nothing")]) == 1
     assert "stressd history import FILE" in capsys.readouterr().err
+
+
+def test_the_middle_of_a_crossed_quote_is_no_history() -> None:
+    ticks = [
+        Tick(series, 2.0 + k, k, k, "desk", flags, sign * (-0.01 if k == 3 else 0.01))
+        for series, sign in (("US.GOV.10Y", 1.0), ("JP.GOV.10Y", -1.0))
+        for k in range(6)
+        for flags in (MIDDLE, 0)
+    ]
+    kept = uncrossed(ticks)
+    assert len(kept) == len(ticks) - 2
+    assert [tick for tick in ticks if tick not in kept] == [tick for tick in ticks if tick.time == 3 and tick.flags]
