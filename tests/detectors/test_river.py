@@ -8,6 +8,7 @@ import random
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,11 @@ from stressd.config.load import Loaded, load_text
 from stressd.detectors.models import names, plan
 from stressd.detectors.river import RiverConfig, RiverModel
 from stressd.engine.spec import MINUTE, SECOND
+from stressd.lab.backtest import Daily
+from stressd.lab.cost import measure
 from stressd.lab.offline import Setup, drive
 from stressd.market.tick import Tick
-from stressd.market.times import iso, parse_time
+from stressd.market.times import iso, parse_day, parse_time
 from stressd.runtime.registry import registry
 from stressd.testing.worlds import walk, world
 
@@ -358,3 +361,25 @@ def test_a_budgeted_model_is_told_about_as_often_as_allowed() -> None:
     assert move.score is not None
     assert move.score_bar is not None
     assert 0.9 < move.score_bar <= move.score
+
+
+def test_check_history_measures_a_daily_model_and_says_what_it_cannot_measure() -> None:
+    rng = random.Random(9)
+    rows, value = [], 2.0
+    for day in range(parse_day("2010-01-01"), parse_day("2016-01-01")):
+        if date.fromordinal(day).weekday() < 5:
+            value += rng.gauss(0.0, 0.03) * (6.0 if rng.random() < 0.01 else 1.0)
+            rows.append((day, round(value, 3)))
+    loaded = load_text(
+        HEAD + "  - {name: daily, type: river, series: AA.GOV.10Y, model: anomaly.GaussianScorer, input: 1d, "
+        "budget: 6 per year per series}\n"
+        "  - {name: minutes, type: river, series: AA.GOV.10Y, model: drift.ADWIN}\n",
+        Path("c.yaml"),
+        registry(),
+    )
+    cost = measure(loaded, {"AA.GOV.10Y": Daily("MoF", rows)})
+    assert cost is not None
+    assert cost.rules["daily"] is not None
+    assert 3.0 < cost.rules["daily"] * 52.18 < 8.0
+    assert cost.rules["minutes"] is None
+    assert cost.notes["minutes"] == "daily history says nothing of it"
