@@ -47,16 +47,13 @@ def _block(loaded: Loaded, cost: Cost | None) -> list[str]:
 
 def _beside(cost: Cost, rule: str) -> str:
     against = cost.budgets.get(rule)
-    if against is None:
-        return ""
-    low, high = against.band
-    return f", its budget promises {against.promised:.2f} (95 % of the time {low:.2f} to {high:.2f})"
+    return "" if against is None else f", its budget promises {against.promised:.2f}"
 
 
 def _warnings(cost: Cost) -> list[str]:
     return [
-        f"warning: rule {rule} opens {cost.rules[rule]:.2f} alerts a week on this history, where its budget promises "
-        f"{against.promised:.2f} and chance explains at most {against.band[1]:.2f}"
+        f"warning: rule {rule} opened {against.opened} alerts on this history, where its budget allows "
+        f"{against.allowed:.0f} and chance explains at most {against.band[1]}"
         for rule, against in cost.budgets.items()
         if against.exceeds
     ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
-from stressd.engine.budget import shares
+from stressd.engine.budget import WITHIN, shares
 from stressd.engine.spec import EngineSpec, SigmaRule
 from stressd.market.series import market_of
 
@@ -28,15 +28,22 @@ class Promise:
                 promised[name] = promised.get(name, 0.0) + budget.per_year
 
 
-def promised_by(rule: SigmaRule, covered: Collection[str], horizons: Collection[str]) -> float | None:
-    """Episodes a year that the budget of one rule leaves to these of its horizons on the series `covered`, all of them
-    together; None for a rule without one."""
+def promised_by(rule: SigmaRule, years: Mapping[str, float], horizons: Collection[str]) -> float | None:
+    """Episodes that the budget of one rule allows in all on a history of so many `years` by series, over these of its
+    horizons; None for a rule without a budget.
+
+    A budget is kept within the day and across it, whichever horizons of either kind there is something to hear of.
+    """
     budget = rule.budget
     if budget is None:
         return None
-    own = [name for name in rule.series if name in covered]
-    share = sum(part for horizon, part in shares(rule.horizons).items() if horizon in horizons)
-    return float(budget.per_year * share * len(_counted(rule, own, budget.per_market)))
+    kinds = {horizon in WITHIN for horizon in horizons}
+    share = sum(part for horizon, part in shares(rule.horizons).items() if (horizon in WITHIN) in kinds)
+    longest: dict[str, float] = {}
+    for name in rule.series:
+        counted = market_of(name) if budget.per_market else name
+        longest[counted] = max(longest.get(counted, 0.0), years.get(name, 0.0))
+    return budget.per_year * share * sum(longest.values())
 
 
 def _counted(rule: SigmaRule, series: Collection[str], per_market: bool) -> list[str]:

@@ -34,13 +34,15 @@ HOW: Final = {
 
 class Trial:
     """name: of the rule set. daily: fixings, those of spreads too; none in a trial of ticks. ends: by series, first and
-    last day with a value. sessions: by market, the days on which its rules could speak."""
+    last day with a value. sessions: by market, the days on which its rules could speak. narrowed: a budget that is for
+    several horizons was spent on one."""
 
-    __slots__ = ("daily", "ends", "events", "name", "observations", "paths", "sessions", "setup")
+    __slots__ = ("daily", "ends", "events", "name", "narrowed", "observations", "paths", "sessions", "setup")
 
     def __init__(self, name: str, setup: Setup) -> None:
         self.name = name
         self.setup = setup
+        self.narrowed = False
         self.events: list[Event] = []
         self.paths = BarPaths()
         self.daily: dict[str, Daily] = {}
@@ -80,11 +82,13 @@ def _narrowed(rule: SigmaRule) -> SigmaRule:
 def daily_trial(name: str, setup: Setup, daily: Mapping[str, Daily], tell: Tell) -> Trial | None:
     """Fixings in order of time, each round judged by the bars that are noted just before it. None where the rule set
     watches none of them."""
+    narrowed = any(rule.budget is not None and rule.horizons != DAILY for rule in setup.spec.sigma_rules)
     setup = Setup(from_day_to_day(setup.spec), setup.instance, setup.routes, setup.config)
     ticks = fixing_ticks(daily, setup.spec)
     if not ticks:
         return None
     trial = Trial(name, setup)
+    trial.narrowed = narrowed
     pipeline = setup.pipeline(ticks[0].received, "replay")
     markets = {series.id: series.market for series in setup.spec.series}
     trial.daily = with_spreads(daily, setup.spec)

@@ -11,9 +11,10 @@ import pytest
 from stressd.cli.cost_text import history_text
 from stressd.cli.main import main
 from stressd.config.load import Loaded, load_text
-from stressd.lab.cost import Cost, against, measure_ticks
+from stressd.lab.backtest import Daily
+from stressd.lab.cost import Cost, against, measure, measure_ticks
 from stressd.market.tick import BACKLOG, Tick
-from stressd.market.times import SECOND, iso, parse_time
+from stressd.market.times import SECOND, iso, parse_day, parse_time
 from stressd.runtime.registry import registry
 
 CONFIG = """\
@@ -102,21 +103,43 @@ def test_a_rule_is_held_against_the_budget_that_it_promised(tmp_path: Path) -> N
     cost = measure_ticks(loaded, {}, ticks())
     assert cost is not None
     assert list(cost.budgets) == ["moves"]
-    against = cost.budgets["moves"]
-    assert against.promised == pytest.approx(6 * 7 / 365.25)
+    found = cost.budgets["moves"]
+    assert found.promised == pytest.approx(6 * 7 / 365.25)
+    assert found.allowed == pytest.approx(found.promised * cost.weeks, rel=1e-6)
     rate = cost.rules["moves"]
     assert rate is not None
-    assert against.exceeds is (rate > against.band[1])
-    assert "its budget promises 0.11 (95 % of the time 0.00 to " in history_text(loaded, None, cost)
+    assert found.opened == round(rate * cost.weeks)
+    assert found.exceeds is (found.opened > found.band[1])
+    assert ", its budget promises 0.11 (over all horizons)" in history_text(loaded, None, cost)
 
 
 def test_a_rule_that_exceeds_its_budget_is_warned_of(loaded: Loaded) -> None:
     rules: dict[str, float | None] = {"moves": 3.0, "other": None, "quiet": None}
     notes = dict.fromkeys(rules, "over all horizons")
-    told = history_text(loaded, None, Cost(4.0, rules, {"terminal": 6.0}, notes, {"moves": against(12, 4.0, 0.5)}))
+    told = history_text(loaded, None, Cost(4.0, rules, {"terminal": 6.0}, notes, {"moves": against(12, 2.0, 0.5)}))
     assert told.splitlines()[-1] == (
-        "warning: rule moves opens 3.00 alerts a week on this history, where its budget promises 0.50 and chance "
-        "explains at most 1.25"
+        "warning: rule moves opened 12 alerts on this history, where its budget allows 2 and chance explains at most 5"
     )
-    quiet = history_text(loaded, None, Cost(4.0, rules, {"terminal": 6.0}, notes, {"moves": against(3, 4.0, 0.5)}))
+    quiet = history_text(loaded, None, Cost(4.0, rules, {"terminal": 6.0}, notes, {"moves": against(3, 2.0, 0.5)}))
     assert "warning" not in quiet
+
+
+def test_markets_of_unequal_history_count_over_their_own(tmp_path: Path) -> None:
+    """Ten years of one market and one of the other: what comes is the sum of both rates, not their mean."""
+    text = CONFIG.replace("horizons: [5m, 30m], sigma: {warn: 6, critical: 20}", "horizons: [1d], floor: 50bp")
+    loaded = load_text(text.replace('series: "IT.*"', 'series: "*"'), tmp_path / "c.yaml", registry())
+    old, young = parse_day("2010-01-04"), parse_day("2019-01-07")
+    end = parse_day("2020-01-06")
+    daily = {}
+    for name, first in (("IT.GOV.10Y", old), ("US.GOV.10Y", young)):
+        days = [day for day in range(first, end) if day % 7 not in (6, 0)]
+        # sixty basis points up and down again, five times in the last year
+        shocks = {day for i, day in enumerate(days) if i > len(days) - 240 and i % 45 == 9}
+        rows = [(day, 2.0 + 0.01 * (day % 2) + (0.6 if day in shocks else 0.0)) for day in days]
+        daily[name] = Daily("file", rows)
+    cost = measure(loaded, daily)
+    assert cost is not None
+    each = [measure(loaded, {name: rows}) for name, rows in daily.items()]
+    rates = [found.rules["moves"] or 0.0 for found in each if found is not None]
+    assert cost.rules["moves"] == pytest.approx(sum(rates))
+    assert rates[1] > 5.0 * rates[0] > 0.0
