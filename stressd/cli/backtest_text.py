@@ -46,9 +46,7 @@ def _rates(verdict: Verdict) -> list[str]:
         lines.append(f"{inside} of {of} rates and {within} of {quarters} quarters lie inside their band")
         lines.append(LEGEND)
         if verdict.trial.narrowed:
-            lines.append(
-                "the whole budget is spent from day to day here; live the rule's other horizons have their part"
-            )
+            lines.append("the whole budget is spent from day to day here; live the other horizons have their part")
     else:
         lines.append("no rule has a budget: the band holds the rates that so many episodes do not contradict")
     return lines
