@@ -15,6 +15,7 @@ from stressd.engine.comovement import Comovement, FixingPair, clip
 from stressd.engine.events import ENTERED, LEFT, RAISED, Breach, Event, Response
 from stressd.engine.ring import SLOT
 from stressd.engine.series import LIVE, SeriesState
+from stressd.engine.silence import unseen
 from stressd.engine.spec import DAY, MINUTE, PropagationSpec
 from stressd.engine.watch import AT_FIXING, REOPENING, WINDOW, Watch, load_watch, pair_key
 
@@ -297,18 +298,17 @@ class Propagation:
         for deadline, key in late:
             watch = self.watches[key]
             gauge = self._gauges[watch.follower]
-            if watch.mode == AT_FIXING or gauge.t <= watch.breach_at:
+            reason = "no fixing came" if watch.mode == AT_FIXING else unseen(gauge.silences, gauge.t > watch.breach_at)
+            if reason:
                 del self.watches[key]
-                reason = "no fixing came" if watch.mode == AT_FIXING else "no tick came in its open time"
                 out.append(self._response(watch, "could not respond", deadline, deadline, True, reason=reason))
                 continue
             whole_day = watch.mode == REOPENING
             z, excess, usual = self._measure(watch, gauge, gauge.t, whole_day)
             bar = self._spec.daily_bar if whole_day else self._spec.bar
             wording = "followed" if self._follows(watch, gauge.y, z, excess, bar) else "did not respond"
-            self._finish(
-                watch, wording, gauge, deadline, deadline, z, excess, usual, "1d" if whole_day else "tick", out
-            )
+            over = "1d" if whole_day else "tick"
+            self._finish(watch, wording, gauge, deadline, deadline, z, excess, usual, over, out)
 
     def next_deadline(self) -> int:
         """The earliest time at which `due` has something to do; 0 for none."""

@@ -229,3 +229,11 @@ class SilenceWatch:
             self.pauses.load(state[8])
         self.count = int(state[9])
         self._deadline = NEVER if self.told or self.since == 0 else UNKNOWN
+
+
+def unseen(silences: list[SilenceWatch], ticked: bool) -> str:
+    """Why nothing can be said of how a series answered, "" where it can. ticked: it has, since it was asked."""
+    for watch in silences:
+        if watch.told:
+            return "its trading looks halted" if watch.halt_move != 0.0 else "it is silent"
+    return "" if ticked else "no tick came in its open time"

@@ -11,7 +11,8 @@ import pytest
 from stressd.alerts.event import Event
 from stressd.alerts.pipeline import Pipeline
 from stressd.engine.engine import Engine
-from stressd.engine.events import Silence
+from stressd.engine.events import Response, Silence
+from stressd.engine.silence import SilenceWatch, unseen
 from stressd.engine.spec import HOUR, MINUTE, SECOND, EngineSpec, SilenceRule
 from stressd.lab.offline import Setup, drive
 from stressd.market.sessions import calendar
@@ -236,3 +237,26 @@ def test_the_pauses_of_imported_ticks_are_learned_too() -> None:
     (said,) = engine.advance(end + 2 * MINUTE)
     assert isinstance(said, Silence)
     assert (len(said.with_feed), said.warming) == (4, False)
+
+
+def test_a_market_that_fell_silent_could_not_respond_and_is_not_said_not_to_have() -> None:
+    spec = watched({"AA": "always", "BB": "always"})
+    jump = START + 5 * HOUR
+    ticks = []
+    for tick in quotes(spec, START, jump + 20 * MINUTE, 5 * SECOND, 1):
+        if tick.series.startswith("AA") and tick.received >= jump:
+            tick.value = round(tick.value + 0.1, 4)
+        if tick.series != "BB.GOV.2Y" or tick.received < jump + 30 * SECOND:
+            ticks.append(tick)
+    said = [event for event in Engine(spec, START).feed(ticks) if isinstance(event, Response)]
+    final = [event for event in said if event.follower == "BB" and event.final and event.breach_at >= jump]
+    assert {(event.wording, event.reason) for event in final} == {("could not respond", "it is silent")}
+
+
+def test_of_a_halted_series_nothing_is_said_that_it_did_not_do() -> None:
+    spec = watched({"AA": "always"})
+    watch = SilenceWatch(spec.silence_rules[0], "AA.GOV.2Y", "AA", calendar("always"))
+    watch.begin(START)
+    assert (unseen([watch], True), unseen([watch], False)) == ("", "no tick came in its open time")
+    watch.tell(START + HOUR, "desk", (), 22.0)
+    assert unseen([watch], True) == unseen([watch], False) == "its trading looks halted"
