@@ -5,7 +5,7 @@ Times are ISO 8601 UTC text, values percent, changes bp, durations seconds. Fiel
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -28,18 +28,22 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exceeded(msgspec.Struct, frozen=True, kw_only=True):
-    """How many of the past moves were beyond so many sigma (the threshold where `beyond` is null)."""
+    """How many of the past moves were beyond so many sigma (the threshold where `beyond` is null). unit: whether days
+    are counted, from fixing to fixing, or sessions, by their largest move over the horizon."""
 
     times: int
     of: int
     beyond: float | None = None
+    unit: Literal["days", "sessions"] = "days"
 
 
 class SeriesMove(msgspec.Struct, frozen=True, kw_only=True):
-    """One series' part in an episode. horizon: 1m, 5m, 30m, session, 1d, or "level". largest_since, highest_since:
+    """One series' part in an episode. horizon: 1m, 5m, 30m, session, gap, 1d, or "level". largest_since, highest_since:
     ISO dates; `since_beginning` says that the date is the first of the series (nothing larger is known), and
     `highest_since_beginning` says so of the level. model, score, score_bar: of a further detector and its finding.
-    during: the scheduled event that was on; widened: by how much it had raised the bar."""
+    during: the scheduled event that was on; widened: by how much it had raised the bar. return_period_years: low,
+    middle and high, of which the outer two hold 80 percent. account: the state that sigma, bars and return period were
+    computed from; `stressd explain` does so again."""
 
     series: str
     value: float
@@ -64,6 +68,7 @@ class SeriesMove(msgspec.Struct, frozen=True, kw_only=True):
     score_bar: float | None = None
     during: str | None = None
     widened: float | None = None
+    account: dict[str, Any] | None = None
 
 
 class Follower(msgspec.Struct, frozen=True, kw_only=True):

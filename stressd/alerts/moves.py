@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Literal, cast
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -16,6 +16,8 @@ from stressd.market.times import day_iso, iso
 SECOND = 1_000_000_000
 PERCENT_DIGITS = 6
 DIGITS = 3
+LONGEST_RETURN = 1000.0
+"""Years: beyond it a fitted return period says no more than "not in this history"."""
 
 
 def breach_move(breach: Breach) -> SeriesMove:
@@ -33,15 +35,17 @@ def breach_move(breach: Breach) -> SeriesMove:
         sigma=_rounded(breach.z),
         sigma_bp=_rounded(breach.sigma_bp),
         sigma_definition=definition,
-        threshold=breach.threshold,
+        threshold=_rounded(breach.threshold),
         during=breach.during or None,
         widened=_rounded(breach.widened) if breach.widened > 1.0 else None,
+        account=breach.account or None,
     )
     if standing is None:
         return move
     return msgspec.structs.replace(
         move,
         exceeded=_exceeded(standing, breach.threshold),
+        return_period_years=_years(standing),
         rank=standing.rank,
         rank_of=standing.rank_of,
         largest_since=_day(standing.largest_since),
@@ -126,7 +130,15 @@ def _exceeded(standing: Standing, threshold: float) -> Exceeded | None:
     if standing.of <= 0:
         return None
     beyond = None if standing.beyond == threshold else standing.beyond
-    return Exceeded(times=standing.exceeded, of=standing.of, beyond=beyond)
+    unit: Literal["days", "sessions"] = "days" if standing.unit == "days" else "sessions"
+    return Exceeded(times=standing.exceeded, of=standing.of, beyond=_rounded(beyond), unit=unit)
+
+
+def _years(standing: Standing) -> list[float] | None:
+    """Two significant digits: more would promise more than a tail can keep."""
+    if standing.return_years is None:
+        return None
+    return [float(f"{min(years, LONGEST_RETURN):.2g}") for years in standing.return_years]
 
 
 def _day(ordinal: int | None) -> str | None:

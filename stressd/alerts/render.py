@@ -27,6 +27,7 @@ from stressd.alerts.words import (
     series_name,
     sigma_text,
     times_text,
+    years_text,
     yield_text,
 )
 
@@ -188,7 +189,7 @@ def _lead_facts(move: SeriesMove, over: bool, rising: bool) -> list[tuple[str, s
 
 
 def _standing(move: SeriesMove, rising: bool) -> list[tuple[str, str | None]]:
-    unit = "sessions" if move.horizon in ("1d", "session") else "moves"
+    unit = "sessions"
     count = rank = period = None
     if move.exceeded is not None:
         beyond = move.exceeded.beyond if move.exceeded.beyond is not None else move.threshold
@@ -198,8 +199,8 @@ def _standing(move: SeriesMove, rising: bool) -> list[tuple[str, str | None]]:
         place = "largest" if move.rank == 1 else f"{ordinal_text(move.rank)} largest"
         rank = f"{place} {'rise' if (move.change_bp or 0.0) >= 0 else 'fall'} of {count_text(move.rank_of)} {unit}"
     if move.return_period_years:
-        years = [number_text(each) for each in move.return_period_years]
-        period = f"on its own history once in {' / '.join(years)} years (low / middle / high)"
+        low, middle, high = move.return_period_years
+        period = f"about every {years_text(middle)} on its own history ({years_text(low)} to {years_text(high)})"
     return [
         ("Count", count),
         ("Rank", rank),

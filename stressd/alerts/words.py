@@ -13,7 +13,12 @@ from stressd.market.times import parse_time
 SECOND: Final = 1_000_000_000
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SPARKS: Final = "▁▂▃▄▅▆▇█"
-OVER: Final = {"tick": "since the last tick", "session": "since the open", "1d": "since the last fixing"}
+OVER: Final = {
+    "tick": "since the last tick",
+    "session": "since the open",
+    "gap": "from the last close",
+    "1d": "since the last fixing",
+}
 """What a horizon that is not a span of time measures from."""
 
 
@@ -83,6 +88,18 @@ def count_text(count: int) -> str:
     return f"{count:,}"
 
 
+def years_text(years: float) -> str:
+    """ "2.3 years", "5 months", "9 days"; "more than 1,000 years" where a tail can say no more."""
+    if years >= 1000.0:
+        return "more than 1,000 years"
+    if years >= 1.0:
+        return f"{years:.0f} years" if years >= 10.0 else f"{years:.1f} years"
+    if years >= 2.0 / 12.0:
+        return f"{years * 12.0:.0f} months"
+    days = max(round(years * 365.0), 1)
+    return f"{days} days" if days > 1 else "day"
+
+
 def times_text(times: int) -> str:
     """How often: "never", "once", "10 times"."""
     return ("never", "once")[times] if times < 2 else f"{count_text(times)} times"
@@ -143,7 +160,10 @@ def record_text(move: SeriesMove) -> str | None:
     if move.largest_since is None:
         return None
     word = "fall" if move.change_bp is not None and move.change_bp < 0 else "rise"
-    return f"largest {word} since {_since(move.largest_since, move.since_beginning)}"
+    if move.horizon in (None, "1d"):
+        return f"largest {word} since {_since(move.largest_since, move.since_beginning)}"
+    began = "watching began on " if move.since_beginning else ""
+    return f"largest {word} {over_text(move.horizon)} since {began}{iso_day_text(move.largest_since)}"
 
 
 def extreme_text(move: SeriesMove, rising: bool) -> str | None:

@@ -11,8 +11,10 @@ import msgspec
 
 from stressd.alerts.event import Event, Follower, SeriesMove
 from stressd.alerts.headline import during_clauses
+from stressd.alerts.words import years_text
 from stressd.cli.errors import UserError
 from stressd.cli.place import add_state, state_of
+from stressd.cli.recompute import recomputed
 from stressd.cli.records import as_json, delivery_text, episode_named, open_store
 from stressd.store import Delivery, Episode
 
@@ -78,6 +80,8 @@ def _behind(event: Event) -> Iterator[str]:
         yield f"Note: {event.note}"
     for move in event.series:
         yield _move(move)
+        if move.account is not None:
+            yield from recomputed(move.account)
     if event.shape:
         yield f"Shape of the curve: {event.shape}."
     if event.source is not None:
@@ -102,10 +106,10 @@ def _move(move: SeriesMove) -> str:
     if move.during is not None:
         said.append(during_clauses(move)[0])
     if move.exceeded is not None:
-        said.append(f"{move.exceeded.times} of {move.exceeded.of} past moves were beyond that bar")
+        said.append(f"{move.exceeded.times} of {move.exceeded.of} past {move.exceeded.unit} were beyond that bar")
     if move.return_period_years is not None:
         low, middle, high = move.return_period_years
-        said.append(f"fitted return period {middle:g} years ({low:g} to {high:g})")
+        said.append(f"fitted return period {years_text(middle)} ({years_text(low)} to {years_text(high)}, 80 percent)")
     if move.rank is not None:
         said.append(f"rank {move.rank} of {move.rank_of} moves in its direction")
     if move.largest_since is not None:

@@ -140,7 +140,7 @@ class Breaches:
             fixing=move.fixing,
             source=self.carrier if move.source == LIVE else move.source,
             standing=standing,
-            account=self._account(watch, horizon) if phase != LEFT else {},
+            account=self._account(watch, horizon, move, standing) if standing is not None else None,
         )
         breach.during = self._agenda.name_at(move.time)
         breach.widened = watch.widened()
@@ -168,7 +168,7 @@ class Breaches:
             standing = self.records.within(horizon.maxima, move.bp, threshold, move.value, move.source)
         year = self.horizons.blocks_a_year(horizon)
         if horizon.tail.blocks >= YEAR_OF_DAYS or (horizon.number <= H30 and horizon.live):
-            fit = horizon.tail.fit(KEEP, 0.0)
+            fit = horizon.tail.fit(KEEP, 1.0)
             standing.return_years = fit.return_years(abs(move.z), year)
             standing.tail = {
                 "fit": fit.numbers(), "excesses": fit.excesses, "scales": list(fit.scales),
@@ -176,9 +176,18 @@ class Breaches:
             }  # fmt: skip
         return standing
 
-    def _account(self, watch: SigmaWatch, horizon: Horizon) -> dict[str, Any]:
+    def _account(self, watch: SigmaWatch, horizon: Horizon, move: Move, standing: Standing) -> dict[str, Any]:
         """The state behind the numbers, as `engine.account` reads it."""
-        account: dict[str, Any] = {"sigma": self.horizons.account(horizon), "bars": list(watch.enters)}
+        account: dict[str, Any] = {
+            "value": move.value,
+            "reference": move.reference,
+            "sigma_bp": move.sigma_bp,
+            "z": move.z,
+            "return_years": None if standing.return_years is None else list(standing.return_years),
+            "sigma": self.horizons.account(horizon),
+            "bars": list(watch.enters),
+            "tail": standing.tail,
+        }
         budget = watch.budget
         if budget is not None:
             account["budget"] = budget.account(not horizon.live)

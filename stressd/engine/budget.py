@@ -157,11 +157,11 @@ class BudgetBar:
         self.numbers: list[float] = []
         self.q = 0.0
 
-    def refit(self, tail: Tail, blocks_per_year: float, bar: float) -> None:
-        """Read the bars off the tail anew; bar: the one in force."""
-        fit = tail.fit(self._past_alarms, bar)
-        self.fit = fit
+    def refit(self, tail: Tail, blocks_per_year: float) -> None:
+        """Read the bars off the tail anew."""
         self.q = min(self.per_year / blocks_per_year, 0.5)
+        fit = tail.fit(self._past_alarms, self.q)
+        self.fit = fit
         self.numbers = fit.numbers()
         self._base = [
             fit.bar(self.q / rarity) if self.q / rarity < fit.rate else tail.quantile(self.q / rarity)

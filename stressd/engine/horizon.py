@@ -98,7 +98,7 @@ class Horizon:
                 continue
             fresh = due or not budget.numbers
             if fresh:
-                budget.refit(tail, blocks_per_year, watch.enters[0] if watch.enters else 0.0)
+                budget.refit(tail, blocks_per_year)
             binds = self.sigma > 0.0 and bool(watch.enters) and watch.enters[0] * self.sigma < watch.floor_bp
             if budget.allowance.pass_time(t, binds) or fresh:
                 watch.set_bars(budget.enters(not self.live))

@@ -5,7 +5,7 @@ counted once a block. Block maxima are kept as weights on a fixed grid that fade
 block, a fixed size, no window that drops out at once. The excesses over t0 are fitted with a generalised Pareto
 distribution by grouped likelihood, its shape shrunk towards 0.15 as by a hundred further excesses.
 
-What happens to blocks that lay beyond the bar c is the user's choice, and part of the likelihood:
+What happens to blocks that lie beyond the bar c is the user's choice, and part of the likelihood:
 keep: they count as they are. cap: known only to lie beyond c (censored). drop: taken as not belonging to the tail; the
 fit is conditional on lying below c (truncated), which, unlike leaving them out of an ordinary fit, does not make the
 tail look thinner than it is.
@@ -34,6 +34,9 @@ GOLDEN: Final = (math.sqrt(5.0) - 1.0) / 2.0
 STEPS: Final = 14
 LEAST_BINS: Final = 10
 """Bins that a fit has at least above its threshold, and below the bar."""
+
+BODY: Final = 0.1
+"""Part of the excesses, the largest, that the first look for the bar leaves out."""
 
 KEEP: Final = "keep"
 CAP: Final = "cap"
@@ -66,7 +69,7 @@ class TailFit:
         self.scale = scale
         self.shape = shape
         self.excesses = excesses
-        self.shapes: list[float] = []
+        self.shapes: list[float] = SHAPES
         self.scales: list[float] = []
         self.weights: list[float] = []
 
@@ -163,20 +166,28 @@ class Tail:
         self.weights = [weight * scale for weight in self.weights]
         self._unit = 1.0
 
-    def fit(self, past_alarms: str, bar: float) -> TailFit:
-        """The tail as it stands. past_alarms: what happens to blocks beyond `bar` (|z|, 0 for none)."""
+    def fit(self, past_alarms: str, q: float) -> TailFit:
+        """The tail as it stands. past_alarms: what happens to blocks beyond the bar, which is looked for at q.
+
+        Where that is the bar follows from the body of the tail alone, its excesses without the largest tenth: a bar
+        that was found from all of them would take jumps in, rise, and take in more.
+        """
         total = self.total / self._unit
-        wanted = self.share * total
         weights = [weight / self._unit for weight in self.weights]
         excesses = 0.0
         k = BINS
-        while k > 0 and (excesses < wanted or BINS - k < LEAST_BINS):
+        body = BINS
+        while k > 0 and (excesses < self.share * total or BINS - k < LEAST_BINS):
             k -= 1
             excesses += weights[k]
-        end = BINS
-        if past_alarms != KEEP and bar > 0.0:
-            end = k
-            while end < BINS and (EDGES[end] < bar or end - k < LEAST_BINS):
+            if excesses <= BODY * self.share * total:
+                body = k
+        if past_alarms == KEEP:
+            return _fitted(weights, k, BINS, KEEP, total, excesses)
+        end = max(body, min(k + LEAST_BINS, BINS))
+        if end < BINS:
+            bar = _fitted(weights, k, end, DROP, total, excesses).bar(q)
+            while end < BINS and EDGES[end] < bar:
                 end += 1
         return _fitted(weights, k, end, past_alarms, total, excesses)
 
@@ -257,7 +268,6 @@ def _fitted(weights: list[float], k: int, end: int, past_alarms: str, total: flo
     whole = 0.0
     for value in values:
         whole += math.exp(value - values[best])
-    fit.shapes = SHAPES
     fit.scales = scales
     fit.weights = [math.exp(value - values[best]) / whole for value in values]
     return fit
