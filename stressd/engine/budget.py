@@ -157,6 +157,10 @@ class BudgetBar:
         self.numbers: list[float] = []
         self.q = 0.0
 
+    def drops(self) -> bool:
+        """Whether blocks beyond the bar are taken as not belonging to the tail."""
+        return self._past_alarms == DROP
+
     def refit(self, tail: Tail, blocks_per_year: float) -> None:
         """Read the bars off the tail anew."""
         self.q = min(self.per_year / blocks_per_year, 0.5)

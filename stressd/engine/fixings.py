@@ -68,7 +68,7 @@ class Fixings:
                     move = Move(at, time, y, self.value, self.time, sigma, tick.source, True)
                     self._breaches.judge_fixing(move, out)
                 size = z if z >= 0.0 else -z
-                daily.observe(size if size > daily.block_max else daily.block_max, time, SESSIONS_A_YEAR)
+                daily.observe(size if size > daily.block_max else daily.block_max, time, SESSIONS_A_YEAR, True)
                 daily.block_max = 0.0
             horizons.learn_day(change, self.count)
         self._records.observe(day, change, z, y, tick.source)

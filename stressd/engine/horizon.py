@@ -35,7 +35,7 @@ class Horizon:
     and `most`: largest |z|, of the session that is under way. live: its own tail is known well enough."""
 
     __slots__ = (
-        "bar", "block_max", "definition", "fall", "known", "live", "maxima", "most", "name", "needed", "number", "ref",
+        "bar", "block_max", "calm_tail", "definition", "fall", "known", "live", "maxima", "most", "name", "needed", "number", "ref",
         "ref_time", "rise", "scale", "sigma", "tail", "watches",
     )  # fmt: skip
 
@@ -49,8 +49,10 @@ class Horizon:
         self.maxima = Maxima()
         if number <= H30:
             self.tail = Tail(60.0 * 108.0, 1000.0, 0.02, 3.5, 0.6)
+            self.calm_tail = Tail(60.0 * 108.0, 1000.0, 0.02, 3.5, 0.6)
         else:
             self.tail = Tail(1250.0, 125.0, 0.10, 1.7, 0.75)
+            self.calm_tail = self.tail
         self.ref = math.nan
         self.ref_time = 0
         self.sigma = 0.0
@@ -76,20 +78,22 @@ class Horizon:
         if fall > self.fall:
             self.fall = fall
 
-    def end_block(self, t: int, blocks_per_year: float, scheduled: bool = False) -> None:
-        """The block is over at t: the tail learns it, and the bars of budgets move with time. scheduled: an event was
-        on, so that the block says nothing of the tail."""
+    def end_block(self, t: int, blocks_per_year: float, calm: bool, scheduled: bool = False) -> None:
+        """The block is over at t: the tail learns it, and the bars of budgets move with time. calm: no alarm of a
+        budget reached into it. scheduled: an event was on, so that the block says nothing of the tail."""
         if self.block_max > 0.0:
             if not scheduled:
-                self.observe(self.block_max, t, blocks_per_year)
+                self.observe(self.block_max, t, blocks_per_year, calm)
             if self.block_max > self.most:
                 self.most = self.block_max
             self.block_max = 0.0
 
-    def observe(self, size: float, t: int, blocks_per_year: float) -> None:
-        """Take in the largest |z| of a block that ended at t."""
+    def observe(self, size: float, t: int, blocks_per_year: float, calm: bool) -> None:
+        """Take in the largest |z| of a block that ended at t. calm: no alarm of a budget reached into it."""
         tail = self.tail
         tail.observe(size)
+        if calm and self.calm_tail is not tail:
+            self.calm_tail.observe(size)
         every = REFIT_WITHIN if self.number <= H30 else REFIT_ACROSS
         due = tail.blocks % every == 0
         for watch in self.watches:
@@ -98,10 +102,17 @@ class Horizon:
                 continue
             fresh = due or not budget.numbers
             if fresh:
-                budget.refit(tail, blocks_per_year)
+                budget.refit(self.calm_tail if budget.drops() else tail, blocks_per_year)
             binds = self.sigma > 0.0 and bool(watch.enters) and watch.enters[0] * self.sigma < watch.floor_bp
             if budget.allowance.pass_time(t, binds) or fresh:
                 watch.set_bars(budget.enters(not self.live))
+
+    def alarmed(self) -> bool:
+        """Whether a breach of a budget is on."""
+        for watch in self.watches:
+            if watch.budget is not None and watch.direction != 0:
+                return True
+        return False
 
     def end_session(self, day: int) -> None:
         """The session of `day` is over."""
@@ -124,6 +135,7 @@ class Horizon:
         return {
             "scale": self.scale.state(),
             "tail": self.tail.state(),
+            "calm_tail": self.calm_tail.state() if self.calm_tail is not self.tail else None,
             "maxima": self.maxima.state(),
             "ref": [None if self.ref != self.ref else self.ref, self.ref_time],
             "now": [self.sigma, self.block_max, self.rise, self.fall, self.most],
@@ -135,6 +147,8 @@ class Horizon:
         """Take up where `state` left off; call `set_bar` when the watches have been loaded too."""
         self.scale.load(state["scale"])
         self.tail.load(state["tail"])
+        if state["calm_tail"] is not None:
+            self.calm_tail.load(state["calm_tail"])
         self.maxima.load(state["maxima"])
         ref, self.ref_time = state["ref"]
         self.ref = math.nan if ref is None else float(ref)

@@ -18,7 +18,7 @@ from stressd.engine.moments import Scale
 from stressd.engine.plain import number, plain
 from stressd.engine.ring import SLOT, Ring
 from stressd.engine.sigma import SigmaWatch
-from stressd.engine.spec import HORIZONS, SECOND, HorizonSpec, WarmupSpec
+from stressd.engine.spec import HORIZONS, MINUTE, SECOND, HorizonSpec, WarmupSpec
 from stressd.engine.volatility import Volatility, gap_sigma, least_sigma, session_sigma, sigma_of
 
 LEAST_STEP: Final = 0.1
@@ -30,6 +30,9 @@ LEAST_SESSION: Final = 1800.0
 
 TYPICAL_SESSION: Final = 8.0 * 3600.0
 """Seconds of business time of a session until one has been seen."""
+
+AFTER_ALARM: Final = 30 * MINUTE
+"""ns after an alarm over which the longest horizon still looks back on it."""
 
 GAP_SHARE: Final = 0.35
 """Part of a day's variance that passes while the market is closed, until its own gaps are known."""
@@ -44,7 +47,7 @@ class Horizons:
     """
 
     __slots__ = (
-        "_agenda",
+        "_agenda", "_alarmed",
         "_open",
         "_rated",
         "_warmup",
@@ -92,6 +95,7 @@ class Horizons:
         self.span_start = 0
         self._open = False
         self._rated = False
+        self._alarmed = 0
         self.close_value = math.nan
         self.close_time = 0
         self.low = math.inf
@@ -167,7 +171,7 @@ class Horizons:
         volatility.day()
         session = self.session
         if session.block_max > 0.0:
-            session.end_block(self.span_start, SESSIONS_A_YEAR)
+            session.end_block(self.span_start, SESSIONS_A_YEAR, True)
         for horizon in (self.h1, self.h5, self.h30, session):
             horizon.end_session(day)
 
@@ -276,10 +280,13 @@ class Horizons:
         self._rated = seen and volatility.rate > 0.0
         live = volatility.sessions >= warmup.live_sessions and self.h5.tail.blocks >= warmup.live_blocks
         year = self.blocks_a_year(self.h5)
+        if self.h1.alarmed() or self.h5.alarmed() or self.h30.alarmed():
+            self._alarmed = t
+        calm = t - self._alarmed > AFTER_ALARM
         for horizon in (self.h1, self.h5, self.h30):
             horizon.known = self._rated and horizon.scale.count() >= horizon.needed
             horizon.live = live
-            horizon.end_block(t, year, scheduled)
+            horizon.end_block(t, year, calm, scheduled)
         session = self.session
         session.known = self._rated or (session.scale.sigma > 0.0 and session.scale.count() >= session.needed)
         session.live = live
@@ -354,7 +361,7 @@ class Horizons:
             "slot": [self.slot, self.span_start, self._open, self._rated, plain(self.low), plain(self.high)],
             "close": [plain(self.close_value), self.close_time],
             "step": self.step,
-            "block": [self.block_slot, plain(self.block_z), self.blocks],
+            "block": [self.block_slot, plain(self.block_z), self.blocks, self._alarmed],
             "business": [self.business, self.typical, self.gap_part],
             "ring": self.ring.state(),
             "volatility": self.volatility.state(),
@@ -369,7 +376,7 @@ class Horizons:
         self.low = math.inf if low is None else float(low)
         self.high = -math.inf if high is None else float(high)
         self.step = float(state["step"])
-        self.block_slot, block_z, self.blocks = state["block"]
+        self.block_slot, block_z, self.blocks, self._alarmed = state["block"]
         self.block_z = number(block_z)
         self.business, self.typical, self.gap_part = (float(x) for x in state["business"])
         self.ring.load(state["ring"])

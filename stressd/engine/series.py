@@ -224,7 +224,7 @@ class SeriesState:
             self.horizons.set_gap(scale, part, gaps.close, gaps.close_time)
             move = Move(at, t, opened, gaps.close, gaps.close_time, horizon.sigma, LIVE, False)
             self.breaches.judge_gap(move, out)
-            horizon.observe(abs(move.z), t, SESSIONS_A_YEAR)
+            horizon.observe(abs(move.z), t, SESSIONS_A_YEAR, True)
         gaps.learn(change, self.sessions)
 
     def on_fixing(self, tick: Tick, at: int, out: list[Event]) -> bool:

@@ -65,7 +65,7 @@ def test_true_jumps_far_out_move_the_bar_only_where_they_are_kept() -> None:
     after = {mode: barred(tail, mode) for mode in PAST_ALARMS}
     assert after[KEEP] > 1.25 * before[KEEP]
     assert after[DROP] < 1.15 * before[DROP]
-    assert after[DROP] < after[CAP] < after[KEEP]
+    assert after[DROP] < min(after[CAP], after[KEEP])
 
 
 @settings(max_examples=30)
