@@ -148,9 +148,17 @@ class Breaches:
         if phase == LEFT:
             watch.openings.leave(watch.direction)
             if watch.opener and watch.budget is not None:
-                watch.budget.allowance.opened(watch.budget.weight(watch.peak))
+                watch.budget.allowance.opened(self._weight(watch))
             watch.reset()
             self.active -= 1
+
+    def _weight(self, opener: SigmaWatch) -> float:
+        """How much the episode counts against its budget: by the horizon on which it was least ordinary."""
+        least = 2.0
+        for watch in self.watches:
+            if watch.budget is not None and watch.rule == opener.rule and watch.direction == opener.direction:
+                least = min(least, watch.budget.weight(watch.peak))
+        return least
 
     def _why_provisional(self, horizon: Horizon) -> str:
         if self.provisional or horizon.number > H30 or horizon.live:

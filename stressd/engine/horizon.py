@@ -35,8 +35,8 @@ class Horizon:
     and `most`: largest |z|, of the session that is under way. live: its own tail is known well enough."""
 
     __slots__ = (
-        "bar", "block_max", "calm_tail", "definition", "fall", "known", "live", "maxima", "most", "name", "needed", "number", "ref",
-        "ref_time", "rise", "scale", "sigma", "tail", "watches",
+        "bar", "block_max", "calm_tail", "definition", "fall", "known", "live", "maxima", "most", "name", "needed",
+        "number", "ref", "ref_time", "rise", "scale", "sigma", "tail", "watches",
     )  # fmt: skip
 
     def __init__(self, number: int, spec: HorizonSpec) -> None:
@@ -109,10 +109,7 @@ class Horizon:
 
     def alarmed(self) -> bool:
         """Whether a breach of a budget is on."""
-        for watch in self.watches:
-            if watch.budget is not None and watch.direction != 0:
-                return True
-        return False
+        return any(watch.budget is not None and watch.direction != 0 for watch in self.watches)
 
     def end_session(self, day: int) -> None:
         """The session of `day` is over."""
