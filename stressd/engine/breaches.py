@@ -6,7 +6,7 @@ import math
 from typing import Any, Final
 
 from stressd.engine.agenda import MarketAgenda
-from stressd.engine.budget import WITHIN, Book, BudgetBar, shares
+from stressd.engine.budget import WITHIN, Book, BudgetBar, shares, treatment
 from stressd.engine.events import ENTERED, LEFT, PEAKED, RAISED, Breach, Event, Standing
 from stressd.engine.horizon import DAILY, GAP, H30, Horizon
 from stressd.engine.horizons import Horizons
@@ -14,7 +14,7 @@ from stressd.engine.move import Move
 from stressd.engine.records import Records
 from stressd.engine.sigma import SAYS_ENTERED, SAYS_LEFT, SAYS_PEAKED, SAYS_RAISED, SigmaWatch
 from stressd.engine.spec import HORIZONS, SeriesSpec, SigmaRule, WarmupSpec
-from stressd.engine.tail import KEEP
+from stressd.engine.tail import DROP, KEEP
 from stressd.market.series import market_of
 
 LIVE: Final = "live"
@@ -230,7 +230,8 @@ def watches_of(rule: SigmaRule, spec: SeriesSpec, book: Book) -> list[SigmaWatch
         within = name in WITHIN
         whole = budget.per_year * sum(part for each, part in parts.items() if (each in WITHIN) == within)
         owner = "" if budget.per_market else spec.id
-        allowance = book.allowance(rule.name, spec.market, owner, within, whole)
+        dropped = treatment(budget, within) == DROP
+        allowance = book.allowance(rule.name, spec.market, owner, within, dropped, whole)
         own = budget.per_year * parts[name] / (alike if budget.per_market else 1.0)
         watches.append(
             SigmaWatch(rule, HORIZONS.index(name), name, openings, BudgetBar(budget, own, within, allowance))

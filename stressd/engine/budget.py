@@ -18,6 +18,10 @@ from stressd.engine.tail import DROP, KEEP, Tail, TailFit
 GAIN: Final = 0.1
 LEAST_FACTOR: Final = 0.4
 MOST_FACTOR: Final = 2.5
+MOST_DROPPED: Final = 1.15
+"""The same where past alarms are dropped: the tail is calibrated without them, and what true jumps there are must not
+raise the bar above themselves."""
+
 LEAST_BAR: Final = 1.5
 """Sigma: no budget, however large, makes an ordinary move a breach."""
 
@@ -36,6 +40,11 @@ WITHIN: Final = {"1m": 0.25, "5m": 0.45, "30m": 0.30}
 ACROSS: Final = {"session": 0.2, "gap": 0.2, "1d": 0.6}
 WITHIN_SHARE: Final = 0.6
 """How a budget is shared: within the day and across it, and among the horizons of each."""
+
+
+def treatment(spec: BudgetSpec, within: bool) -> str:
+    """What past alarms are to the tail of a horizon within the day, or across it."""
+    return spec.past_alarms if spec.past_alarms else DROP if within else KEEP
 
 
 def shares(horizons: tuple[str, ...]) -> dict[str, float]:
@@ -89,9 +98,10 @@ class Allowance:
     per_ns: openings allowed. factor: what the tail's bars are multiplied by. count: openings so far, weighted.
     """
 
-    __slots__ = ("_log", "_pending", "_shared", "count", "factor", "last", "openings", "per_ns")
+    __slots__ = ("_log", "_most", "_pending", "_shared", "count", "factor", "last", "openings", "per_ns")
 
-    def __init__(self, per_year: float, openings: Openings, shared: bool) -> None:
+    def __init__(self, per_year: float, openings: Openings, shared: bool, dropped: bool = False) -> None:
+        self._most = math.log(MOST_DROPPED if dropped else MOST_FACTOR)
         self.per_ns = per_year / YEAR_NS
         self.openings = openings
         self._shared = shared
@@ -123,7 +133,7 @@ class Allowance:
         self.last = t
         log = self._log + GAIN * (self._pending - (0.0 if floor_binds else self.per_ns * passed))
         self._pending = 0.0
-        self._log = min(max(log, math.log(LEAST_FACTOR)), math.log(MOST_FACTOR))
+        self._log = min(max(log, math.log(LEAST_FACTOR)), self._most)
         self.factor = math.exp(self._log)
         return True
 
@@ -148,7 +158,7 @@ class BudgetBar:
 
     def __init__(self, spec: BudgetSpec, per_year: float, within: bool, allowance: Allowance) -> None:
         self._rarities = [rarity for _, rarity in spec.rarities]
-        self._past_alarms = spec.past_alarms if spec.past_alarms else DROP if within else KEEP
+        self._past_alarms = treatment(spec, within)
         self.per_year = per_year
         self.within = within
         self.allowance = allowance
@@ -193,8 +203,8 @@ class BudgetBar:
         fit = self.fit
         if self._past_alarms != DROP or fit is None or not self._base:
             return 1.0
-        at_bar = fit.exceeds(self._base[0])
-        return min(2.0 * fit.exceeds(peak / self.allowance.factor) / at_bar, 2.0) if at_bar > 0.0 else 1.0
+        at_bar = fit.exceeds(self._base[0] * self.allowance.factor)
+        return min(2.0 * fit.exceeds(peak) / at_bar, 2.0) if at_bar > 0.0 else 1.0
 
     def state(self) -> list[Any]:
         """Everything that changes, as plain values."""
@@ -236,11 +246,11 @@ class Book:
             self._openings[key] = Openings()
         return self._openings[key]
 
-    def allowance(self, rule: str, market: str, series: str, within: bool, per_year: float) -> Allowance:
-        """The tracker of this budget; series: "" where it is the whole market's."""
+    def allowance(self, rule: str, market: str, series: str, within: bool, dropped: bool, per_year: float) -> Allowance:
+        """The tracker of this budget; series: "" where it is the whole market's; dropped: past alarms are."""
         key = f"{rule}|{market}|{series}|{'within' if within else 'across'}"
         if key not in self._allowances:
-            self._allowances[key] = Allowance(per_year, self.openings(rule, market), series == "")
+            self._allowances[key] = Allowance(per_year, self.openings(rule, market), series == "", dropped)
         return self._allowances[key]
 
     def clear(self) -> None:
