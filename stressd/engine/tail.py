@@ -58,10 +58,11 @@ def survival(x: float, scale: float, shape: float) -> float:
 class TailFit:
     """P(block maximum > z) = rate * survival(z - t0) for z >= t0. excesses: how many, in weight, stand behind it.
 
-    shapes, scales, weights: the shapes tried, the best scale with each, and their posterior weights.
+    cut: the |z| from which blocks were taken to lie beyond the bar, infinite where all count. shapes, scales, weights:
+    the shapes tried, the best scale with each, and their posterior weights.
     """
 
-    __slots__ = ("excesses", "rate", "scale", "scales", "shape", "shapes", "t0", "weights")
+    __slots__ = ("cut", "excesses", "rate", "scale", "scales", "shape", "shapes", "t0", "weights")
 
     def __init__(self, t0: float, rate: float, scale: float, shape: float, excesses: float) -> None:
         self.t0 = t0
@@ -69,6 +70,7 @@ class TailFit:
         self.scale = scale
         self.shape = shape
         self.excesses = excesses
+        self.cut = math.inf
         self.shapes: list[float] = SHAPES
         self.scales: list[float] = []
         self.weights: list[float] = []
@@ -268,6 +270,8 @@ def _fitted(weights: list[float], k: int, end: int, past_alarms: str, total: flo
     whole = 0.0
     for value in values:
         whole += math.exp(value - values[best])
+    if end < BINS and past_alarms != KEEP:
+        fit.cut = EDGES[end]
     fit.scales = scales
     fit.weights = [math.exp(value - values[best]) / whole for value in values]
     return fit
