@@ -138,8 +138,8 @@ def test_intraday_moves_spreads_and_standings_in_words() -> None:
     assert message.title == "US 2s10s +7.8bp over 30m to 70.9bp · 4.4σ of 1.8bp · highest since 8 Apr 2025"
     facts = dict(message.facts)
     assert facts["Spread"] == "US 2s10s 70.9bp"
-    assert facts["Count"] == "beyond 4σ once in 900 moves"
-    assert facts["Rank"] == "3rd largest rise of 900 moves"
+    assert facts["Count"] == "beyond 4σ once in 900 sessions"
+    assert facts["Rank"] == "3rd largest rise of 900 sessions"
     assert facts["Record"] == "largest rise since 12 Jan 2026"
 
 
@@ -150,7 +150,7 @@ def test_a_return_period_comes_after_the_count_and_p_only_where_it_is_known() ->
     labels = [label for label, _ in render(_with(event, series=[lead], followers=[us]), first=True).facts]
     assert labels.index("Count") < labels.index("Return")
     text = render(_with(event, series=[lead], followers=[us]), first=True).text
-    assert "on its own history once in 0.9 / 1.6 / 3.9 years (low / middle / high)" in text
+    assert "about every 1.6 years on its own history (11 months to 3.9 years)" in text
     assert "p=0.06" in text
 
 

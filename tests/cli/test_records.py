@@ -87,7 +87,7 @@ def test_explain_says_every_number_in_prose(state: Path, name: str, capsys: pyte
         "configuration sha256:9f2c.",
         "1. 2026-01-20T06:01:00Z opened, high",
         "JP.GOV.30Y at 3.765%, from 3.562% at 2026-01-19T06:00:00Z: +20.3 bp over 1d; that is 6.9 times its sigma of "
-        "2.94 bp (robust, 63 sessions); the bar was 6; 10 of 4706 past moves were beyond that bar; "
+        "2.94 bp (robust, 63 sessions); the bar was 6; 10 of 4706 past days were beyond that bar; "
         "rank 1 of 1250 moves in its direction; largest since 1999-09-01, where the series begins.",
         "US followed; US.GOV.10Y +6.0 bp; +1.4 of its own sigma; +1.1 sigma beyond its usual co-movement; "
         "0.30 bp per bp (usually 0.10); after 52200 s, 30600 s of it open; measured by 1d.",

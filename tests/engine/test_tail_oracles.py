@@ -89,8 +89,8 @@ def test_the_fit_is_the_maximum_of_its_penalised_grouped_likelihood(name: str, p
     if -0.07 < shape < 0.49:
         assert fit.shape == pytest.approx(shape, abs=0.02)
         assert fit.scale == pytest.approx(scale, rel=0.03)
-    # what matters is the bar: within one percent of that of the exact maximum
-    assert fit.bar(Q) == pytest.approx(bar_of(Q, fit.t0, fit.rate, scale, shape), rel=0.01)
+    # what matters is the bar: within one and a half percent of that of the exact maximum
+    assert fit.bar(Q) == pytest.approx(bar_of(Q, fit.t0, fit.rate, scale, shape), rel=0.015)
 
 
 @pytest.mark.parametrize("shape", [0.0, 0.15, 0.3])
