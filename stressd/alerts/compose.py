@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import cast
 
-from stressd.alerts.curve import curve_shape
-from stressd.alerts.episode import CHANGE, FOLLOWING, HALT, MODEL, NOTE, SIGMA, SILENCE, Episode
+from stressd.alerts.curve import curve_shape, noise_clauses, shape_clauses, smooth_clauses
+from stressd.alerts.episode import CHANGE, FOLLOWING, HALT, MODEL, NOISE, NOTE, SIGMA, SILENCE, Episode
 from stressd.alerts.event import DataQuality, Event, EventType, Kind
 from stressd.alerts.headline import (
     answer_clause,
@@ -27,6 +27,7 @@ from stressd.alerts.spec import SECOND, EpisodesSpec
 from stressd.alerts.words import duration_text, listing
 from stressd.engine.events import FEED
 from stressd.engine.spec import SEVERITIES
+from stressd.market.shape import SHAPES
 from stressd.market.times import iso
 
 
@@ -48,7 +49,7 @@ def compose(spec: EpisodesSpec, episode: Episode, type: EventType, at: int, note
         severity=SEVERITIES[episode.severity],
         headline=_headline(spec, episode, type, at),
         series=episode.ranked(),
-        shape=curve_shape(episode.ranked()) if episode.what == SIGMA else None,
+        shape=_shape(episode),
         source=episode.source,
         followers=[answer.follower for answer in episode.answers.values()],
         data=DataQuality(
@@ -56,12 +57,19 @@ def compose(spec: EpisodesSpec, episode: Episode, type: EventType, at: int, note
             sources=sorted(episode.sources),
             affected=list(episode.affected),
             quotes=episode.quotes.get(episode.ranked()[0].series) if episode.quotes else None,
+            curve=episode.curve,
         ),
         note=note,
         version=spec.version,
         method=spec.method,
         config=spec.config,
     )
+
+
+def _shape(episode: Episode) -> str | None:
+    if episode.what in SHAPES:
+        return episode.what
+    return curve_shape(episode.ranked()) if episode.what == SIGMA else None
 
 
 def _quiet_clauses(spec: EpisodesSpec, episode: Episode, over: bool, lasted_s: float) -> list[str]:
@@ -92,6 +100,12 @@ def _headline(spec: EpisodesSpec, episode: Episode, type: str, at: int) -> str:
     moves = episode.ranked()
     if episode.what in (MODEL, CHANGE):
         return fit(model_clauses(moves[0], episode.what == CHANGE))
+    if episode.what == NOISE and episode.curve is not None:
+        if type == "resolved":
+            return fit(smooth_clauses(episode.market, episode.curve, lasted, episode.peak_bp))
+        return fit(noise_clauses(episode.market, episode.curve, moves[0]))
+    if episode.what in SHAPES:
+        return fit(shape_clauses(episode.market, episode.what, moves))
     if episode.what != SIGMA:
         return fit(level_clauses(moves[0], episode.what, episode.direction > 0))
     if type == "resolved":

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from stressd.alerts.event import BidAsk, Follower, SeriesMove, Source
+from stressd.alerts.event import BidAsk, Curve, Follower, SeriesMove, Source
 from stressd.alerts.words import is_spread
 
 Key = tuple[str, str, int]
@@ -14,6 +14,9 @@ Key = tuple[str, str, int]
 The scope is the market; of a market's spreads the market with SPREADS; of a feed note without a market, the source."""
 
 SPREADS: Final = " spreads"
+
+NOISE: Final = "noise"
+"""What an episode about curve noise is about; one about the day's shape is about that word of `market.shape`."""
 
 SIGMA: Final = "sigma"
 MODEL: Final = "model"
@@ -50,7 +53,7 @@ class Episode(msgspec.Struct, kw_only=True):
     told_z, told_bp: as of the last event. joined, raised (to the episode's severity), answered, peaked: not told yet;
     due: when the settle window ends that will tell them. affected, age, text: of a feed episode; usual (ns), warming:
     of the series that it began with. stale: it has been told that none of its series ticks: how it goes on is unknown.
-    quotes: by series, as of its latest breach.
+    quotes: by series, as of its latest breach; curve: of the market, as of the latest.
     """
 
     id: str
@@ -87,6 +90,7 @@ class Episode(msgspec.Struct, kw_only=True):
     warming: bool = False
     stale: bool = False
     quotes: dict[str, BidAsk] = {}
+    curve: Curve | None = None
     closed_at: int | None = None
 
     @property

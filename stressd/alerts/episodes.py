@@ -17,12 +17,16 @@ import msgspec
 
 from stressd.alerts.answers import Links
 from stressd.alerts.compose import compose
-from stressd.alerts.episode import CHANGE, HALT, MODEL, NOTE, SIGMA, SILENCE, SPREADS, Episode, Key
+from stressd.alerts.curve import curve_state, noise_move, shape_moves
+from stressd.alerts.episode import CHANGE, HALT, MODEL, NOISE, NOTE, SIGMA, SILENCE, SPREADS, Episode, Key
 from stressd.alerts.event import Event, EventType, SeriesMove
 from stressd.alerts.headline import answer_clause
 from stressd.alerts.ids import episode_id
 from stressd.alerts.moves import bid_ask, breach_move, level_move, model_move
+from stressd.alerts.remarks import BACK_ON, LEVEL_TOLD, MODEL_TOLD, WITHDRAWN, split, widening
+from stressd.alerts.routing import ONCE_TOLD
 from stressd.alerts.spec import SECOND, EpisodesSpec
+from stressd.alerts.spreads import home_of
 from stressd.alerts.words import (
     bp_text,
     curve_key,
@@ -31,24 +35,16 @@ from stressd.alerts.words import (
     listing,
     series_name,
     sigma_text,
-    tenor_name,
     yield_text,
 )
 from stressd.engine import events as engine
+from stressd.engine.curve_events import CurveMove
 from stressd.engine.detector import DETECTOR_OFF
 from stressd.engine.spec import SEVERITIES
 
 __all__ = ["Episodes", "EpisodesSpec"]
 
-LEVEL_TOLD = "A level is told once, and again only after the yield has moved away from it."
-
-MODEL_TOLD = "What a model finds is told once, and again only after it has been quiet."
-
 QUIET = (SILENCE, HALT)
-
-BACK_ON = "The detector is on again, or no longer configured."
-
-WITHDRAWN = "The configuration no longer watches it; how it went on is not known."
 
 
 class Episodes:
@@ -69,6 +65,8 @@ class Episodes:
             told += self._once(event, event.what, level_move(event), LEVEL_TOLD)
         elif isinstance(event, engine.Unusual):
             told += self._once(event, CHANGE if event.change else MODEL, model_move(event), MODEL_TOLD)
+        elif isinstance(event, CurveMove):
+            told += self._noise(event) if event.what == NOISE else self._shape(event)
         elif isinstance(event, engine.Silence):
             told += self._silence(event)
         elif isinstance(event, engine.FeedNote):
@@ -89,11 +87,12 @@ class Episodes:
         return min((episode.due for episode in self._timed.values() if episode.due is not None), default=None)
 
     def active(self) -> list[tuple[str, str, int, str, str, int]]:
-        """(rule, market, direction, series, horizon, severity) of each breach that keeps an episode open."""
+        """(rule, market, direction, series, horizon, severity) of each breach that keeps an episode open; of curve
+        noise with the market for the series and NOISE for the horizon."""
         return [
-            (*episode.key, *_split(name), severity)
+            (*episode.key, *split(name), severity)
             for episode in self._open.values()
-            if episode.what == SIGMA
+            if episode.what in (SIGMA, NOISE)
             for name, severity in episode.active.items()
         ]
 
@@ -153,12 +152,7 @@ class Episodes:
 
     def _breach(self, breach: engine.Breach) -> list[Event]:
         name = f"{breach.series}|{breach.horizon}"
-        spread = is_spread(breach.series)
-        scope = breach.market + SPREADS if spread else breach.market
-        episode = self._open.get((breach.rule, scope, breach.direction))
-        if spread and (episode is None or name not in episode.active):
-            # One move, one episode: where the market's yields have theirs, its spreads are a part of it.
-            episode = self._holding(breach, name) or episode or self._of_yields(breach)
+        scope, episode = home_of(self._open, breach, name)
         if breach.phase == engine.LEFT:
             return self._left(episode, name, breach)
         if episode is None:
@@ -166,7 +160,7 @@ class Episodes:
                 return []
             episode = self._start(breach, SIGMA, breach.severity, scope)
             self._record(episode, name, breach)
-            if not spread:
+            if not is_spread(breach.series):
                 self._links.find_source(episode)
             return [self._tell(episode, "opened", breach.at)]
         if breach.phase == engine.PEAKED and name not in episode.active:
@@ -180,29 +174,19 @@ class Episodes:
             episode.raised.append(name)
         return self._grown(episode, breach, name if new else None)
 
-    def _holding(self, breach: engine.Breach, name: str) -> Episode | None:
-        """The yields' episode that this spread's breach is a part of already."""
-        found = (self._open.get((breach.rule, breach.market, direction)) for direction in (1, -1))
-        return next((each for each in found if each is not None and name in each.active), None)
-
-    def _of_yields(self, breach: engine.Breach) -> Episode | None:
-        """The open episode of the market's yields, the younger of two."""
-        if breach.phase != engine.ENTERED:
-            return None
-        found = (self._open.get((breach.rule, breach.market, direction)) for direction in (1, -1))
-        return max((each for each in found if each is not None), key=lambda each: each.opened_at, default=None)
-
     def _record(self, episode: Episode, name: str, breach: engine.Breach) -> None:
         episode.active[name] = breach.severity
         if breach.quotes is not None:
             episode.quotes[breach.series] = bid_ask(breach.quotes)
+        if breach.curve is not None:
+            episode.curve = curve_state(breach.curve)
         guest = is_spread(breach.series) and not episode.scope.endswith(SPREADS)
         # The peak of an episode is that of what opened it: a spread's sign may be the other one.
         episode.record(name, breach_move(breach), 0.0 if guest else breach.z, 0.0 if guest else breach.change_bp)
         episode.heard(breach.time, breach.source)
 
     def _grown(
-        self, episode: Episode, event: engine.Breach | engine.Silence | engine.FeedNote, joiner: str | None
+        self, episode: Episode, event: engine.Breach | CurveMove | engine.Silence | engine.FeedNote, joiner: str | None
     ) -> list[Event]:
         """Tell a rise in severity at once, or remember a joiner or a peak for the end of the settle window."""
         if event.severity > episode.severity:
@@ -237,6 +221,34 @@ class Episodes:
         episode.record(f"{event.series}|{move.horizon}", move, 0.0, 0.0)
         episode.heard(event.time, event.source)
         return [self._tell(episode, "opened", event.at), self._close(episode, event.at, note)]
+
+    def _shape(self, event: CurveMove) -> list[Event]:
+        episode = self._start(event, event.what, event.severity, f"{event.market} shape")
+        for move in shape_moves(event):
+            episode.record(f"{move.series}|{move.horizon}", move, 0.0, 0.0)
+        episode.heard(event.time, event.source)
+        return [self._tell(episode, "opened", event.at), self._close(episode, event.at, ONCE_TOLD)]
+
+    def _noise(self, event: CurveMove) -> list[Event]:
+        scope = f"{event.market} curve"
+        name = f"{event.market}|{NOISE}"
+        episode = self._open.get((event.rule, scope, 0))
+        fresh = episode is None
+        if episode is None:
+            if event.phase == engine.LEFT:
+                return []
+            episode = self._start(event, NOISE, event.severity, scope)
+        assert event.curve is not None
+        episode.curve = curve_state(event.curve)
+        episode.heard(event.time, event.source)
+        if event.phase == engine.LEFT:
+            peak = f"peak {bp_text(episode.peak_bp).removeprefix('+')}"
+            lasted = f"lasted {duration_text((event.at - episode.opened_at) / SECOND)}"
+            return [self._close(episode, event.at, f"{lasted}; {peak}")] if episode.active.pop(name, None) else []
+        episode.moves = {name: noise_move(event)}
+        episode.peak_bp = max(episode.peak_bp, event.curve.noise_bp)
+        episode.active[name] = event.severity
+        return [self._tell(episode, "opened", event.at)] if fresh else self._grown(episode, event, None)
 
     def _silence(self, event: engine.Silence) -> list[Event]:
         told = self._ticks_again(event) if event.phase == engine.LEFT else self._quiet(event)
@@ -280,7 +292,7 @@ class Episodes:
         for episode in self.open_episodes():
             if episode.what != SIGMA:
                 continue
-            series = sorted({_split(name)[0] for name in episode.active}, key=curve_key)
+            series = sorted({split(name)[0] for name in episode.active}, key=curve_key)
             blind = all(name in silent for name in series)
             if blind == episode.stale:
                 continue
@@ -301,6 +313,9 @@ class Episodes:
             episode = self._start(note, NOTE, note.severity, scope)
         episode.text = note.text if note.text.strip() else note.what
         episode.heard(0, note.source)
+        if note.phase == engine.ONCE:
+            episode.affected = [note.series] if note.series else []
+            return [self._tell(episode, "opened", note.at), self._close(episode, note.at, ONCE_TOLD)]
         return self._affect(episode, name, note.series, fresh, note)
 
     def _affect(
@@ -374,7 +389,7 @@ class Episodes:
             over = f"; resolved {duration_text((at - episode.closed_at) / SECOND)} before" if episode.closed_at else ""
             return self._tell(episode, "propagated", at, answers + over)
         if episode.joined or episode.raised:
-            return self._tell(episode, "widened", at, _widening(episode))
+            return self._tell(episode, "widened", at, widening(episode))
         return self._tell(
             episode, "peaked", at, f"peak {sigma_text(episode.peak_z)}, {bp_text(episode.peak_bp * episode.direction)}"
         )
@@ -383,18 +398,3 @@ class Episodes:
         episode.told_all()
         self._timed.pop(episode.id, None)
         return compose(self.spec, episode, type, at, note)
-
-
-def _split(name: str) -> tuple[str, str]:
-    series, _, rest = name.partition("|")
-    return series, rest
-
-
-def _widening(episode: Episode) -> str:
-    """ "joined by 10Y and 20Y; 30Y critical too"."""
-    joined, raised = (
-        listing([tenor_name(name) for name in sorted({_split(name)[0] for name in names}, key=curve_key)])
-        for names in (episode.joined, episode.raised)
-    )
-    severity = SEVERITIES[episode.severity]
-    return "; ".join([f"joined by {joined}"] * bool(joined) + [f"{raised} {severity} too"] * bool(raised))

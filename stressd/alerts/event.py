@@ -38,12 +38,13 @@ class Exceeded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeriesMove(msgspec.Struct, frozen=True, kw_only=True):
-    """One series' part in an episode. horizon: 1m, 5m, 30m, session, gap, 1d, or "level". largest_since, highest_since:
-    ISO dates; `since_beginning` says that the date is the first of the series (nothing larger is known), and
-    `highest_since_beginning` says so of the level. model, score, score_bar: of a further detector and its finding.
+    """One series' part in an episode. horizon: 1m, 5m, 30m, session, gap, 1d, "level" or "noise". largest_since,
+    highest_since: ISO dates; `since_beginning` says that the date is the first of the series (nothing larger is known),
+    and `highest_since_beginning` says so of the level. model, score, score_bar: of a further detector and its finding.
     during: the scheduled event that was on; widened: by how much it had raised the bar. return_period_years: low,
     middle and high, of which the outer two hold 80 percent. account: the state that sigma, bars and return period were
-    computed from; `stressd explain` does so again."""
+    computed from; `stressd explain` does so again. unconfirmed: what speaks against the move; while something does, the
+    severity is `warn` at most."""
 
     series: str
     value: float
@@ -69,6 +70,7 @@ class SeriesMove(msgspec.Struct, frozen=True, kw_only=True):
     during: str | None = None
     widened: float | None = None
     account: dict[str, Any] | None = None
+    unconfirmed: str | None = None
 
 
 class Follower(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,14 +118,27 @@ class BidAsk(msgspec.Struct, frozen=True, kw_only=True):
     presence: float | None = None
 
 
+class Curve(msgspec.Struct, frozen=True, kw_only=True):
+    """The market's curve: noise (root mean square off the smooth curve through its tenors) and what it mostly is; the
+    tenors farthest above (cheapest) and below (richest) the smooth curve through the others, and by how much, in bp."""
+
+    noise_bp: float
+    usual_bp: float | None = None
+    cheapest: str | None = None
+    cheapest_bp: float | None = None
+    richest: str | None = None
+    richest_bp: float | None = None
+
+
 class DataQuality(msgspec.Struct, frozen=True, kw_only=True):
     """Age of the newest tick when the event was made, and the feeds that it came from. affected: the series that a feed
-    event is about. quotes: where the feed has bid and ask."""
+    event is about. quotes: where the feed has bid and ask. curve: where the market has five tenors that tick."""
 
     age_s: float | None = None
     sources: list[str] = []
     affected: list[str] = []
     quotes: BidAsk | None = None
+    curve: Curve | None = None
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,6 +43,8 @@ def market_clauses(moves: list[SeriesMove], today: date) -> list[str]:
     change = bp_text(lead.change_bp or 0.0)
     over = "" if lead.horizon in (None, "1d") else f" {over_text(lead.horizon)}"
     clauses = [f"{series_name(lead.series)} {change}{over} to {yield_text(lead.series, lead.value)}", *_sigma(lead)]
+    if lead.unconfirmed is not None:
+        clauses.insert(1, f"not confirmed: {lead.unconfirmed}")
     clauses += during_clauses(lead)
     rising = (lead.change_bp or 0.0) >= 0
     for text, since in ((record_text(lead), lead.largest_since), (extreme_text(lead, rising), lead.highest_since)):

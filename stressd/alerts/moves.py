@@ -39,6 +39,7 @@ def breach_move(breach: Breach) -> SeriesMove:
         during=breach.during or None,
         widened=_rounded(breach.widened) if breach.widened > 1.0 else None,
         account=breach.account or None,
+        unconfirmed=breach.unconfirmed or None,
     )
     if standing is None:
         return move

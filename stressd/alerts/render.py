@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from stressd.alerts.curve import curve_picture
+from stressd.alerts.curve import curve_picture, curve_text
+from stressd.alerts.episode import NOISE
 from stressd.alerts.event import Event, Follower, SeriesMove, Source, to_json
 from stressd.alerts.headline import JOIN, LIMIT, during_clauses, fit
 from stressd.alerts.notification import Notification, Row
@@ -158,6 +159,8 @@ def _facts(event: Event, status: str) -> list[tuple[str, str]]:
     data = _data_text(event)
     if data:
         facts.append(("Data", data))
+    if event.data.curve is not None:
+        facts.append(("Curve noise" if event.shape else "Curve", curve_text(event.data.curve)))
     if event.data.quotes is not None:
         facts.append(("Quotes", quotes_text(event.data.quotes)))
     facts.append(("Why", _why(event)))
@@ -172,11 +175,15 @@ def _lead_facts(move: SeriesMove, over: bool, rising: bool) -> list[tuple[str, s
     facts = [(label, f"{name} {yield_text(move.series, move.value)}")]
     if move.horizon == LEVEL and move.level is not None:
         facts.append(("Level", yield_text(move.series, move.level)))
-    if move.change_bp is not None and move.horizon is not None:
+    if move.change_bp is not None and move.horizon == NOISE:
+        facts.append(("Off the curve", f"{bp_text(move.change_bp)} from the smooth curve through the other tenors"))
+    elif move.change_bp is not None and move.horizon is not None:
         start = (
             f" from {yield_text(move.series, move.from_.value)} at {moment_text(move.from_.time)}" if move.from_ else ""
         )
         facts.append(("Move", f"{bp_text(move.change_bp)} {over_text(move.horizon)},{start}".rstrip(",")))
+    if move.unconfirmed is not None:
+        facts.append(("Confirmed", f"no: {move.unconfirmed}"))
     if move.during is not None:
         facts.append(("During", during_clauses(move)[0].removeprefix("during ")))
     if move.model is not None and move.score is not None and move.score_bar is not None:

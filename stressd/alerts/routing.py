@@ -17,6 +17,9 @@ DEFAULT_UPDATES: Final = (
 LEVEL: Final = "level"
 """The horizon of a level crossing."""
 
+ONCE_TOLD: Final = "It is told once, and is over with that."
+"""Note of the end of an episode that was over when it was told."""
+
 KEEP_NS: Final = 3 * 86_400 * 1_000_000_000
 """How long a router remembers who was told of a resolved episode: answers of other markets may still come."""
 
@@ -57,9 +60,10 @@ class RouteSpec:
 
 
 def is_one_shot(event: Event) -> bool:
-    """Whether the event belongs to an episode of a level or a model, which closes at once after it has been told."""
+    """Whether the event belongs to an episode that closes at once after it has been told: of a level, a model, a shape
+    of the curve, or a note of something that is over."""
     told_once = all(move.horizon == LEVEL or move.model is not None for move in event.series)
-    return event.kind == "market" and bool(event.series) and told_once
+    return event.note == ONCE_TOLD or (event.kind == "market" and bool(event.series) and told_once)
 
 
 class Router:

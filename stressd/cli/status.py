@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from stressd.alerts.words import yield_text
+from stressd.alerts.words import tenor_name, yield_text
 from stressd.cli.ask import ask
 from stressd.cli.errors import UserError
 from stressd.cli.place import add_state, state_of
@@ -48,6 +48,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines.append(f"! the configuration was refused at {rejected['time']}; the one before runs on:")
         lines += [f"    {fault}" for fault in rejected["faults"]]
     lines += ["", *_feeds(status["feeds"]), "", *_alerting(status["alerting"])]
+    lines += ["", *_curves(status["curves"])] if status.get("curves") else []
     if status["detectors"]:
         lines += ["", *_detectors(status["detectors"])]
     if status["agenda"]:
@@ -106,6 +107,25 @@ def _agenda(windows: Sequence[dict[str, Any]]) -> list[str]:
         for each in windows
     ]
     return table(["EVENT", "MARKET", "", "WINDOW", "WIDENS"], rows)
+
+
+def _curves(curves: Sequence[dict[str, Any]]) -> list[str]:
+    rows = [
+        [
+            each["market"],
+            _in_bp(each["noise_bp"]),
+            _in_bp(each["usual_bp"]),
+            str(len(each["tenors"])),
+            f"{tenor_name(each['cheapest'])} {each['cheapest_bp']:+.1f}bp" if each["cheapest"] else "-",
+            f"{tenor_name(each['richest'])} {each['richest_bp']:+.1f}bp" if each["richest"] else "-",
+        ]
+        for each in curves
+    ]
+    return table(["CURVE", "NOISE", "USUALLY", "TENORS", "CHEAPEST", "RICHEST"], rows)
+
+
+def _in_bp(size: float | None) -> str:
+    return "-" if size is None else f"{size:.2f}bp"
 
 
 def _episodes(episodes: Sequence[dict[str, Any]]) -> list[str]:

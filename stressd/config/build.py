@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from stressd.alerts.routing import RouteSpec
+from stressd.config.curves import CurveConfig
 from stressd.config.facts import Facts, alias_row
 from stressd.config.fields import FeedConfig
-from stressd.config.model import Config, RouteConfig
+from stressd.config.model import Config, MarketConfig, RouteConfig
 from stressd.config.rules import DetectorConfig, LevelConfig, SigmaConfig, SilenceConfig, rungs
 from stressd.engine.agenda import AgendaItem
 from stressd.engine.spec import (
     SEVERITIES,
     BudgetSpec,
+    CurveRule,
     EngineSpec,
     LevelRule,
     MarketSpec,
@@ -26,6 +28,7 @@ from stressd.market.aliases import AliasTable
 from stressd.market.calendar import Calendar
 from stressd.market.joint import JointCalendar
 from stressd.market.series import market_of, parse_series, series_id
+from stressd.market.tenors import tenor_months
 
 
 def resolver(facts: Facts) -> AliasTable:
@@ -39,13 +42,17 @@ def engine_spec(
 ) -> EngineSpec:
     """The engine's specification. Globs of rules are resolved to the configured series, in configured order."""
     feeds = [feed for _, feed in facts.feeds]
-    sigma, level, silence, detectors = [], [], [], []
+    sigma, level, silence, detectors, curve = [], [], [], [], []
+    slopes: list[str] = []
     for _, rule in facts.rules:
         series = tuple(facts.matching(rule.series, spreads=not isinstance(rule, SilenceConfig)))
         if isinstance(rule, SigmaConfig):
             sigma.append(_sigma(rule, series))
         elif isinstance(rule, LevelConfig):
             level.append(_level(rule, series))
+        elif isinstance(rule, CurveConfig):
+            curve.append(_curve(rule, facts))
+            slopes += _slopes(rule, facts)
         elif isinstance(rule, DetectorConfig):
             detectors.append(rule.rule(series))
         else:
@@ -54,18 +61,19 @@ def engine_spec(
     return EngineSpec(
         markets=(
             *(
-                MarketSpec(name, calendars[name], series_id(name, market.gauge_tenor))
+                MarketSpec(name, calendars[name], series_id(name, market.gauge_tenor), _decays(market))
                 for name, market in config.markets.items()
             ),
             *(spread_market(name, calendars) for name in dict.fromkeys(map(market_of, facts.spreads)) if "-" in name),
         ),
         series=(
             *(_series(name, config, facts, feeds) for name in facts.series),
-            *(spread_spec(name) for name in facts.spreads),
+            *(spread_spec(name) for name in dict.fromkeys([*facts.spreads, *slopes])),
         ),
         sigma_rules=tuple(sigma),
         level_rules=tuple(level),
         silence_rules=tuple(silence),
+        curve_rules=tuple(curve),
         agenda=agenda,
         detector_rules=tuple(detectors),
         propagation=PropagationSpec(
@@ -104,6 +112,37 @@ def carries(feed: FeedConfig, series: str) -> bool:
     """Whether a feed may carry a series."""
     return (feed.markets is None or market_of(series) in feed.markets) and (
         feed.series is None or any(fnmatchcase(series, glob) for glob in feed.series)
+    )
+
+
+def _decays(market: MarketConfig) -> tuple[float, float]:
+    return tenor_months(market.decays[0]) / 12.0, tenor_months(market.decays[1]) / 12.0
+
+
+def _with_ends(rule: CurveConfig, facts: Facts) -> list[str]:
+    """Markets whose slope the rule watches."""
+    markets = [name for name in facts.markets if rule.market is None or name in rule.market]
+    return [name for name in markets if rule.tenors and set(rule.tenors) <= set(facts.markets[name].tenors)]
+
+
+def _slopes(rule: CurveConfig, facts: Facts) -> list[str]:
+    """The slopes behind the rule's shapes: computed also where nobody asks for them as series."""
+    return [rule.slope(market) for market in _with_ends(rule, facts)]
+
+
+def _curve(rule: CurveConfig, facts: Facts) -> CurveRule:
+    return CurveRule(
+        name=rule.name,
+        markets=tuple(name for name in facts.markets if rule.market is None or name in rule.market),
+        noise=rule.noise.rungs() if rule.noise is not None else (),
+        floor_bp=rule.floor,
+        hold=rule.hold,
+        shapes=tuple(rule.shapes) if rule.tenors is not None else (),
+        ends=tuple(rule.ends(market) for market in _with_ends(rule, facts)),
+        move_bp=rule.move,
+        rearm_bp=rule.rearm,
+        epsilon_bp=rule.epsilon,
+        severity=SEVERITIES.index(rule.severity),
     )
 
 

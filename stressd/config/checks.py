@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from stressd.config.curves import CurveConfig
 from stressd.config.facts import Facts, alias_row, entries
 from stressd.config.faults import did_you_mean, shown, suggest
 from stressd.config.model import CROSS_PATTERN, MatchConfig
 from stressd.config.report import Report
 from stressd.config.rules import SilenceConfig
 from stressd.config.yaml_marks import Path
+from stressd.engine.curve import LEAST
 from stressd.market.aliases import AliasTable
 from stressd.market.calendar import Calendar
 from stressd.market.hours import minutes
@@ -129,8 +131,29 @@ def check_feeds(facts: Facts, report: Report) -> None:
 def check_rules(facts: Facts, report: Report) -> None:
     """Rules match something."""
     for i, rule in facts.rules:
+        if isinstance(rule, CurveConfig):
+            _check_curve(rule, ("rules", i), facts, report)
+            continue
         silence = isinstance(rule, SilenceConfig)
         _check_globs(rule.series, ("rules", i, "series"), facts, report, spreads=not silence)
+
+
+def _check_curve(rule: CurveConfig, path: Path, facts: Facts, report: Report) -> None:
+    """A curve rule names markets, and finds what it needs in each of them, or where it names none in one at least."""
+    _check_markets_known(rule.market, (*path, "market"), facts, report)
+    if not facts.complete:
+        return
+    named = [market for market in rule.market or () if market in facts.markets]
+    if rule.tenors is not None:
+        bare = [name for name in named or facts.markets if not set(rule.tenors) <= set(facts.markets[name].tenors)]
+        if bare and (named or len(bare) == len(facts.markets)):
+            text = f"{' and '.join(bare)} {'has' if len(bare) == 1 else 'have'} not both of {' and '.join(rule.tenors)}"
+            report.value((*path, "tenors"), text, suggest("", facts.markets[bare[0]].tenors, "its tenors"))
+    if rule.noise is not None:
+        few = [name for name in named or facts.markets if len(set(facts.markets[name].tenors)) < LEAST]
+        if few and (named or len(few) == len(facts.markets)):
+            text = f"{' and '.join(few)}: a smooth curve needs {LEAST} tenors"
+            report.key((*path, "noise"), text, "leave `noise` out, or list more tenors")
 
 
 def check_pairs(data: Mapping[str, Any], facts: Facts, report: Report) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -22,8 +22,6 @@ from stressd.config.yaml_marks import Path
 from stressd.market.aliases import Alias
 
 M = TypeVar("M", bound=Model)
-
-_LATER_RULES: Final = {"curve": "curve rules"}
 
 
 @dataclass(slots=True)
@@ -123,10 +121,6 @@ def _typed(item: dict[str, Any], what: str, types: Mapping[str, type[M]], path: 
 
 
 def _rule(item: dict[str, Any], types: Mapping[str, type[AnyRule]], path: Path, report: Report) -> AnyRule | None:
-    later = _LATER_RULES.get(str(item.get("type")))
-    if later is not None:
-        report.value((*path, "type"), f"{later} come with a later version of stressd", f"known: {', '.join(types)}")
-        return None
     return _typed(item, "rule", types, path, report)
 
 

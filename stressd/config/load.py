@@ -53,6 +53,9 @@ class Loaded:
         found = {rule.name: rule.series for rule in spec.sigma_rules}
         found |= {rule.name: rule.series for rule in spec.level_rules}
         found |= {rule.name: rule.series for rule in spec.silence_rules}
+        for rule in spec.curve_rules:
+            of = tuple(each.id for each in spec.series if rule.noise and each.market in rule.markets and not each.legs)
+            found[rule.name] = tuple(dict.fromkeys([*of, *(end for pair in rule.ends for end in pair)]))
         return found | {rule.name: rule.series for rule in spec.detector_rules}
 
     @property

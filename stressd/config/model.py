@@ -106,13 +106,15 @@ Unit = Annotated[str, AfterValidator(_unit), WithJsonSchema({"type": "string", "
 class MarketConfig(Model):
     """One market. calendar: when it trades, by default the one of the market's own name. spreads: slopes (long minus
     short) and flies (twice the belly minus the wings) of its tenors, each a series of its own. gauge: the tenor whose
-    response stands for the market, by default the one nearest 10Y. convention: how its live yields are defined. fixing:
+    response stands for the market, by default the one nearest 10Y. decays: of the smooth curve through its tenors, for
+    curve noise; two maturities, short to long. convention: how its live yields are defined. fixing:
     local time of the daily fixing instead of the calendar's. closed: further closed days, each with its reason. early:
     further days on which it closes early, each with the local time; dates as `2026-12-31`."""
 
     calendar: str | None = None
     tenors: list[Tenor] = Field(min_length=1)
     spreads: list[SpreadName] = written([])
+    decays: Annotated[list[Tenor], Field(min_length=2, max_length=2)] = written(["2Y", "8Y"])
     gauge: Tenor | None = None
     convention: Convention | None = None
     fixing: ClockTime | None = None
@@ -123,6 +125,12 @@ class MarketConfig(Model):
     def gauge_tenor(self) -> str:
         """The configured gauge, else the tenor nearest ten years."""
         return self.gauge or min(self.tenors, key=lambda tenor: abs(tenor_months(tenor) - 120))
+
+    @model_validator(mode="after")
+    def _bent(self) -> MarketConfig:
+        if tenor_months(self.decays[0]) >= tenor_months(self.decays[1]):
+            raise KeyFault("decays", "`decays` go from short to long such as `[2Y, 8Y]`")
+        return self
 
     def series(self, market: str) -> list[str]:
         """Canonical ids of its yields, short tenors first."""

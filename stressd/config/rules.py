@@ -11,6 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from stressd.config.budgets import Budget
+from stressd.config.curves import CurveConfig
 from stressd.config.fields import Bp, Duration, KeyFault, Level, Model, OneOrMany, SeverityName, Slug, written
 from stressd.engine.detector import DetectorRule
 from stressd.engine.spec import HORIZONS, SECOND, SEVERITIES, Rung
@@ -246,11 +247,12 @@ class DetectorConfig(RuleConfig, ABC):
         return (self.graveness,)
 
 
-AnyRule = SigmaConfig | LevelConfig | SilenceConfig | DetectorConfig
-RULES: Final[dict[str, type[SigmaConfig | LevelConfig | SilenceConfig]]] = {
+AnyRule = SigmaConfig | LevelConfig | SilenceConfig | CurveConfig | DetectorConfig
+RULES: Final[dict[str, type[SigmaConfig | LevelConfig | SilenceConfig | CurveConfig]]] = {
     "sigma": SigmaConfig,
     "level": LevelConfig,
     "silence": SilenceConfig,
+    "curve": CurveConfig,
 }
 
 

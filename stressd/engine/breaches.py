@@ -89,6 +89,12 @@ class Breaches:
                 # Another fixing beyond the bar is another move, even where it is no larger.
                 self._say(watch, PEAKED, move, out)
 
+    def retell(self, rule: str, h: int, move: Move, least: int, out: list[Event]) -> None:
+        """A breach that is on was told at a severity of `least` at most: tell it at its own, if that is higher."""
+        for watch in self.watches:
+            if watch.rule == rule and watch.horizon == h and watch.direction != 0 and watch.severity > least:
+                self._say(watch, RAISED, move, out)
+
     def end_gap(self, at: int, t: int, y: float, out: list[Event]) -> None:
         """Another close has come: the last open's gap is history."""
         gap = self.horizons.gap

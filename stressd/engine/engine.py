@@ -14,6 +14,7 @@ from stressd.engine.agenda import Agenda
 from stressd.engine.bars import Bar, bars_of
 from stressd.engine.budget import Book
 from stressd.engine.clock import MarketClock
+from stressd.engine.curves import Curves
 from stressd.engine.detector import DETECTOR_OFF
 from stressd.engine.detectors import DetectorWatch
 from stressd.engine.events import FEED, LEFT, Breach, Event, Silence
@@ -27,7 +28,7 @@ from stressd.engine.spec import HORIZONS, EngineSpec
 from stressd.engine.spreads import Spreads
 from stressd.engine.stamps import watch_stamps
 from stressd.engine.status import row
-from stressd.market.tick import FIXING, Tick
+from stressd.market.tick import BACKLOG, FIXING, Tick
 
 SNAPSHOT_VERSION: Final = 2
 
@@ -43,8 +44,8 @@ class Engine:
     told of."""
 
     __slots__ = (
-        "_ahead", "_book", "_clocks", "_due", "_fed", "_fixings_due", "_gauges", "_members", "_rounds", "_series",
-        "_silences", "_spec", "_spreads", "_warming", "now", "propagation", "unknown",
+        "_ahead", "_book", "_clocks", "_due", "_fed", "_fixings_due", "_gauges", "_members", "_rounds",
+        "_series", "_silences", "_spec", "_spreads", "_warming", "curves", "now", "propagation", "unknown",
     )  # fmt: skip
 
     def __init__(self, spec: EngineSpec, start: int) -> None:
@@ -66,7 +67,8 @@ class Engine:
             market.name: self._fed[market.gauge] for market in spec.markets if market.gauge in self._fed
         }
         self.propagation = Propagation(spec.propagation, self._fed, self._gauges, self._clocks)
-        self._spreads = Spreads(self._series, spec.max_age)
+        self._spreads = Spreads(self._series, spec)
+        self.curves = Curves(spec, self._members)
         self._ahead: dict[str, int] = {}
         self._warming = False
         self._fixings_due: dict[str, int] = {}
@@ -150,7 +152,7 @@ class Engine:
             fixed.append(state)
         for state in fixed:
             self.propagation.on_fixing(state, due, out)
-        self._spreads.on_fixings(fixed, due, 0, out)
+        self._spreads.on_fixings(fixed, {}, due, 0, out)
         self._fixings_due[market] = calendar.next_fixing(due)
 
     def _collect(self, state: SeriesState, tick: Tick, at: int, out: list[Event]) -> None:
@@ -168,14 +170,19 @@ class Engine:
     def _judge(self, waiting: Round, out: list[Event]) -> None:
         del self._rounds[waiting.market]
         fixed = []
+        broken = self.curves.of[waiting.market].breaks(waiting, out)
         for state, tick in waiting.ordered():
             before = len(out)
-            if state.on_fixing(tick, waiting.at, out):
+            if state.id in broken:
+                state.on_break(tick)
+                fixed.append(state)
+            elif state.on_fixing(tick, waiting.at, out):
                 self._follow_up(before, out)
                 fixed.append(state)
         for state in fixed:
-            self.propagation.on_fixing(state, waiting.at, out)
-        self._spreads.on_fixings(fixed, waiting.at, waiting.ticks[0].flags, out)
+            if state.id not in broken:
+                self.propagation.on_fixing(state, waiting.at, out)
+        self._spreads.on_fixings(fixed, broken, waiting.at, waiting.ticks[0].flags, out)
 
     def _silence(self, due: int, out: list[Event]) -> None:
         """The heap holds a time not later than each watch's own deadline, which every tick moves on."""
@@ -219,11 +226,15 @@ class Engine:
             watch_stamps(self._ahead, tick, at, state.future != future, out)
         if state.horizons.block_slot != block:
             self.propagation.on_block(state)
+        taken = state.ticks != ticks
+        if taken:
+            fresh = tick.flags & BACKLOG == 0 and tick.received - state.t <= self._spec.max_age
+            self.curves.of[state.market].on_tick(state, before, at, fresh, out)
         if len(out) > before:
             self._follow_up(before, out)
-        if self._spreads.all and state.ticks != ticks:
-            self._spreads.on_tick(state, tick, at, out)
-        if self.propagation.watches and state.ticks != ticks and self._gauges.get(state.market) is state:
+        if taken and self._spreads.all:
+            self._spreads.on_tick(state, at, fresh, out)
+        if self.propagation.watches and taken and self._gauges.get(state.market) is state:
             self.propagation.on_tick(state, at, out)
             self._find_due()
 
@@ -232,16 +243,13 @@ class Engine:
         if self._warming:
             del out[before:]
             return
-        asked = False
         for event in out[before:]:
             if isinstance(event, Breach):
                 event.quotes = quote_figures(self._series[event.series], event.time)
                 self.propagation.on_breach(event, out)
-                asked = True
+                self._find_due()
             elif isinstance(event, Silence) and event.with_feed and event.phase == LEFT:
                 self._heard_again(event)
-        if asked:
-            self._find_due()
 
     def _heard_again(self, event: Silence) -> None:
         """One series of a feed that was silent as a whole ticks again: the others are listened to anew."""
@@ -326,6 +334,7 @@ class Engine:
                 scope = quiet.get((rule, state.id), "")
                 together = feeds.get((rule, scope), ())
                 silence.adopt((rule, state.id) in quiet, together, scope.removeprefix(FEED) if together else "")
+        self.curves.reconcile(active)
         self.propagation.recount([(row[0], row[1], row[2]) for row in active if row[3] in self._fed])
         self._ahead = {name: self._ahead.get(name, self.now) for rule, _, name in noted if rule == "clock-ahead"}
         off = {(scope, name) for rule, scope, name in noted if rule == DETECTOR_OFF}
@@ -348,6 +357,7 @@ class Engine:
             "rounds": [waiting.state() for waiting in self._rounds.values()],
             "propagation": self.propagation.state(),
             "spreads": self._spreads.state(),
+            "curves": self.curves.state(),
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -371,6 +381,7 @@ class Engine:
                 self._rounds[waiting.market] = waiting
         self.propagation.load(snapshot["propagation"])
         self._spreads.load(snapshot["spreads"])
+        self.curves.load(snapshot["curves"])
         self._schedule(self.now)
 
     def bars(self, market: str) -> list[Bar]:

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from stressd.engine.curve_facts import CurveFacts
+
 ENTERED: Final = "entered"
 RAISED: Final = "raised"
 PEAKED: Final = "peaked"
 LEFT: Final = "left"
+ONCE: Final = "once"
+"""Told, and over with it."""
 
 FEED: Final = "feed:"
 """Begins the scope of an episode about a whole feed; its name follows."""
@@ -81,12 +85,14 @@ class Breach(Event):
     fixing: the move was measured between fixings. account: the state behind sigma and bars (`engine.account`).
     provisional: why its sigma is not to be trusted fully, or "". quotes: `Quotes.figures` of its feed, None where that
     has none. during: the scheduled event that is on, or ""; widened: by how much it raised this bar, 1 for not at all.
+    unconfirmed: what speaks against the move, or ""; while something does, severity is at most warn. curve: of its
+    market at that moment, where that is known.
     """
 
     __slots__ = (
-        "account", "change_bp", "definition", "during", "fixing", "horizon", "phase", "provisional", "quotes",
+        "account", "change_bp", "curve", "definition", "during", "fixing", "horizon", "phase", "provisional", "quotes",
         "reference_time", "reference_value", "series", "severity", "sigma_bp", "source", "standing", "threshold",
-        "value", "widened", "z",
+        "unconfirmed", "value", "widened", "z",
     )  # fmt: skip
 
     def __init__(
@@ -134,6 +140,8 @@ class Breach(Event):
         self.account: dict[str, Any] = account if account is not None else {}
         self.during = ""
         self.widened = 1.0
+        self.unconfirmed = ""
+        self.curve: CurveFacts | None = None
 
 
 class LevelHit(Event):
@@ -264,8 +272,9 @@ class Silence(Event):
 
 
 class FeedNote(Event):
-    """Something about a source that people should know once: phase entered or left. what: "clock ahead", "failed over",
-    "overload", "no history scale". text: one plain sentence. rule is the note's own name, e.g. "clock-ahead"."""
+    """Something about a source that people should know once: phase entered or left, or once. what: "clock ahead",
+    "failed over", "overload", "data break". text: one plain sentence. rule is the note's own name, e.g. "clock-ahead".
+    """
 
     __slots__ = ("phase", "series", "severity", "source", "text", "what")
 

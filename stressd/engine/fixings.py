@@ -84,6 +84,17 @@ class Fixings:
             daily.ref = y
             daily.ref_time = time
 
+    def skip(self, day: int, tick: Tick) -> float:
+        """A fixing that is no move: what comes is measured from it. Its distance (percent) from the last one."""
+        offset = tick.value - self.value
+        self.count += 1
+        self._records.shift(tick.source, offset)
+        self.value = tick.value
+        self.time = tick.time
+        self.day = day
+        self.z = math.nan
+        return offset
+
     def rebase(self, offset: float) -> None:
         """Another source carries the series, its values `offset` (percent) higher, nan where that is not known."""
         if self.source != LIVE:

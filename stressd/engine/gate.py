@@ -48,13 +48,13 @@ class SourceGate:
 
     value, time: last tick that was in order (percent, ns). offset: its value minus the active source's, a decayed mean
     over `offsets` observations. since: from when it has ticked without a long pause. quarantined, accepted: outliers
-    that had to wait, and those of them that another tick confirmed. reordered: ticks that came a little late. quotes:
-    what is known of its bid and ask, None while it has sent none.
+    that had to wait, and those of them that another tick confirmed; jumped: when the last of these was first seen.
+    reordered: ticks that came a little late. quotes: what is known of its bid and ask, None while it has sent none.
     """
 
     __slots__ = (
-        "accepted", "late", "name", "offset", "offsets", "pending", "quarantined", "quotes", "rank", "raw_time",
-        "raw_value", "reordered", "since", "time", "value",
+        "accepted", "jumped", "late", "name", "offset", "offsets", "pending", "quarantined", "quotes", "rank",
+        "raw_time", "raw_value", "reordered", "since", "time", "value",
     )  # fmt: skip
 
     def __init__(self, name: str, rank: int) -> None:
@@ -73,6 +73,7 @@ class SourceGate:
         self.accepted = 0
         self.reordered = 0
         self.quotes: Quotes | None = None
+        self.jumped = 0
 
     def repeated(self, t: int, y: float) -> bool:
         """Whether (t, y) is the last raw tick again; it becomes the last raw tick."""
@@ -89,6 +90,7 @@ class SourceGate:
             if t - time < CONFIRM_WITHIN and abs(y - value) <= 0.5 * limit:
                 self.pending = []
                 self.accepted += 1
+                self.jumped = time
                 return True
         self.quarantined += 1
         self.pending = [*self.pending[-(WAITING - 1) :], (t, y)]
@@ -159,6 +161,7 @@ class SourceGate:
             self.late,
             [self.quarantined, self.accepted, self.reordered],
             self.quotes.state() if self.quotes is not None else None,
+            self.jumped,
         ]
 
 
@@ -178,4 +181,5 @@ def load_source(state: list[Any]) -> SourceGate:
     if state[12] is not None:
         gate.quotes = Quotes()
         gate.quotes.load(state[12])
+    gate.jumped = int(state[13])
     return gate

@@ -106,6 +106,14 @@ class Records:
             self._levels[source] = levels
         levels.observe(day, level)
 
+    def shift(self, source: str, offset: float) -> None:
+        """The source's levels (percent) are defined anew, and lie `offset` higher from now on: no extreme is due to
+        that."""
+        levels = self._levels.get(source)
+        if levels is not None:
+            levels.highs.shift(offset)
+            levels.lows.shift(offset)
+
     def standing(self, change_bp: float, z: float, threshold: float, level: float, source: str) -> Standing:
         """How a move of `change_bp` to `level` stands; `exceeded` counts past days at or beyond `threshold` sigma.
 

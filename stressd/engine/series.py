@@ -240,6 +240,13 @@ class SeriesState:
         self._fix(self.clock.local_day(tick.time - 1), tick, at, out)
         return True
 
+    def on_break(self, tick: Tick) -> None:
+        """Take in an official fixing that is a break in the data: no move and no crossing of a level."""
+        self.ticks += 1
+        offset = self.fixings.skip(self.clock.local_day(tick.time - 1), tick)
+        for level in self.levels:
+            level.rebase(offset, tick.source)
+
     def fixing_size(self, tick: Tick) -> float:
         """|move| in sigma that this fixing would be, 0 where that is not known."""
         return self.fixings.size(self.clock.local_day(tick.time - 1), tick)

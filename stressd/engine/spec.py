@@ -139,6 +139,35 @@ class SilenceRule:
 
 
 @dataclass(frozen=True, slots=True)
+class NoiseRung:
+    """A severity's bar for curve noise: in its own usual deviations, or in bp; the other one is None."""
+
+    severity: int
+    sigma: float | None
+    bp: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CurveRule:
+    """The curves of `markets`. noise: bars, lowest severity first, to be exceeded for `hold` ns, and by `floor_bp` over
+    the usual. shapes: words of `market.shape`, told once a day when the slope between `short` and `long` (ids by
+    market) has changed by `move_bp` since the last fixing, or both have where the move is parallel; told again after
+    it has come back by `rearm_bp`."""
+
+    name: str
+    markets: tuple[str, ...]
+    noise: tuple[NoiseRung, ...] = ()
+    floor_bp: float = 0.5
+    hold: int = MINUTE
+    shapes: tuple[str, ...] = ()
+    ends: tuple[tuple[str, str], ...] = ()
+    move_bp: float = 10.0
+    rearm_bp: float = 5.0
+    epsilon_bp: float = 0.5
+    severity: int = INFO
+
+
+@dataclass(frozen=True, slots=True)
 class SeriesSpec:
     """One series. sources: feeds that carry it, best first (empty: any, first come). convention: of the live feed,
     None if unknown. legs: of a spread that is computed from other series, as (id, weight)."""
@@ -151,14 +180,21 @@ class SeriesSpec:
     legs: tuple[tuple[str, float], ...] = ()
 
 
+DECAYS: Final = (2.0, 8.0)
+"""Years. Of decays from 0.75 to 3 and from 5 to 15 years, large first ones fit JGBs and Treasuries best (half the noise
+of 1 and 8 on the JGB curve since 2008), and these still tell a dislocated tenor from a bend of the curve."""
+
+
 @dataclass(frozen=True, slots=True)
 class MarketSpec:
     """One market. gauge: the series whose response stands for the market when another market has a breach; "" for the
-    two markets of a spread, whose calendar is the joint one."""
+    two markets of a spread, whose calendar is the joint one. decays: of the smooth curve, in years: the two terms of
+    Svensson's form are most bent at 1.8 times these maturities."""
 
     name: str
     calendar: Calendar
     gauge: str
+    decays: tuple[float, float] = DECAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +229,7 @@ class EngineSpec:
     sigma_rules: tuple[SigmaRule, ...] = ()
     level_rules: tuple[LevelRule, ...] = ()
     silence_rules: tuple[SilenceRule, ...] = ()
+    curve_rules: tuple[CurveRule, ...] = ()
     agenda: tuple[AgendaItem, ...] = ()
     detector_rules: tuple[DetectorRule, ...] = ()
     propagation: PropagationSpec = PropagationSpec()

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from stressd.engine.curve_rules import ShapeWatch
 from stressd.engine.events import Breach, Event, LevelHit
+from stressd.engine.fixings import LONGEST_GAP
 from stressd.engine.plain import number, plain
 from stressd.engine.rounds import Round
 from stressd.engine.series import LIVE, SeriesState
-from stressd.engine.spec import MINUTE, SECOND
+from stressd.engine.spec import MINUTE, SECOND, EngineSpec
 from stressd.market.tick import BACKLOG, FIXING, Tick
 
 SETTLE: Final = 5 * SECOND
@@ -29,12 +31,15 @@ WAITING: Final = 64
 
 PUBLISHED: Final = "published"
 
+CONFIRMED: Final = 0.005
+"""Percent by which the legs' last values may be off the spread's own, for the shape of a curve to be told by them."""
+
 
 class Leg:
     """One leg of one spread. held: its last confirmed value (percent), nan before its first; waiting: later ones as
     (time, value). since: its first tick in the spread's open span that began at `span`."""
 
-    __slots__ = ("fixed", "held", "restarts", "shifted", "since", "span", "state", "waiting", "weight")
+    __slots__ = ("fixed", "held", "prior", "restarts", "shifted", "since", "span", "state", "waiting", "weight")
 
     def __init__(self, state: SeriesState, weight: float) -> None:
         self.state = state
@@ -45,8 +50,9 @@ class Leg:
         self.since = 0
         self.shifted = 0.0
         self.restarts = 0
-        # The last live and the last published fixing: (day, value, time, source).
+        # The last live and the last published fixing: (day, value, time, source), and those before them.
         self.fixed: dict[str, tuple[int, float, int, str]] = {}
+        self.prior: dict[str, tuple[int, float, int, str]] = {}
 
     def push(self, t: int, y: float) -> None:
         """The leg has ticked."""
@@ -86,7 +92,9 @@ class Leg:
         """Everything that changes, as plain values."""
         waiting = [[t, y] for t, y in self.waiting]
         fixed = {kind: list(row) for kind, row in self.fixed.items()}
-        return [self.state.id, plain(self.held), waiting, self.span, self.since, self.shifted, self.restarts, fixed]
+        prior = {kind: list(row) for kind, row in self.prior.items()}
+        held = plain(self.held)
+        return [self.state.id, held, waiting, self.span, self.since, self.shifted, self.restarts, fixed, prior]
 
     def load(self, row: list[Any]) -> None:
         """Take up where `settled` left off."""
@@ -94,20 +102,27 @@ class Leg:
         self.waiting = [(int(t), float(y)) for t, y in row[2]]
         self.span, self.since = int(row[3]), int(row[4])
         self.shifted, self.restarts = float(row[5]), int(row[6])
-        self.fixed = {
-            kind: (int(day), float(value), int(time), str(source))
-            for kind, (day, value, time, source) in row[7].items()
-        }
+        self.fixed = {kind: _row(kept) for kind, kept in row[7].items()}
+        self.prior = {kind: _row(kept) for kind, kept in row[8].items()}
+
+
+def _row(kept: list[Any]) -> tuple[int, float, int, str]:
+    return int(kept[0]), float(kept[1]), int(kept[2]), str(kept[3])
 
 
 class Spread:
-    """One derived series: `state` has its detectors, `legs` what it is made of."""
+    """One derived series: `state` has its detectors, `legs` what it is made of. day_shapes, fixing_shapes: of a slope,
+    what is told of the shape of the day so far and from fixing to fixing. broken: ordinal of the day on which a leg's
+    fixing was a break in the data."""
 
-    __slots__ = ("legs", "state")
+    __slots__ = ("broken", "day_shapes", "fixing_shapes", "legs", "state")
 
     def __init__(self, state: SeriesState, legs: list[Leg]) -> None:
         self.state = state
         self.legs = legs
+        self.day_shapes: list[ShapeWatch] = []
+        self.fixing_shapes: list[ShapeWatch] = []
+        self.broken = 0
 
     def on_tick(self, mover: SeriesState, at: int, fresh: bool, out: list[Event]) -> None:
         """A leg has accepted a tick. fresh: one that may open something."""
@@ -150,6 +165,44 @@ class Spread:
             for event in out[before:]:
                 if isinstance(event, (Breach, LevelHit)):
                     event.source = source
+        if self.day_shapes:
+            self._day_shape(newest, at, fresh and not own.quiet, out)
+
+    def _day_shape(self, t: int, at: int, fresh: bool, out: list[Event]) -> None:
+        """The shape of the day since the last live fixing, while both ends stand where the slope stands."""
+        short, long = self.legs[0], self.legs[1]
+        before, after = short.fixed.get(LIVE), long.fixed.get(LIVE)
+        if before is None or after is None or before[0] != after[0]:
+            return
+        if abs(long.state.y - short.state.y - self.state.y) > CONFIRMED:
+            return
+        ends = (short.state.id, short.state.y, before[1], before[2]), (long.state.id, long.state.y, after[1], after[2])
+        for watch in self.day_shapes:
+            said = watch.update(self.state.market, at, t, ends[0], ends[1], fresh)
+            if said is not None:
+                said.source = self._source()
+                out.append(said)
+
+    def fixing_shape(self, at: int, fresh: bool, out: list[Event]) -> None:
+        """The shape from one published fixing to the next."""
+        ends: list[tuple[str, float, float, int]] = []
+        for leg in self.legs:
+            now, then = leg.fixed[PUBLISHED], leg.prior.get(PUBLISHED)
+            if then is None or then[3] != now[3] or now[0] - then[0] > LONGEST_GAP:
+                return
+            ends.append((leg.state.id, now[1], then[1], then[2]))
+        for watch in self.fixing_shapes:
+            time = self.legs[0].fixed[PUBLISHED][2]
+            said = watch.update(self.state.market, at, time, ends[0], ends[1], fresh)
+            if said is not None:
+                said.source = self.legs[0].fixed[PUBLISHED][3]
+                out.append(said)
+
+    def ends(self) -> tuple[str, str]:
+        """Ids of the short and the long leg of a slope, "" of any other spread."""
+        if [leg.weight for leg in self.legs] != [-1.0, 1.0]:
+            return "", ""
+        return self.legs[0].state.id, self.legs[1].state.id
 
     def _heard(self, leg: Leg) -> int:
         """Until when every leg but this one has been heard."""
@@ -182,6 +235,8 @@ class Spread:
         kind = LIVE if mover.fixings.source == LIVE else PUBLISHED
         for leg in self.legs:
             if leg.state is mover:
+                if kind in leg.fixed:
+                    leg.prior[kind] = leg.fixed[kind]
                 leg.fixed[kind] = (mover.fixings.day, mover.fixings.value, mover.fixings.time, mover.fixings.source)
         value = 0.0
         time = 0
@@ -198,22 +253,26 @@ class Spread:
 
     def settled(self) -> list[Any]:
         """Everything that changes and is not in `state`, as plain values."""
-        return [leg.settled() for leg in self.legs]
+        shapes = {watch.rule.name: watch.state() for watch in self.day_shapes}
+        return [[leg.settled() for leg in self.legs], self.broken, shapes]
 
-    def load(self, rows: list[Any]) -> None:
+    def load(self, kept: list[Any]) -> None:
         """Take up where `settled` left off."""
-        for leg, row in zip(self.legs, rows, strict=True):
+        for leg, row in zip(self.legs, kept[0], strict=True):
             if row[0] == leg.state.id:
                 leg.load(row)
+        self.broken = int(kept[1])
+        for watch in self.day_shapes:
+            if watch.rule.name in kept[2]:
+                watch.load(kept[2][watch.rule.name])
 
 
 class Spreads:
     """All spreads of the engine, in configured order."""
 
-    __slots__ = ("_max_age", "_of", "all")
+    __slots__ = ("_of", "all")
 
-    def __init__(self, series: dict[str, SeriesState], max_age: int) -> None:
-        self._max_age = max_age
+    def __init__(self, series: dict[str, SeriesState], spec: EngineSpec) -> None:
         self.all: list[Spread] = []
         self._of: dict[str, list[Spread]] = {}
         for state in series.values():
@@ -222,25 +281,40 @@ class Spreads:
                 self.all.append(spread)
                 for name, _ in state.spec.legs:
                     self._of.setdefault(name, []).append(spread)
+        for rule in spec.curve_rules:
+            for spread in self.all:
+                if rule.shapes and spread.ends() in rule.ends:
+                    spread.day_shapes.append(ShapeWatch(rule))
+                    spread.fixing_shapes.append(ShapeWatch(rule))
 
-    def on_tick(self, mover: SeriesState, tick: Tick, at: int, out: list[Event]) -> None:
-        """`mover` has accepted `tick`."""
+    def on_tick(self, mover: SeriesState, at: int, fresh: bool, out: list[Event]) -> None:
+        """`mover` has accepted a tick. fresh: one that may open something."""
         spreads = self._of.get(mover.id)
         if spreads is not None:
-            fresh = tick.flags & BACKLOG == 0 and tick.received - mover.t <= self._max_age
             for spread in spreads:
                 spread.on_tick(mover, at, fresh, out)
 
-    def on_fixings(self, legs: list[SeriesState], at: int, flags: int, out: list[Event]) -> None:
-        """These have fixed: judge the spreads whose legs have all done so now, the largest move first."""
+    def on_fixings(
+        self, legs: list[SeriesState], broken: dict[str, bool], at: int, flags: int, out: list[Event]
+    ) -> None:
+        """These have fixed: judge the spreads whose legs have all done so now, the largest move first. broken: those of
+        the legs whose fixing is a break in the data, and so no move of a spread either."""
         if not self.all or not legs:
             return
         own = Round(legs[0].market, at, at)
         for leg in legs:
             for spread in self._of.get(leg.id, ()):
+                if leg.id in broken:
+                    spread.broken = leg.fixings.day
                 tick = spread.fixing(leg, flags)
-                if tick is not None:
-                    own.add(spread.state, tick)
+                if tick is None:
+                    continue
+                if spread.broken == leg.fixings.day:
+                    spread.state.on_break(tick)
+                    continue
+                own.add(spread.state, tick)
+                if spread.fixing_shapes and tick.source != LIVE:
+                    spread.fixing_shape(at, flags & BACKLOG == 0 and not leg.quiet, out)
         for state, tick in own.ordered():
             if tick.source == LIVE:
                 state.live_fixing(tick.time, state.clock.local_day(tick.time - 1), tick.value, at, out)

@@ -37,6 +37,10 @@ class Extremes:
             self._values[1] = self._values[0]
             del self._values[0], self._days[0]
 
+    def shift(self, offset: float) -> None:
+        """Every value lay `offset` higher in the terms of today."""
+        self._values = [value - self._sign * offset for value in self._values]
+
     def last_beyond(self, value: float) -> int | None:
         """The last day with a value beyond `value`, None where there is none."""
         index = bisect_left(self._values, -self._sign * value)

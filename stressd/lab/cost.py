@@ -15,6 +15,7 @@ import msgspec
 
 from stressd.alerts.event import Event
 from stressd.alerts.routing import Router
+from stressd.config.curves import CurveConfig
 from stressd.config.load import Loaded
 from stressd.config.rules import AnyRule, DetectorConfig, SigmaConfig, SilenceConfig
 from stressd.engine.spec import HORIZONS, EngineSpec, SigmaRule
@@ -193,6 +194,8 @@ def _budget(rule: SigmaRule | None, spans: _Spans, opened: int, horizons: Collec
 def _within_the_day(rule: AnyRule) -> bool:
     if isinstance(rule, DetectorConfig):
         return rule.input != "1d"
+    if isinstance(rule, CurveConfig):
+        return rule.tenors is None
     return isinstance(rule, SigmaConfig) and "1d" not in rule.horizons
 
 

@@ -18,6 +18,7 @@ from stressd.alerts.spec import EpisodesSpec
 from stressd.config.fields import SecretError
 from stressd.config.load import Loaded
 from stressd.config.registry import Registry
+from stressd.engine.curve_rules import NOISE
 from stressd.engine.detector import DETECTOR_OFF
 from stressd.engine.engine import Engine
 from stressd.engine.spec import EngineSpec
@@ -76,7 +77,8 @@ def build_pipeline(loaded: Loaded, engine: Engine, origin: Origin, machine: Mapp
 
 def _watched(spec: EngineSpec) -> set[tuple[str, str]]:
     sigma = {(r.name, f"{name}|{horizon}") for r in spec.sigma_rules for name in r.series for horizon in r.horizons}
-    return sigma | {(rule.name, name) for rule in spec.silence_rules for name in rule.series}
+    noise = {(rule.name, f"{market}|{NOISE}") for rule in spec.curve_rules if rule.noise for market in rule.markets}
+    return sigma | noise | {(rule.name, name) for rule in spec.silence_rules for name in rule.series}
 
 
 def _off(engine: Engine) -> set[tuple[str, str]]:

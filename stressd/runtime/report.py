@@ -76,6 +76,7 @@ class Reporter:
             },
             "feeds": [_feed(d, name, now) for name in d.feeds.feeds],
             "alerting": alerting,
+            "curves": d.pump.pipeline.engine.curves.status(),
             "detectors": detectors(d.pump.pipeline.engine.detectors()),
             "agenda": agenda(d.loaded.engine, now),
             "episodes": [_episode(each) for each in d.pump.pipeline.episodes.open_episodes()],

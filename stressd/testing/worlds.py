@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Final
 
+from stressd.engine.curve_facts import CurveFacts
 from stressd.engine.events import Standing
 from stressd.engine.spec import (
     CRITICAL,
@@ -134,5 +135,5 @@ def facts(event: object) -> dict[str, object]:
         value = getattr(event, name)
         if name.startswith("_") or callable(value):
             continue
-        found[name] = facts(value) if isinstance(value, Standing) else value
+        found[name] = facts(value) if isinstance(value, Standing | CurveFacts) else value
     return found

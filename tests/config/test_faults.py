@@ -70,10 +70,28 @@ FAULTS = [
     ("markets: US", "series: UK.*", "17:13: error: no configured series matches `UK.*`", "there are JP.GOV.2Y|10Y|30Y"),
     ("type: sigma", "type: sigmas", "20:11: error: unknown rule type `sigmas`", "did you mean `sigma`?"),
     (
-        "type: sigma",
-        "type: curve",
-        "20:11: error: curve rules come with a later version",
-        "known: sigma, level, silence",
+        "type: level\n    series: [US.GOV.2Y]\n    above: [4.25%, 4.5%]\n    round: 25bp\n    highest_since: 90d\n",
+        "type: curve\n    market: US\n    tenors: [2Y, 10Y]\n",
+        "25:13: error: US has not both of 2Y and 10Y",
+        "its tenors: 2Y, 5Y",
+    ),
+    (
+        "type: level\n    series: [US.GOV.2Y]\n    above: [4.25%, 4.5%]\n    round: 25bp\n    highest_since: 90d\n",
+        "type: curve\n    noise: {warn: 4}\n",
+        "24:5: error: JP and US: a smooth curve needs 5 tenors",
+        "leave `noise` out",
+    ),
+    (
+        "type: level\n    series: [US.GOV.2Y]\n    above: [4.25%, 4.5%]\n    round: 25bp\n    highest_since: 90d\n",
+        "type: curve\n    tenors: [2Y, 10Y]\n    noise: {warn: 4, high: 3bp}\n",
+        "25:12: error: `noise` is in sigma or in bp, not in both",
+        "",
+    ),
+    (
+        "type: level\n    series: [US.GOV.2Y]\n    above: [4.25%, 4.5%]\n    round: 25bp\n    highest_since: 90d\n",
+        "type: curve\n",
+        "22:5: error: a curve rule needs `tenors`",
+        "",
     ),
     (
         'series: "*.GOV.*"',
@@ -189,7 +207,15 @@ def hidden(fault: tuple[str, str, str, str], chosen: Sequence[tuple[str, str, st
     """While a market is wrong nobody can say which series there are."""
     markets = any(group(other).startswith("markets") for other in chosen)
     return markets and any(
-        words in fault[2] for words in ("stands for", "configured series", "unknown series", "spread `US")
+        words in fault[2]
+        for words in (
+            "stands for",
+            "configured series",
+            "unknown series",
+            "spread `US",
+            "has not both",
+            "a smooth curve",
+        )
     )
 
 
