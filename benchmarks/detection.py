@@ -83,7 +83,7 @@ CASES: Final = (
     Case("many jumps, near normal", "", (*BUSY, *NORMAL), NEAR_NORMAL),
     Case("many jumps, t(6), all dirt", "", ()),
 )
-"""Few and many: 1.1 and 3.8 true moves a market-month, children included."""
+"""Few and many: about 1.0 and 3.2 true moves a market-month, children included."""
 
 
 def run(case: Case, days: int, seeds: int, jobs: int) -> tuple[dict[str, Any], str, float]:
