@@ -40,7 +40,9 @@ def plot(score: Score, figures: Mapping[str, Any], budget: float, path: Path) ->
     _delay(axes[0][1], score)
     _alarms(axes[1][0], figures, budget)
     _periods(axes[1][1], figures)
-    figure.suptitle(f"{figures['runs']} simulated runs, {figures['market_months']:.0f} market-months")
+    count = figures["runs"]
+    runs = f"{count} simulated run{'s' if count != 1 else ''}"
+    figure.suptitle(f"{runs}, {figures['market_months']:.0f} market-months")
     figure.savefig(path, dpi=120, format="png")
 
 
