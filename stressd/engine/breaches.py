@@ -204,7 +204,7 @@ class Breaches:
         }
         budget = watch.budget
         if budget is not None:
-            account["budget"] = budget.account(not horizon.live)
+            account["budget"] = budget.account()
         return account
 
     def forget(self) -> None:

@@ -154,7 +154,19 @@ class BudgetBar:
     shape), and q, the probability that a block exceeds the lowest bar.
     """
 
-    __slots__ = ("_base", "_past_alarms", "_rarities", "allowance", "fit", "numbers", "per_year", "q", "within")
+    __slots__ = (
+        "_base",
+        "_factor",
+        "_past_alarms",
+        "_rarities",
+        "_warming",
+        "allowance",
+        "fit",
+        "numbers",
+        "per_year",
+        "q",
+        "within",
+    )
 
     def __init__(self, spec: BudgetSpec, per_year: float, within: bool, allowance: Allowance) -> None:
         self._rarities = [rarity for _, rarity in spec.rarities]
@@ -166,6 +178,8 @@ class BudgetBar:
         self.fit: TailFit | None = None
         self.numbers: list[float] = []
         self.q = 0.0
+        self._factor = 1.0
+        self._warming = False
 
     def drops(self) -> bool:
         """Whether blocks beyond the bar are taken as not belonging to the tail."""
@@ -183,13 +197,15 @@ class BudgetBar:
         ]
 
     def enters(self, warming: bool) -> list[float]:
-        """The bar (sigma) of each severity, lowest first."""
-        return bars_in_force(self._base, self.allowance.factor, warming and self.within)
+        """The bar (sigma) of each severity, lowest first, to be put in force now."""
+        self._factor = self.allowance.factor
+        self._warming = warming and self.within
+        return bars_in_force(self._base, self._factor, self._warming)
 
-    def account(self, warming: bool) -> dict[str, Any]:
+    def account(self) -> dict[str, Any]:
         """What the bars in force are made of, as `bars_in_force` reads it; the fit and q say how the tail gave them."""
         return {
-            "base": list(self._base), "factor": self.allowance.factor, "warming": warming and self.within,
+            "base": list(self._base), "factor": self._factor, "warming": self._warming,
             "fit": list(self.numbers), "q": self.q, "rarities": list(self._rarities),
         }  # fmt: skip
 
@@ -203,18 +219,19 @@ class BudgetBar:
         fit = self.fit
         if self._past_alarms != DROP or fit is None or not self._base:
             return 1.0
-        at_bar = fit.exceeds(self._base[0] * self.allowance.factor)
+        at_bar = fit.exceeds(self._base[0] * self._factor)
         return min(2.0 * fit.exceeds(peak) / at_bar, 2.0) if at_bar > 0.0 else 1.0
 
     def state(self) -> list[Any]:
         """Everything that changes, as plain values."""
-        return [self._base, self.numbers, self.q]
+        return [self._base, self.numbers, self.q, self._factor, int(self._warming)]
 
     def load(self, state: list[Any]) -> None:
         """Take up where `state` left off."""
         self._base = [float(bar) for bar in state[0]]
         self.numbers = [float(number) for number in state[1]]
         self.q = float(state[2])
+        self._factor, self._warming = float(state[3]), state[4] != 0
         if self.numbers:
             self.fit = TailFit(self.numbers[0], self.numbers[1], self.numbers[2], self.numbers[3], 0.0)
 

@@ -48,8 +48,8 @@ class Horizon:
         self.watches: list[SigmaWatch] = []
         self.maxima = Maxima()
         if number <= H30:
-            self.tail = Tail(60.0 * 108.0, 1000.0, 0.02, 3.5, 0.6)
-            self.calm_tail = Tail(60.0 * 108.0, 1000.0, 0.02, 3.5, 0.6)
+            self.tail = Tail(60.0 * 108.0, 200.0, 0.02, 3.5, 0.6)
+            self.calm_tail = Tail(60.0 * 108.0, 200.0, 0.02, 3.5, 0.6)
         else:
             self.tail = Tail(1250.0, 125.0, 0.10, 1.7, 0.75)
             self.calm_tail = self.tail
@@ -100,11 +100,14 @@ class Horizon:
             budget = watch.budget
             if budget is None:
                 continue
+            binds = self.sigma > 0.0 and bool(watch.enters) and watch.enters[0] * self.sigma < watch.floor_bp
+            moved = budget.allowance.pass_time(t, binds)
+            if watch.direction != 0:
+                continue
             fresh = due or not budget.numbers
             if fresh:
                 budget.refit(self.calm_tail if budget.drops() else tail, blocks_per_year)
-            binds = self.sigma > 0.0 and bool(watch.enters) and watch.enters[0] * self.sigma < watch.floor_bp
-            if budget.allowance.pass_time(t, binds) or fresh:
+            if moved or fresh:
                 watch.set_bars(budget.enters(not self.live))
 
     def alarmed(self) -> bool:
