@@ -136,8 +136,11 @@ def test_isolated_bad_ticks_and_their_repeats_change_nothing(
 
 SCRIPT = """
 import json, sys
+from dataclasses import replace
 from stressd.engine.engine import Engine
 from stressd.engine.form import FORM
+from stressd.engine.spec import CurveRule, NoiseRung
+from stressd.market.shape import SHAPES
 from stressd.market.times import parse_time
 from stressd.testing.worlds import facts, walk, world
 start = parse_time("2026-01-13T00:00:00Z")
@@ -149,6 +152,15 @@ for seed in range(4):
         engine = Engine(spec, start)
         out += [facts(event) for event in engine.feed(walk(spec, seed, 6_000, start, jumps=0.004, dirt=0.05))]
         out.append(engine.snapshot())
+noise = (NoiseRung(1, 1.0, None), NoiseRung(2, 2.0, None))
+ends = (("JP.GOV.2Y", "JP.GOV.10Y"),)
+rule = CurveRule("curve", ("JP",), noise, shapes=SHAPES, ends=ends, move_bp=3.0, rearm_bp=2.0)
+six = world({"JP": "always"}, ("2Y", "5Y", "10Y", "20Y", "30Y", "40Y"), spreads=("JP.GOV.2s10s", "JP.GOV.2s5s10s"))
+engine = Engine(replace(six, curve_rules=(rule,)), start)
+ticks = walk(six, 5, 12_000, start + 70_000_000_000_000, gap=4_000_000_000, jumps=0.003, dirt=0.03)
+out += [facts(event) for event in engine.feed(ticks)]
+out.append(engine.snapshot())
+out.append(engine.curves.status())
 print(json.dumps([FORM, out]))
 """
 
