@@ -94,7 +94,8 @@ def _quiet_clauses(spec: EpisodesSpec, episode: Episode, over: bool, lasted_s: f
 def _headline(spec: EpisodesSpec, episode: Episode, type: str, at: int) -> str:
     lasted = (at - episode.opened_at) / SECOND
     if episode.what == NOTE:
-        return fit([f"Over after {duration_text(lasted)}: {episode.text}" if type == "resolved" else episode.text])
+        over = type == "resolved" and lasted > 0.0
+        return fit([f"Over after {duration_text(lasted)}: {episode.text}" if over else episode.text])
     if episode.what in (SILENCE, HALT):
         return fit(_quiet_clauses(spec, episode, type == "resolved", lasted))
     moves = episode.ranked()

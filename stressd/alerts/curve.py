@@ -9,7 +9,7 @@ from stressd.alerts.words import bp_text, duration_text, parsed, sigma_text, spa
 from stressd.engine.curve_events import CurveMove
 from stressd.engine.curve_facts import CurveFacts
 from stressd.market.series import YIELD
-from stressd.market.shape import shape
+from stressd.market.shape import PARALLEL, shape
 from stressd.market.times import iso
 
 DIGITS = 3
@@ -96,6 +96,8 @@ def shape_clauses(market: str, word: str, moves: Sequence[SeriesMove]) -> list[s
     slope = f"{_months(short) // 12}s{_months(long) // 12}s"
     change = (long.change_bp or 0.0) - (short.change_bp or 0.0)
     ends = ", ".join(f"{tenor_name(each.series)} {bp_text(each.change_bp or 0.0)}" for each in (short, long))
+    if word == PARALLEL:
+        return [f"{market} parallel move since the last fixing", ends]
     return [
         f"{market} {word} since the last fixing",
         ends,
