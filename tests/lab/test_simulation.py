@@ -277,7 +277,11 @@ def test_jumps_come_at_their_rate_in_liquid_hours_and_have_children_as_specified
     for market in ("UK", "DE"):
         own = calendar(market)
         children = [j for j in made if j.market == market]
-        assert len(children) / len(primaries) == pytest.approx(0.8, abs=0.07)
+        within = [j for j in primaries if own.span_at(j.onset).is_open and own.span_at(j.onset + 180 * SECOND).is_open]
+        answers = [j for j in children if not j.label.at_open]
+        assert len(answers) / len(within) == pytest.approx(0.8, abs=0.07)
+        openings = [own.span_at(j.onset).start for j in children if j.label.at_open]
+        assert len(set(openings)) == len(openings) > 0
         overlapping = [j.label.lag_s for j in children if not j.label.at_open and j.label.lag_s is not None]
         assert np.median(overlapping) == pytest.approx(30.0, rel=0.08)
         assert stats.kstest(np.log(np.array(overlapping) / 30.0) / 0.2, "norm").pvalue > 0.01

@@ -61,6 +61,7 @@ def _recall(low: float, high: float, moves: Sequence[Found]) -> dict[str, Any]:
         "to": high if high < 99.0 else None,
         **_share(len(hits), len(mine)),
         "inside": sum(found.inside for found in mine),
+        "told": _share(len(hits) + sum(found.inside for found in mine), len(mine)),
         "median_delay_s": median(hits) if hits else None,
     }
 

@@ -40,12 +40,16 @@ def _share(row: Mapping[str, Any]) -> str:
 def _recall(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
     if not any(row["n"] for row in rows):
         return ""
-    lines = [title, f"  {'size':<9}{'moves':>7}{'found':>7}{'inside':>8}  {'recall':<24}{'median delay':>12}"]
+    lines = [
+        title,
+        f"  {'size':<9}{'moves':>7}{'found':>7}{'inside':>8}  {'recall':<24}{'with inside':>11}{'median delay':>14}",
+    ]
     for row in rows:
         size = f"{row['from']:g}-{row['to']:g}" if row["to"] is not None else f">= {row['from']:g}"
         share = f"{row['share']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" if row["n"] else "-"
+        told = f"{row['told']['share']:.3f}" if row["n"] else "-"
         delay = f"{row['median_delay_s']:.1f} s" if row["median_delay_s"] is not None else "-"
-        lines.append(f"  {size:<9}{row['n']:>7}{row['k']:>7}{row['inside']:>8}  {share:<24}{delay:>12}")
+        lines.append(f"  {size:<9}{row['n']:>7}{row['k']:>7}{row['inside']:>8}  {share:<24}{told:>11}{delay:>14}")
     return "\n".join(lines)
 
 

@@ -59,6 +59,7 @@ class Jumps:
         self._vols = vols
         self._scales = curve_scales(spec.tenors)
         self._lead = spec.lead()
+        self._answered: set[tuple[str, int]] = set()
 
     def sigma_bp(self, market: str, t: int) -> float:
         """Sigma (bp) of the ten-year's move over the five minutes from t (ns) on, tails apart."""
@@ -159,10 +160,12 @@ class Jumps:
             chance, size, ramp = rng.random(3)
             if chance < link.p:
                 child = self._child(parent, link, rng, float(size), float(ramp))
-                made += [child, *self._children(child)]
+                if child is not None:
+                    made += [child, *self._children(child)]
         return made
 
-    def _child(self, parent: Jump, link: Link, rng: np.random.Generator, size: float, ramp: float) -> Jump:
+    def _child(self, parent: Jump, link: Link, rng: np.random.Generator, size: float, ramp: float) -> Jump | None:
+        """None where the market opens with its answer to an earlier jump: two answers at once would be one move."""
         calendar = self._hours[link.follower].calendar
         lag = int(link.lag_s * math.exp(link.spread * float(rng.standard_normal())) * 1000) * _MILLI
         k = parent.label.k * BETA * (1.0 + BETA_SPREAD * (2.0 * size - 1.0))
@@ -170,7 +173,11 @@ class Jumps:
         span = calendar.span_at(parent.onset)
         at_open = not span.is_open or span.end - onset < int((RAMP_S[1] + 60.0) * SECOND)
         if at_open:
-            onset = calendar.next_open(parent.onset if not span.is_open else span.end) + lag
+            opening = calendar.next_open(parent.onset if not span.is_open else span.end)
+            if (link.follower, opening) in self._answered:
+                return None
+            self._answered.add((link.follower, opening))
+            onset = opening + lag
         name = f"{parent.label.id}/{link.follower}"
         return self._jump("child", name, parent.label.root, parent, link.follower, onset, k, ramp, at_open)
 
