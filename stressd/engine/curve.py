@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from stressd.engine.breaches import LIVE
 from stressd.engine.breaks import SUPER_LONG, Break, BreakWatch, Fix
 from stressd.engine.curve_noise import CurveNoise
 from stressd.engine.curve_rules import NoiseWatch, facts_of
@@ -12,7 +13,7 @@ from stressd.engine.events import ENTERED, LEFT, ONCE, RAISED, Breach, Event, Fe
 from stressd.engine.horizon import GAP
 from stressd.engine.move import Move
 from stressd.engine.rounds import Round
-from stressd.engine.series import LIVE, SeriesState
+from stressd.engine.series import SeriesState
 from stressd.engine.spec import HORIZONS, INFO, WARN, CurveRule, MarketSpec
 from stressd.market.conventions import SIMPLE, explains
 from stressd.market.series import parse_series

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from stressd.engine.agenda import Agenda
 from stressd.engine.bars import Bar, bars_of
+from stressd.engine.breaches import LIVE
 from stressd.engine.budget import Book
 from stressd.engine.clock import MarketClock
 from stressd.engine.curves import Curves
@@ -22,12 +23,13 @@ from stressd.engine.propagation import Propagation
 from stressd.engine.quality import quote_figures
 from stressd.engine.quiet import judge
 from stressd.engine.rounds import Round, load_round
-from stressd.engine.series import LIVE, SeriesState
+from stressd.engine.series import SeriesState
 from stressd.engine.silence import SilenceWatch
 from stressd.engine.spec import HORIZONS, EngineSpec
 from stressd.engine.spreads import Spreads
 from stressd.engine.stamps import watch_stamps
 from stressd.engine.status import row
+from stressd.engine.unitflip import RULE as UNIT_CHANGED
 from stressd.market.tick import BACKLOG, FIXING, Tick
 
 SNAPSHOT_VERSION: Final = 2
@@ -44,8 +46,8 @@ class Engine:
     told of."""
 
     __slots__ = (
-        "_ahead", "_book", "_clocks", "_due", "_fed", "_fixings_due", "_gauges", "_members", "_rounds",
-        "_series", "_silences", "_spec", "_spreads", "_warming", "curves", "now", "propagation", "unknown",
+        "_ahead", "_book", "_clocks", "_due", "_fed", "_fixings_due", "_gauges", "_members", "_rounds", "_series",
+        "_silences", "_spec", "_spreads", "_warming", "curves", "now", "propagation", "unknown",
     )  # fmt: skip
 
     def __init__(self, spec: EngineSpec, start: int) -> None:
@@ -98,8 +100,7 @@ class Engine:
             if fixing < due:
                 due = fixing
         for waiting in self._rounds.values():
-            if waiting.due < due:
-                due = waiting.due
+            due = min(due, waiting.due)
         if self._silences and self._silences[0][0] < due:
             due = self._silences[0][0]
         answer = self.propagation.next_deadline()
@@ -329,6 +330,7 @@ class Engine:
                 else:
                     watch.adopt(found[0], found[1])
             state.breaches.count()
+            state.unit.adopt(any(rule == UNIT_CHANGED and name == state.id for rule, _, name in noted))
             for silence in state.silences:
                 rule = silence.rule.name
                 scope = quiet.get((rule, state.id), "")

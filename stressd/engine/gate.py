@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from stressd.engine.quotes import Quotes
 from stressd.engine.ring import Ring
+from stressd.market.tick import MIDDLE, Tick
 
 CONFIRM_WITHIN: Final = 120_000_000_000
 """ns within which a second tick may confirm an outlier."""
@@ -96,12 +97,14 @@ class SourceGate:
         self.pending = [*self.pending[-(WAITING - 1) :], (t, y)]
         return False
 
-    def dirty(self, spread: float, middle: bool, y: float, last: float, t: int) -> bool:
-        """Whether y (percent), which came with a quote of ask - bid = spread, is not to be believed because of that
-        quote. last: the last value that was believed."""
+    def dirty(self, tick: Tick, last: float, t: int) -> bool:
+        """Whether the quote that a tick is the middle or a side of shows that its value is none. last: the last value
+        that was believed; t: when the tick was true."""
+        if tick.spread != tick.spread:
+            return False
         if self.quotes is None:
             self.quotes = Quotes()
-        return self.quotes.refuses(spread, middle, y, last, t)
+        return self.quotes.refuses(tick.spread, tick.flags & MIDDLE != 0, tick.value, last, t)
 
     def strays(self, t: int, y: float, step: float) -> bool:
         """Whether a tick of this source, which is not active, lies so far from its last one that it waits for another

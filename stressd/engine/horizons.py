@@ -47,10 +47,11 @@ class Horizons:
     """
 
     __slots__ = (
-        "_agenda", "_alarmed",
+        "_agenda",
+        "_alarmed",
         "_open",
         "_rated",
-        "_warmup",
+        "_thawed",
         "all",
         "block_slot",
         "block_z",
@@ -75,6 +76,7 @@ class Horizons:
         "step",
         "typical",
         "volatility",
+        "warmup",
     )  # fmt: skip
 
     def __init__(
@@ -83,7 +85,7 @@ class Horizons:
     ) -> None:  # fmt: skip
         self.clock = clock
         self._agenda = agenda
-        self._warmup = warmup
+        self.warmup = warmup
         self.ring = Ring()
         self.volatility = Volatility()
         self.all = [Horizon(number, specs[name]) for number, name in enumerate(HORIZONS)]
@@ -95,6 +97,7 @@ class Horizons:
         self.span_start = 0
         self._open = False
         self._rated = False
+        self._thawed = 0
         self._alarmed = 0
         self.close_value = math.nan
         self.close_time = 0
@@ -112,20 +115,6 @@ class Horizons:
     def knows(self, h: int) -> bool:
         """Whether horizon h may alert: enough stands behind its sigma."""
         return self.all[h].known
-
-    def warm(self, horizon: Horizon) -> float:
-        """How far the horizon is on its way to its first alert: 1 where it may alert."""
-        done = horizon.scale.count() / horizon.needed if horizon.needed > 0.0 else 1.0
-        if horizon.number <= H30:
-            volatility, warmup = self.volatility, self._warmup
-            done = min(done, volatility.bars / max(warmup.bars, 1), (volatility.sessions + 1) / max(warmup.sessions, 1))
-        return 1.0 if horizon.known else min(done, 0.99)
-
-    def phase(self, horizon: Horizon) -> str:
-        """ "cold": it says nothing; "warming": it alerts, and says that little stands behind it; "live"."""
-        if not horizon.known:
-            return "cold"
-        return "live" if horizon.live or horizon.number > SESSION else "warming"
 
     def put(self, slot: int, y: float, t: int) -> None:
         """A tick of the slot that is under way."""
@@ -160,6 +149,13 @@ class Horizons:
         for horizon in (self.h1, self.h5, self.h30):
             horizon.ref = math.nan
 
+    def thaw(self, t: int) -> None:
+        """The feed had been frozen until t: what it showed is no value to measure an intraday move from."""
+        self._thawed = t
+        self.volatility.forget_level()
+        for horizon in (self.h1, self.h5, self.h30):
+            horizon.ref = math.nan
+
     def end_session(self, day: int) -> None:
         """The trading day `day` is over."""
         if self.business > 0.0:
@@ -185,7 +181,7 @@ class Horizons:
             return
         start = self.span_start
         number = self._number(slot)
-        earliest = -(-start // SLOT)
+        earliest = -(-max(start, self._thawed) // SLOT)
         if slot // SPANS[H1] != old // SPANS[H1] and t >= start:
             calm = calm and self._agenda.factor_at(t) == 1.0
             self.volatility.minute(y, t, self._number(t // SLOT), start, calm)
@@ -275,7 +271,7 @@ class Horizons:
         if not scheduled:
             self.blocks += 1
         volatility = self.volatility
-        warmup = self._warmup
+        warmup = self.warmup
         seen = volatility.bars >= warmup.bars and volatility.sessions + 1 >= warmup.sessions
         self._rated = seen and volatility.rate > 0.0
         live = volatility.sessions >= warmup.live_sessions and self.h5.tail.blocks >= warmup.live_blocks
@@ -361,7 +357,7 @@ class Horizons:
             "slot": [self.slot, self.span_start, self._open, self._rated, plain(self.low), plain(self.high)],
             "close": [plain(self.close_value), self.close_time],
             "step": self.step,
-            "block": [self.block_slot, plain(self.block_z), self.blocks, self._alarmed],
+            "block": [self.block_slot, plain(self.block_z), self.blocks, self._alarmed, self._thawed],
             "business": [self.business, self.typical, self.gap_part],
             "ring": self.ring.state(),
             "volatility": self.volatility.state(),
@@ -376,7 +372,7 @@ class Horizons:
         self.low = math.inf if low is None else float(low)
         self.high = -math.inf if high is None else float(high)
         self.step = float(state["step"])
-        self.block_slot, block_z, self.blocks, self._alarmed = state["block"]
+        self.block_slot, block_z, self.blocks, self._alarmed, self._thawed = state["block"]
         self.block_z = number(block_z)
         self.business, self.typical, self.gap_part = (float(x) for x in state["business"])
         self.ring.load(state["ring"])

@@ -10,20 +10,19 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+from stressd.engine.breaches import LIVE
 from stressd.engine.clock import MarketClock
 from stressd.engine.comovement import Comovement, FixingPair, clip
 from stressd.engine.events import ENTERED, LEFT, RAISED, Breach, Event, Response
+from stressd.engine.horizons import GAP_SHARE
 from stressd.engine.ring import SLOT
-from stressd.engine.series import LIVE, SeriesState
+from stressd.engine.series import SeriesState
 from stressd.engine.silence import unseen
 from stressd.engine.spec import DAY, MINUTE, PropagationSpec
 from stressd.engine.watch import AT_FIXING, REOPENING, WINDOW, Watch, load_watch, pair_key
 
 LOOK_BACK: Final = 30 * MINUTE
 """A move that has been under way for longer is compared over its last half hour."""
-
-GAP_SHARE: Final = 0.35
-"""Share of a day's variance that passes while a market is closed, until its own gaps are known."""
 
 FIXING_PATIENCE: Final = 14 * DAY
 """How long a follower's next fixing is waited for."""

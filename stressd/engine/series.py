@@ -28,9 +28,8 @@ from stressd.engine.ring import SLOT
 from stressd.engine.silence import SilenceWatch
 from stressd.engine.sources import Sources
 from stressd.engine.spec import HORIZONS, WARN, EngineSpec, SeriesSpec
-from stressd.market.tick import BACKLOG, FIXING, MIDDLE, Tick
-
-__all__ = ["LIVE", "SeriesState"]
+from stressd.engine.unitflip import UnitWatch
+from stressd.market.tick import BACKLOG, FIXING, Tick
 
 
 class SeriesState:
@@ -40,7 +39,8 @@ class SeriesState:
     __slots__ = (
         "breaches", "clock", "detectors", "duplicates", "fixings", "future", "future_tolerance", "gaps", "history",
         "horizons", "id", "late", "levels", "market", "max_age", "open_day", "open_time", "open_value", "quiet",
-        "records", "rejected", "restarts", "sessions", "shifted", "silences", "sources", "spec", "t", "ticks", "y",
+        "records", "rejected", "restarts", "sessions", "shifted", "silences", "sources", "spec", "t", "ticks", "unit",
+        "y",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +69,7 @@ class SeriesState:
         ]
         self.detectors = detectors_of(engine, spec, agenda)
         self.breaches.carrier = self.source_name()
+        self.unit = UnitWatch(spec.id, spec.market)
         self.quiet = False
         self.history = SourceGate("history", 0)
         self.y = 0.0
@@ -95,12 +96,12 @@ class SeriesState:
         gate: SourceGate | None = self.history if self.quiet else self.sources.active
         if gate is None or (tick.source != gate.name and not self.quiet):
             gate = self.sources.named(tick.source)
-            if self._is_dirt(gate, tick, t):
+            if gate.dirty(tick, self.y, t):
                 return
             if gate is not self.sources.active and not self._stand_by(gate, t, y, at, out):
                 return
             self.breaches.carrier = self.source_name()
-        elif tick.spread == tick.spread and self._is_dirt(gate, tick, t):
+        elif tick.spread == tick.spread and gate.dirty(tick, self.y, t):
             return
         if gate.repeated(t, y) or (t == self.t and y == self.y):
             self.duplicates += 1
@@ -111,21 +112,17 @@ class SeriesState:
             return
         limit = believed(t - self.t, self.horizons.step)
         if self.t == 0 or abs(y - self.y) > limit:
+            if self.t != 0 and self.unit.refuses(y, self.y, at, t, gate.name, self.quiet, out):
+                return
             if not gate.confirmed(t, y, limit) and not self.sources.confirm(t, y, limit):
                 return
-        elif gate.pending:
+        elif gate.pending or self.unit.run != 0:
             self.rejected += len(gate.pending)
             gate.pending = []
+            self.unit.back(at, t, gate.name, out)
         if gate.quotes is not None:
             gate.quotes.stand(t, tick.spread, self.clock)
         self._accept(t, y, at, tick.flags & BACKLOG == 0 and tick.received - t <= self.max_age, out)
-
-    def _is_dirt(self, gate: SourceGate, tick: Tick, t: int) -> bool:
-        """Whether the quote behind a tick shows that its value is none."""
-        spread = tick.spread
-        if spread != spread:
-            return False
-        return gate.dirty(spread, tick.flags & MIDDLE != 0, tick.value, self.y, t)
 
     def on_derived(self, t: int, y: float, at: int, fresh: bool, out: list[Event]) -> None:
         """Take in the value of a spread, whose legs have been through their gates."""
@@ -144,7 +141,8 @@ class SeriesState:
         slot = t // SLOT
         if slot != horizons.slot:
             horizons.roll(slot, self.y, self.t, self.breaches.active == 0)
-        horizons.volatility.noise.tick((y - self.y) * 100.0, t - self.t)
+        if horizons.volatility.noise.tick((y - self.y) * 100.0, t - self.t):
+            horizons.thaw(t)
         horizons.put(slot, y, t)
         self.t = t
         self.y = y
@@ -361,6 +359,7 @@ class SeriesState:
             "provisional": self.breaches.provisional,
             "terms": [self.shifted, self.restarts],
             "sources": self.sources.state(),
+            "unit": self.unit.state(),
             "fixings": self.fixings.state(),
             "gaps": self.gaps.state(),
             "horizons": self.horizons.state(),
@@ -380,6 +379,7 @@ class SeriesState:
         self.breaches.provisional = state["provisional"]
         self.shifted, self.restarts = float(state["terms"][0]), int(state["terms"][1])
         self.sources.load(state["sources"])
+        self.unit.load(state["unit"])
         self.breaches.carrier = self.source_name()
         self.fixings.load(state["fixings"])
         self.gaps.load(state["gaps"])

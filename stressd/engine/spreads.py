@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from stressd.engine.breaches import LIVE
 from stressd.engine.curve_rules import ShapeWatch
 from stressd.engine.events import Breach, Event, LevelHit
 from stressd.engine.fixings import LONGEST_GAP
 from stressd.engine.plain import number, plain
 from stressd.engine.rounds import Round
-from stressd.engine.series import LIVE, SeriesState
+from stressd.engine.series import SeriesState
 from stressd.engine.spec import MINUTE, SECOND, EngineSpec
 from stressd.market.tick import BACKLOG, FIXING, Tick
 

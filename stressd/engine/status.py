@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from stressd.engine.breaches import LIVE
+from stressd.engine.horizon import H30, SESSION, Horizon
+from stressd.engine.horizons import Horizons
 from stressd.engine.quality import quality
 from stressd.engine.quiet import sight
-from stressd.engine.series import LIVE, SeriesState
+from stressd.engine.series import SeriesState
 
 
 def row(state: SeriesState, now: int) -> dict[str, Any]:
@@ -33,8 +36,24 @@ def row(state: SeriesState, now: int) -> dict[str, Any]:
         "active": state.breaches.active,
         "anchored": state.fixings.source == LIVE,
         "provisional": state.breaches.provisional,
-        "warm": {horizon.name: horizons.warm(horizon) for horizon in horizons.all},
-        "phase": {horizon.name: horizons.phase(horizon) for horizon in horizons.all},
+        "warm": {horizon.name: _warm(horizons, horizon) for horizon in horizons.all},
+        "phase": {horizon.name: _phase(horizon) for horizon in horizons.all},
         "sigma_bp": {horizon.name: horizon.scale.sigma for horizon in horizons.all},
         "sessions": horizons.volatility.sessions,
     }
+
+
+def _warm(horizons: Horizons, horizon: Horizon) -> float:
+    """How far the horizon is on its way to its first alert: 1 where it may alert."""
+    done = horizon.scale.count() / horizon.needed if horizon.needed > 0.0 else 1.0
+    if horizon.number <= H30:
+        volatility, warmup = horizons.volatility, horizons.warmup
+        done = min(done, volatility.bars / max(warmup.bars, 1), (volatility.sessions + 1) / max(warmup.sessions, 1))
+    return 1.0 if horizon.known else min(done, 0.99)
+
+
+def _phase(horizon: Horizon) -> str:
+    """ "cold": it says nothing; "warming": it alerts, and says that little stands behind it; "live"."""
+    if not horizon.known:
+        return "cold"
+    return "live" if horizon.live or horizon.number > SESSION else "warming"

@@ -41,6 +41,12 @@ LONGEST_STEP: Final = 60_000_000_000
 """ns: a bar over a longer gap is not used; a shorter one is extended; steps between ticks further apart say nothing of
 the noise."""
 
+KNOWN_STEPS: Final = 200.0
+LEAST_RUN: Final = 30
+BY_CHANCE: Final = 1e-8
+NEVER_FROZEN: Final = 1 << 60
+"""Quotes that stand still for so long that this would not come by chance, given how often they do, were frozen."""
+
 SAME: Final = 1e-6
 """bp: smaller steps are rounding."""
 
@@ -90,38 +96,58 @@ class Noise:
     """Variance (bp^2) of what a quote adds to the yield: Roll (1984), minus the covariance of neighbouring steps, never
     below that of rounding to the smallest step seen."""
 
-    __slots__ = ("_count", "_decayed", "_decayed_count", "_step", "_step_time", "_sum", "grid", "value")
+    __slots__ = (
+        "_count", "_decayed", "_decayed_count", "_decayed_zeros", "_frozen_from", "_step", "_sum", "_zeros", "grid",
+        "run", "value",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._sum = 0.0
         self._count = 0
+        self._zeros = 0
         self._step = math.nan
-        self._step_time = 0
         self._decayed = 0.0
         self._decayed_count = 0.0
+        self._decayed_zeros = 0.0
+        self._frozen_from = NEVER_FROZEN
         self.grid = math.inf
+        self.run = 0
         self.value = 0.0
 
-    def tick(self, step_bp: float, passed: int) -> None:
-        """A tick came `passed` ns after the one before and differs from it by `step_bp`."""
-        if passed >= LONGEST_STEP:
+    def tick(self, step_bp: float, passed: int) -> bool:
+        """A tick came `passed` ns after the one before and differs from it by `step_bp`. Whether it is the first that
+        does so after the quotes stood still for longer than they ever would by chance: a feed that was frozen."""
+        thawed = False
+        if -SAME <= step_bp <= SAME:
+            self.run += 1
+            self._zeros += 1
+        else:
+            thawed = self.run >= self._frozen_from
+            self.run = 0
+            size = step_bp if step_bp >= 0.0 else -step_bp
+            if size < self.grid:
+                self.grid = size
+        if passed >= LONGEST_STEP or thawed:
             self._step = math.nan
-            return
-        size = step_bp if step_bp >= 0.0 else -step_bp
-        if SAME < size < self.grid:
-            self.grid = size
+            return thawed
         if self._step == self._step:
             self._sum += step_bp * self._step
-            self._count += 1
+        self._count += 1
         self._step = step_bp
+        return False
 
     def fold(self, seconds: float) -> None:
         """So much business time has passed: bring the estimate up to date."""
         decay = math.pow(2.0, -seconds / SLOW)
         self._decayed = decay * self._decayed + self._sum
         self._decayed_count = decay * self._decayed_count + self._count
+        self._decayed_zeros = decay * self._decayed_zeros + self._zeros
         self._sum = 0.0
         self._count = 0
+        self._zeros = 0
+        if self.run == 0 and self._decayed_count >= KNOWN_STEPS:
+            share = min((self._decayed_zeros + 1.0) / (self._decayed_count + 2.0), 0.999)
+            self._frozen_from = max(int(math.log(BY_CHANCE) / math.log(share)) + 1, LEAST_RUN)
         rounding = self.grid * self.grid / 12.0 if self.grid < math.inf else 0.0
         found = -self._decayed / self._decayed_count if self._decayed_count > 0.0 else 0.0
         self.value = found if found > rounding else rounding
@@ -130,15 +156,17 @@ class Noise:
         """Everything that changes, as plain values."""
         step = self._step if self._step == self._step else None
         grid = self.grid if self.grid < math.inf else None
-        return [self._sum, self._count, step, self._decayed, self._decayed_count, grid, self.value]
+        sums = [self._sum, self._count, self._zeros, self._decayed, self._decayed_count, self._decayed_zeros]
+        return [sums, step, grid, self.run, self._frozen_from, self.value]
 
     def load(self, state: list[Any]) -> None:
         """Take up where `state` left off."""
-        self._sum, self._count = float(state[0]), int(state[1])
-        self._step = math.nan if state[2] is None else float(state[2])
-        self._decayed, self._decayed_count = float(state[3]), float(state[4])
-        self.grid = math.inf if state[5] is None else float(state[5])
-        self.value = float(state[6])
+        sums = state[0]
+        self._sum, self._count, self._zeros = float(sums[0]), int(sums[1]), int(sums[2])
+        self._decayed, self._decayed_count, self._decayed_zeros = float(sums[3]), float(sums[4]), float(sums[5])
+        self._step = math.nan if state[1] is None else float(state[1])
+        self.grid = math.inf if state[2] is None else float(state[2])
+        self.run, self._frozen_from, self.value = int(state[3]), int(state[4]), float(state[5])
 
 
 class Volatility:
