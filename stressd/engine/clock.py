@@ -13,7 +13,7 @@ _SECOND = 1_000_000_000
 class MarketClock:
     """The calendar of one market with its current span at hand, so that a tick costs two comparisons.
 
-    start, end: of the span that holds the last instant asked about; is_open, day, reason: as in `Span`; offset: ns by
+    start, end: of the span that holds the last instant asked about; is_open, day, reason: as in `Span`; offset: seconds by
     which the market's own clock is ahead of UTC there.
     """
 
@@ -58,7 +58,7 @@ class MarketClock:
         self.reason = span.reason
         self._open_before = span.open_before
         ahead = datetime.fromtimestamp(max(span.start, 0) // _SECOND, UTC).astimezone(self.zone).utcoffset()
-        self.offset = int(ahead.total_seconds()) * _SECOND if ahead is not None else 0
+        self.offset = int(ahead.total_seconds()) if ahead is not None else 0
 
     def open_time(self, t: int) -> int:
         """Open time in ns up to t, from the calendar's origin."""

@@ -24,7 +24,8 @@ from stressd.engine.volatility import Volatility, gap_sigma, least_sigma, sessio
 LEAST_STEP: Final = 0.1
 """bp a minute: the gate never believes a series to be quieter than this."""
 
-SLOT_SECONDS: Final = SLOT / SECOND
+SLOT_SPAN: Final = SLOT // SECOND
+SLOT_SECONDS: Final = float(SLOT_SPAN)
 LEAST_SESSION: Final = 1800.0
 """Seconds of business time that a session's move counts as at least: just after the open little has passed."""
 
@@ -128,7 +129,7 @@ class Horizons:
 
     def _number(self, slot: int) -> int:
         """Bin of the local day that a slot lies in."""
-        return int((slot * SLOT + self.clock.offset) // SECOND // BIN_SECONDS % BINS)
+        return (slot * SLOT_SPAN + self.clock.offset) // BIN_SECONDS % BINS
 
     def close_span(self, y: float, t: int, calm: bool) -> None:
         """The span that held the last tick (y percent, t ns) is over."""
