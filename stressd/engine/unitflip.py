@@ -12,7 +12,7 @@ from stressd.engine.events import ENTERED, LEFT, Event, FeedNote
 from stressd.engine.spec import WARN
 
 RULE: Final = "unit-changed"
-UNITS: Final = (100.0, 0.01, 10_000.0, 0.0001)
+UNITS: Final = [100.0, 0.01, 10_000.0, 0.0001]
 TOLERANCE: Final = 0.05
 """By which the ratio may be off, as the yield has moved on and the other unit may be rounded coarsely."""
 
@@ -29,7 +29,10 @@ def in_other_unit(y: float, last: float) -> bool:
     if abs(last) < LEAST or abs(y - last) < LEAST_STEP:
         return False
     ratio = y / last
-    return any(abs(ratio / unit - 1.0) <= TOLERANCE for unit in UNITS)
+    for unit in UNITS:  # noqa: SIM110, compiled, a generator would not see the constant
+        if abs(ratio / unit - 1.0) <= TOLERANCE:
+            return True
+    return False
 
 
 class UnitWatch:
