@@ -7,12 +7,33 @@ used, and a float survives JSON, so that the results agree to the last bit.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from stressd.engine.budget import bars_in_force
+from stressd.engine.horizon import GAP, SESSION, SPANS, Horizon
+from stressd.engine.horizons import SLOT_SECONDS, Horizons
 from stressd.engine.tail import TailFit
-from stressd.engine.volatility import blended, gap_sigma, least_sigma, session_sigma, sigma_of
+from stressd.engine.volatility import blended, gap_sigma, session_sigma, sigma_of
+
+
+def of_horizon(horizons: Horizons, horizon: Horizon) -> dict[str, Any]:
+    """The state behind a horizon's sigma, as `sigma` reads it."""
+    if horizon.number > SESSION:
+        is_gap = horizon.number == GAP
+        moments = (horizons.gap_scale if is_gap else horizon.scale).moments
+        return {"of": "moves", "mean": moments.mean, "scatter": moments.scatter, "weight": moments.weight,
+                "part": horizons.gap_part if is_gap else 1.0}  # fmt: skip
+    volatility = horizons.volatility
+    noise, least = volatility.noise.value, horizon.least
+    if horizon.number == SESSION:
+        slow, scale, _, typical = horizons.session_parts()
+        return {"of": "session", "slow": slow, "scale": scale, "business": horizon.factor, "typical": typical,
+                "noise": noise, "least": least}  # fmt: skip
+    return {
+        "of": "rate", "fast": volatility.fast_rate, "slow": volatility.slow, "factor": horizon.factor,
+        "seconds": SPANS[horizon.number] * SLOT_SECONDS, "noise": noise, "least": least, "bars": volatility.bars,
+        "sessions": volatility.sessions,
+    }  # fmt: skip
 
 
 def sigma(account: dict[str, Any]) -> float:
@@ -32,11 +53,9 @@ def sigma(account: dict[str, Any]) -> float:
             noise,
             float(account["least"]),
         )
-    factor = float(account["factor"])
-    grid = account["grid"]
-    least = least_sigma(float(account["scale"]), factor, math.inf if grid is None else float(grid))
     rate = blended(float(account["fast"]), float(account["slow"]))
-    return sigma_of(rate, factor, float(account["seconds"]), noise, least)
+    least = float(account["least"])
+    return sigma_of(rate, float(account["factor"]), float(account["seconds"]), noise, least)
 
 
 def size(account: dict[str, Any]) -> float:

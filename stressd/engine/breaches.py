@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+from stressd.engine.account import of_horizon
 from stressd.engine.agenda import MarketAgenda
 from stressd.engine.budget import WITHIN, Book, BudgetBar, shares, treatment
 from stressd.engine.events import ENTERED, LEFT, PEAKED, RAISED, Breach, Event, Standing
@@ -198,7 +199,7 @@ class Breaches:
             "sigma_bp": move.sigma_bp,
             "z": move.z,
             "return_years": None if standing.return_years is None else list(standing.return_years),
-            "sigma": self.horizons.account(horizon),
+            "sigma": of_horizon(self.horizons, horizon),
             "bars": list(watch.enters),
             "tail": standing.tail,
         }

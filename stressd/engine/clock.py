@@ -13,8 +13,8 @@ _SECOND = 1_000_000_000
 class MarketClock:
     """The calendar of one market with its current span at hand, so that a tick costs two comparisons.
 
-    start, end: of the span that holds the last instant asked about; is_open, day, reason: as in `Span`; offset: seconds by
-    which the market's own clock is ahead of UTC there.
+    start, end: of the span that holds the last instant asked about; is_open, day, reason: as in `Span`; offset: seconds
+    by which the market's own clock is ahead of UTC there.
     """
 
     __slots__ = (

@@ -35,8 +35,8 @@ class Horizon:
     and `most`: largest |z|, of the session that is under way. live: its own tail is known well enough."""
 
     __slots__ = (
-        "bar", "block_max", "calm_tail", "definition", "fall", "known", "live", "maxima", "most", "name", "needed",
-        "number", "ref", "ref_time", "rise", "scale", "sigma", "tail", "watches",
+        "bar", "block_max", "calm_tail", "definition", "factor", "fall", "known", "least", "live", "maxima", "most",
+        "name", "needed", "number", "ref", "ref_time", "rise", "scale", "sigma", "tail", "watches",
     )  # fmt: skip
 
     def __init__(self, number: int, spec: HorizonSpec) -> None:
@@ -56,6 +56,8 @@ class Horizon:
         self.ref = math.nan
         self.ref_time = 0
         self.sigma = 0.0
+        self.factor = 1.0
+        self.least = 0.0
         self.bar = INFINITE
         self.block_max = 0.0
         self.rise = 0.0
@@ -138,7 +140,7 @@ class Horizon:
             "calm_tail": self.calm_tail.state() if self.calm_tail is not self.tail else None,
             "maxima": self.maxima.state(),
             "ref": [None if self.ref != self.ref else self.ref, self.ref_time],
-            "now": [self.sigma, self.block_max, self.rise, self.fall, self.most],
+            "now": [self.sigma, self.factor, self.least, self.block_max, self.rise, self.fall, self.most],
             "flags": [int(self.known), int(self.live)],
             "budgets": {watch.rule: watch.budget.state() for watch in self.watches if watch.budget is not None},
         }
@@ -152,7 +154,9 @@ class Horizon:
         self.maxima.load(state["maxima"])
         ref, self.ref_time = state["ref"]
         self.ref = math.nan if ref is None else float(ref)
-        self.sigma, self.block_max, self.rise, self.fall, self.most = (float(x) for x in state["now"])
+        self.sigma, self.factor, self.least, self.block_max, self.rise, self.fall, self.most = (
+            float(x) for x in state["now"]
+        )
         self.known, self.live = state["flags"][0] != 0, state["flags"][1] != 0
         for watch in self.watches:
             if watch.budget is not None and watch.rule in state["budgets"]:

@@ -52,6 +52,7 @@ class Horizons:
         "_alarmed",
         "_open",
         "_rated",
+        "_stale",
         "_thawed",
         "all",
         "block_slot",
@@ -98,6 +99,7 @@ class Horizons:
         self.span_start = 0
         self._open = False
         self._rated = False
+        self._stale = True
         self._thawed = 0
         self._alarmed = 0
         self.close_value = math.nan
@@ -145,6 +147,7 @@ class Horizons:
     def enter_span(self, start: int, is_open: bool) -> None:
         """An open or closed span has begun: no intraday move reaches across its start."""
         self.span_start = start
+        self._stale = True
         self._open = is_open
         self.slot = start // SLOT
         for horizon in (self.h1, self.h5, self.h30):
@@ -192,50 +195,53 @@ class Horizons:
                     self._learn_block(h, slot // span * span, earliest)
             if slot // SPANS[H5] != old // SPANS[H5]:
                 self._end_block(t)
-        factors = self.volatility.diurnal.factors
-        here = factors[number]
-        self.business += here * (slot - old) * SLOT_SECONDS
-        self._look_up(self.h1, slot, earliest, here, factors)
-        self._look_up(self.h5, slot, earliest, here, factors)
-        self._look_up(self.h30, slot, earliest, here, factors)
-        self._measure_session()
-        self.daily.set_bar()
+        self.business += self.volatility.diurnal.factors[number] * (slot - old) * SLOT_SECONDS
+        self._look_up(self.h1, slot, earliest)
+        self._look_up(self.h5, slot, earliest)
+        self._look_up(self.h30, slot, earliest)
+        if self._stale or slot // SPANS[H1] != old // SPANS[H1]:
+            self._measure(slot, number)
 
-    def _look_up(self, horizon: Horizon, slot: int, earliest: int, here: float, factors: list[float]) -> None:
-        """Reference, sigma and bar of an intraday horizon for the slot."""
-        span = SPANS[horizon.number]
-        k = self.ring.find(slot - span, earliest)
+    def _look_up(self, horizon: Horizon, slot: int, earliest: int) -> None:
+        """Reference of an intraday horizon for the slot."""
+        k = self.ring.find(slot - SPANS[horizon.number], earliest)
         if k < 0:
             horizon.ref = math.nan
-            return
-        horizon.ref = self.ring.values[k]
-        horizon.ref_time = self.ring.times[k]
-        if horizon.known:
-            factor = 0.5 * (here + factors[self._number(slot - span)])
-            volatility = self.volatility
-            noise = volatility.noise
-            least = least_sigma(horizon.scale.sigma, factor, noise.grid)
-            horizon.sigma = sigma_of(volatility.rate, factor, span * SLOT_SECONDS, noise.value, least)
-            horizon.set_bar()
+        else:
+            horizon.ref = self.ring.values[k]
+            horizon.ref_time = self.ring.times[k]
 
-    def _measure_session(self) -> None:
-        """Sigma and bar of the move since the open, over the business time that has passed."""
+    def _measure(self, slot: int, number: int) -> None:
+        """Sigmas and bars for the minute that begins with the slot, in bin `number` of the day."""
+        self._stale = False
+        volatility = self.volatility
+        factors = volatility.diurnal.factors
+        noise = volatility.noise
+        for horizon in (self.h1, self.h5, self.h30):
+            if horizon.known:
+                span = SPANS[horizon.number]
+                horizon.factor = 0.5 * (factors[number] + factors[self._number(slot - span)])
+                horizon.least = least_sigma(horizon.scale.sigma, horizon.factor, noise.grid)
+                seconds = span * SLOT_SECONDS
+                horizon.sigma = sigma_of(volatility.rate, horizon.factor, seconds, noise.value, horizon.least)
+                horizon.set_bar()
         session = self.session
         if session.known:
-            slow, scale, business, noise, least = self._session_parts()
-            session.sigma = session_sigma(slow, scale, business, self.typical, noise, least)
+            slow, scale, business, typical = self.session_parts()
+            session.factor = business
+            session.least = least_sigma(0.0, 1.0, noise.grid)
+            session.sigma = session_sigma(slow, scale, business, typical, noise.value, session.least)
             session.set_bar()
+        self.daily.set_bar()
 
-    def _session_parts(self) -> tuple[float, float, float, float, float]:
-        """Slow rate, scale of whole sessions (0 where they are not known), business time, noise and least sigma."""
-        volatility = self.volatility
+    def session_parts(self) -> tuple[float, float, float, float]:
+        """Slow rate and scale of whole sessions (0 where they are not known), business time so far and of a session."""
         scale = self.session.scale
         return (
-            volatility.slow if self._rated else 0.0,
+            self.volatility.slow if self._rated else 0.0,
             scale.sigma if scale.count() >= self.session.needed else 0.0,
             max(self.business, LEAST_SESSION),
-            volatility.noise.value,
-            least_sigma(0.0, 1.0, volatility.noise.grid),
+            self.typical,
         )
 
     def _fold(self) -> None:
@@ -294,27 +300,6 @@ class Horizons:
             return SESSIONS_A_YEAR
         return SESSIONS_A_YEAR * max(self.blocks, 1) / max(self.volatility.sessions, 1)
 
-    def account(self, horizon: Horizon) -> dict[str, Any]:
-        """The state behind the horizon's sigma, as `engine.account` reads it."""
-        if horizon.number > SESSION:
-            scale = horizon.scale if horizon.number == DAILY else self.gap_scale
-            moments = scale.moments
-            return {"of": "moves", "mean": moments.mean, "scatter": moments.scatter, "weight": moments.weight,
-                    "part": self.gap_part if horizon.number == GAP else 1.0}  # fmt: skip
-        if horizon.number == SESSION:
-            slow, scale_sigma, business, noise, least = self._session_parts()
-            return {"of": "session", "slow": slow, "scale": scale_sigma, "business": business, "typical": self.typical,
-                    "noise": noise, "least": least}  # fmt: skip
-        volatility = self.volatility
-        factors = volatility.diurnal.factors
-        span = SPANS[horizon.number]
-        factor = 0.5 * (factors[self._number(self.slot)] + factors[self._number(self.slot - span)])
-        return {
-            "of": "rate", "fast": volatility.fast_rate, "slow": volatility.slow, "factor": factor,
-            "seconds": span * SLOT_SECONDS, "noise": volatility.noise.value, "grid": plain(volatility.noise.grid),
-            "scale": horizon.scale.sigma, "bars": volatility.bars, "sessions": volatility.sessions,
-        }  # fmt: skip
-
     def learn_session(self, move_bp: float, number: int) -> None:
         """Take in a session's move from open to close."""
         self.session.scale.learn(move_bp, number)
@@ -355,7 +340,8 @@ class Horizons:
     def state(self) -> dict[str, Any]:
         """Everything that changes, as plain values."""
         return {
-            "slot": [self.slot, self.span_start, self._open, self._rated, plain(self.low), plain(self.high)],
+            "slot": [self.slot, self.span_start, plain(self.low), plain(self.high)],
+            "flags": [self._open, self._rated, self._stale],
             "close": [plain(self.close_value), self.close_time],
             "step": self.step,
             "block": [self.block_slot, plain(self.block_z), self.blocks, self._alarmed, self._thawed],
@@ -367,7 +353,8 @@ class Horizons:
 
     def load(self, state: dict[str, Any]) -> None:
         """Take up where `state` left off."""
-        self.slot, self.span_start, self._open, self._rated, low, high = state["slot"]
+        self.slot, self.span_start, low, high = state["slot"]
+        self._open, self._rated, self._stale = state["flags"]
         close, self.close_time = state["close"]
         self.close_value = number(close)
         self.low = math.inf if low is None else float(low)
