@@ -135,5 +135,7 @@ def facts(event: object) -> dict[str, object]:
         value = getattr(event, name)
         if name.startswith("_") or callable(value):
             continue
+        if isinstance(value, float) and value != value:
+            value = "nan"  # which equals nothing, itself included
         found[name] = facts(value) if isinstance(value, Standing | CurveFacts) else value
     return found

@@ -311,7 +311,7 @@ def test_check_tells_the_rule_in_one_line(tmp_path: Path, capsys: pytest.Capture
 
 def test_a_rule_is_a_registered_type_beside_the_built_in_ones() -> None:
     assert registry().rules["river"] is RiverConfig
-    assert set(registry().rules) == {"sigma", "level", "silence", "river"}
+    assert set(registry().rules) == {"sigma", "level", "silence", "curve", "river"}
 
 
 def test_half_space_trees_on_walks_find_jumps_through_the_engine() -> None:
