@@ -51,7 +51,9 @@ class Doubt:
     def tell(self, breach: Breach) -> None:
         """This breach is told in doubt."""
         self.leave(breach)
-        self.told.append(Told(breach))
+        self.told.append(
+            Told(breach.rule, breach.horizon, breach.reference_value, breach.reference_time, breach.sigma_bp)
+        )
 
     def leave(self, breach: Breach) -> None:
         """This breach is over."""
@@ -68,12 +70,12 @@ class Told:
 
     __slots__ = ("horizon", "reference", "reference_time", "rule", "sigma_bp")
 
-    def __init__(self, breach: Breach) -> None:
-        self.rule = breach.rule
-        self.horizon = breach.horizon
-        self.reference = breach.reference_value
-        self.reference_time = breach.reference_time
-        self.sigma_bp = breach.sigma_bp
+    def __init__(self, rule: str, horizon: str, reference: float, reference_time: int, sigma_bp: float) -> None:
+        self.rule = rule
+        self.horizon = horizon
+        self.reference = reference
+        self.reference_time = reference_time
+        self.sigma_bp = sigma_bp
 
     def state(self) -> list[Any]:
         """Everything, as plain values."""
@@ -85,15 +87,8 @@ def load_doubt(state: list[Any]) -> Doubt:
     doubt = Doubt(str(state[0]), int(state[1]), float(state[2]), str(state[3]))
     doubt.base = {str(name): float(value) for name, value in state[4].items()}
     doubt.ticks = int(state[5])
-    doubt.told = [_load_told(kept) for kept in state[6]]
+    doubt.told = [Told(str(row[0]), str(row[1]), float(row[2]), int(row[3]), float(row[4])) for row in state[6]]
     return doubt
-
-
-def _load_told(state: list[Any]) -> Told:
-    told = Told.__new__(Told)
-    told.rule, told.horizon = str(state[0]), str(state[1])
-    told.reference, told.reference_time, told.sigma_bp = float(state[2]), int(state[3]), float(state[4])
-    return told
 
 
 def doubt_of(breach: Breach, state: SeriesState, neighbours: list[SeriesState]) -> Doubt | None:

@@ -52,7 +52,6 @@ class Horizons:
         "_alarmed",
         "_open",
         "_rated",
-        "_stale",
         "_thawed",
         "all",
         "block_slot",
@@ -99,7 +98,6 @@ class Horizons:
         self.span_start = 0
         self._open = False
         self._rated = False
-        self._stale = True
         self._thawed = 0
         self._alarmed = 0
         self.close_value = math.nan
@@ -147,11 +145,12 @@ class Horizons:
     def enter_span(self, start: int, is_open: bool) -> None:
         """An open or closed span has begun: no intraday move reaches across its start."""
         self.span_start = start
-        self._stale = True
         self._open = is_open
         self.slot = start // SLOT
         for horizon in (self.h1, self.h5, self.h30):
             horizon.ref = math.nan
+        if is_open:
+            self._measure(self.slot, self._number(self.slot))
 
     def thaw(self, t: int) -> None:
         """The feed had been frozen until t: what it showed is no value to measure an intraday move from."""
@@ -199,7 +198,7 @@ class Horizons:
         self._look_up(self.h1, slot, earliest)
         self._look_up(self.h5, slot, earliest)
         self._look_up(self.h30, slot, earliest)
-        if self._stale or slot // SPANS[H1] != old // SPANS[H1]:
+        if slot // SPANS[H1] != old // SPANS[H1]:
             self._measure(slot, number)
 
     def _look_up(self, horizon: Horizon, slot: int, earliest: int) -> None:
@@ -213,7 +212,6 @@ class Horizons:
 
     def _measure(self, slot: int, number: int) -> None:
         """Sigmas and bars for the minute that begins with the slot, in bin `number` of the day."""
-        self._stale = False
         volatility = self.volatility
         factors = volatility.diurnal.factors
         noise = volatility.noise
@@ -341,7 +339,7 @@ class Horizons:
         """Everything that changes, as plain values."""
         return {
             "slot": [self.slot, self.span_start, plain(self.low), plain(self.high)],
-            "flags": [self._open, self._rated, self._stale],
+            "flags": [self._open, self._rated],
             "close": [plain(self.close_value), self.close_time],
             "step": self.step,
             "block": [self.block_slot, plain(self.block_z), self.blocks, self._alarmed, self._thawed],
@@ -354,7 +352,7 @@ class Horizons:
     def load(self, state: dict[str, Any]) -> None:
         """Take up where `state` left off."""
         self.slot, self.span_start, low, high = state["slot"]
-        self._open, self._rated, self._stale = state["flags"]
+        self._open, self._rated = state["flags"]
         close, self.close_time = state["close"]
         self.close_value = number(close)
         self.low = math.inf if low is None else float(low)
