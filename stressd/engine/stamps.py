@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from stressd.engine.events import ENTERED, LEFT, Event, FeedNote
-from stressd.engine.spec import MINUTE, WARN
+from stressd.engine.spec import HOUR, WARN
 from stressd.market.tick import Tick
 
-AHEAD_FOR: Final = 10 * MINUTE
-"""ns without a stamp from the future after which a source's clock counts as right again."""
+AHEAD_FOR: Final = 6 * HOUR
+"""ns without a stamp from the future after which a source's clock counts as right again: a clock that is off now and
+then is one condition, not one every few minutes."""
 
 
 def watch_stamps(ahead: dict[str, int], tick: Tick, at: int, now_ahead: bool, out: list[Event]) -> None:

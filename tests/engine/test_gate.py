@@ -11,6 +11,7 @@ from stressd.engine.engine import Engine
 from stressd.engine.events import ENTERED, LEFT, Breach, Event, FeedNote
 from stressd.engine.rounds import PATIENCE
 from stressd.engine.spec import MINUTE, SECOND
+from stressd.engine.stamps import AHEAD_FOR
 from stressd.market.tick import BACKLOG, FIXING, Tick
 from stressd.market.times import parse_time
 from stressd.testing.worlds import walk, world
@@ -137,9 +138,9 @@ def test_stamps_from_the_future_are_taken_at_receive_time_counted_and_told_once(
     assert "60.0 s ahead" in notes[0].text
     assert row(engine)["future"] == 19
     assert row(engine)["time"] <= at + 20 * SECOND
-    for k in range(20, 20 + 660, 10):
+    for k in range(20, 20 + AHEAD_FOR // SECOND + 60, 20):
         now = at + k * SECOND
-        told += engine.feed([Tick(NAME, value + 0.0001 * (k % 20), now, now, "desk")])
+        told += engine.feed([Tick(NAME, value + 0.0001 * (k % 40), now, now, "desk")])
     notes = [event for event in told if isinstance(event, FeedNote)]
     assert [note.phase for note in notes] == [ENTERED, LEFT]
 
