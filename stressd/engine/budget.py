@@ -36,7 +36,7 @@ LONGEST_GAP: Final = 10 * DAY
 
 YEAR_NS: Final = 365.25 * DAY
 
-WITHIN: Final = {"1m": 0.25, "5m": 0.45, "30m": 0.30}
+WITHIN: Final = {"1m": 0.45, "5m": 0.40, "30m": 0.15}
 ACROSS: Final = {"session": 0.2, "gap": 0.2, "1d": 0.6}
 WITHIN_SHARE: Final = 0.6
 """How a budget is shared: within the day and across it, and among the horizons of each."""

@@ -214,7 +214,7 @@ def test_return_periods_are_compared_with_how_often_they_were_printed() -> None:
     found = figures(score(events, [year, move(0, ramp=40.0)]))["return_periods"]
     rows = {row["years"]: row for row in found["rows"]}
     assert found["series_years"] == pytest.approx(0.9993, abs=1e-3)
-    assert (rows[0.1]["count"], rows[0.5]["count"], rows[1.0]["count"], rows[2.0]["count"]) == (10, 2, 1, 0)
+    assert (rows[0.1]["count"], rows[0.5]["count"], rows[1.0]["count"], rows[2.0]["count"]) == (11, 3, 2, 1)
     assert 0.05 not in rows
     assert rows[0.1]["expected"] == pytest.approx(9.993, abs=0.01)
     assert rows[0.1]["low"] < 1.0 < rows[0.1]["high"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from itertools import pairwise
 from statistics import median
 from typing import Any, Final
 
@@ -141,26 +140,26 @@ def _median(values: Iterable[float | None]) -> float | None:
 
 
 def _periods(score: Score) -> dict[str, Any]:
-    """How often an episode of no true move printed a return period of so many years or more, against how often it
-    should have: the scored years of the series and horizons that printed any, over the period. error: the mean absolute
-    difference of realised and expected counts between one row and the next, over all that were expected; None where
+    """How often an episode printed a return period of so many years or more, against how often it should have: the
+    scored years of the series and horizons that print so short a period at all (their bar lies below), over the period.
+    error: the mean absolute difference of realised and expected counts over the mean of those expected; None where
     nothing was printed."""
-    quiet = [each for each in score.periods if not each.true]
-    watched = {(each.series, each.horizon) for each in score.periods}
-    years = sum(score.years.get(series, 0.0) for series, _ in watched)
+    least: dict[tuple[str, str], float] = {}
+    for each in score.periods:
+        key = (each.series, each.horizon)
+        least[key] = min(least.get(key, each.years), each.years)
     rows: list[dict[str, Any]] = []
-    least = min((each.years for each in quiet), default=float("inf"))
     for period in PERIODS:
-        if period >= least and years > 0.0:
-            count = sum(each.years >= period for each in quiet)
+        watched = {key for key, shortest in least.items() if shortest <= period}
+        years = sum(score.years.get(series, 0.0) for series, _ in watched)
+        if years > 0.0:
+            count = sum(each.years >= period and (each.series, each.horizon) in watched for each in score.periods)
             low, high = poisson_interval(count, years / period)
             rows.append(
                 {"years": period, "expected": years / period, "count": count, "ratio": count * period / years,
                  "low": low, "high": high}
             )  # fmt: skip
-    bins = [(a["count"] - b["count"], a["expected"] - b["expected"]) for a, b in pairwise(rows)] + [
-        (row["count"], row["expected"]) for row in rows[-1:]
-    ]
-    expected = sum(mean for _, mean in bins)
-    error = sum(abs(count - mean) for count, mean in bins) / expected if expected else None
-    return {"printed": len(score.periods), "series_years": years, "rows": rows, "error": error}
+    longest = sum(score.years.get(series, 0.0) for series, _ in least)
+    expected = sum(row["expected"] for row in rows)
+    error = sum(abs(row["count"] - row["expected"]) for row in rows) / expected if expected else None
+    return {"printed": len(score.periods), "series_years": longest, "rows": rows, "error": error}

@@ -112,7 +112,7 @@ def _periods(row: Mapping[str, Any]) -> str:
     if not row["printed"]:
         return "return periods: none was printed"
     lines = [
-        f"return periods printed where no move was true, over {row['series_years']:.1f} years of series and horizons",
+        f"return periods printed, over {row['series_years']:.1f} years of series and horizons",
         f"  {'years':>6}{'expected':>10}{'realised':>10}  {'ratio':<22}",
     ]
     for each in row["rows"]:

@@ -54,12 +54,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """The longest return period that an episode printed for a series and horizon, years. true: it told of a move."""
+    """The longest return period that an episode printed for a series and horizon, years."""
 
     series: str
     horizon: str
     years: float
-    true: bool
 
 
 @dataclass(slots=True)
@@ -125,9 +124,7 @@ def score(events: Iterable[Event], labels: Sequence[Label], rules: Sequence[str]
     scored = {name: event for name, event in told.last.items() if begin <= parse_time(event.time) < end}
     _links(made, moves, set(delays), episodes, scored)
     made.periods += [
-        Printed(series, horizon, years, name in episodes)
-        for (name, series, horizon), years in told.longest.items()
-        if name in scored
+        Printed(series, horizon, years) for (name, series, horizon), years in told.longest.items() if name in scored
     ]
     return made
 
