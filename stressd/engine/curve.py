@@ -61,11 +61,21 @@ class Curve:
         if noise is not None:
             learns = fresh and state.clock.is_open
             # In the terms of the first source: that another carries a tenor is no dislocation.
-            noise.on_tick(number, state.t, state.y - state.shifted, learns)
-            if self.watches and learns and not state.quiet:
-                self._watch(noise, state, at, out)
+            y = state.y - state.shifted
+            if not self.watches:
+                noise.note(number, state.t, y, learns)
+            else:
+                noise.on_tick(number, state.t, y, learns)
+                if learns and not state.quiet:
+                    self._watch(noise, state, at, out)
         if self.doubts:
             self._resolve(number, state, at, out)
+
+    def _noise_now(self) -> CurveNoise | None:
+        """The noise up to the last tick: where a rule watches it, it is that anyway."""
+        if self.noise is not None and not self.watches:
+            self.noise.refresh()
+        return self.noise
 
     def _watch(self, noise: CurveNoise, state: SeriesState, at: int, out: list[Event]) -> None:
         for watch in self.watches:
@@ -81,8 +91,10 @@ class Curve:
         for event in out[before:]:
             if not isinstance(event, Breach) or event.fixing or event.horizon == HORIZONS[GAP]:
                 continue
-            if event.phase in (ENTERED, RAISED) and self.noise is not None and self.noise.bp == self.noise.bp:
-                event.curve = facts_of(self.noise)
+            if event.phase in (ENTERED, RAISED):
+                noise = self._noise_now()
+                if noise is not None and noise.bp == noise.bp:
+                    event.curve = facts_of(noise)
             if event.phase == LEFT:
                 self._over(event)
                 continue
@@ -221,7 +233,7 @@ class Curve:
 
     def status(self) -> dict[str, Any]:
         """Noise and usual noise in bp (None while not known), the tenors it is taken over, the cheapest and richest."""
-        noise = self.noise
+        noise = self._noise_now()
         if noise is None:
             return {}
         cheap, cheap_bp, rich, rich_bp = noise.extremes()

@@ -74,8 +74,24 @@ class CurveNoise:
         self.spread = math.nan
         self.minutes = 0
 
+    def note(self, tenor: int, t: int, value_percent: float, learns: bool) -> None:
+        """A tenor has ticked, and nobody asks for the noise before the minute is over or `refresh` is called.
+        learns: the market is open, and this is no old tick."""
+        self._values[tenor] = value_percent * 100.0
+        self.times[tenor] = t
+        if learns and t // MINUTE != self._minute:
+            self._minute = t // MINUTE
+            self._choose(t)
+            self._learn()
+
+    def refresh(self) -> None:
+        """Bring the noise up to the last tick."""
+        last = max(self.times)
+        if last != 0:
+            self._choose(last)
+
     def on_tick(self, tenor: int, t: int, value_percent: float, learns: bool) -> None:
-        """A tenor has ticked. learns: the market is open, and this is no old tick."""
+        """A tenor has ticked: the noise with it, at once. learns: as in `note`."""
         value = value_percent * 100.0
         change = value - self._values[tenor]
         known = self.times[tenor] != 0 and tenor in self.used
