@@ -10,7 +10,7 @@ import msgspec
 from stressd.alerts.episode import ANSWERS, FOLLOWING, SIGMA, Answer, Episode, Key
 from stressd.alerts.moves import follower, source
 from stressd.alerts.spec import DAY, KEEP, EpisodesSpec
-from stressd.engine.events import Response
+from stressd.engine.response import Response
 
 COULD_NOT: Final = "could not respond"
 DAILY: Final = "1d"

@@ -36,10 +36,11 @@ from stressd.alerts.words import (
     series_name,
     sigma_text,
     yield_text,
-)
+)  # fmt: skip
 from stressd.engine import events as engine
 from stressd.engine.curve_events import CurveMove
 from stressd.engine.detector import DETECTOR_OFF
+from stressd.engine.response import Response
 from stressd.engine.spec import SEVERITIES
 
 __all__ = ["Episodes", "EpisodesSpec"]
@@ -71,14 +72,12 @@ class Episodes:
             told += self._silence(event)
         elif isinstance(event, engine.FeedNote):
             told += self._note(event)
-        elif isinstance(event, engine.Response):
+        elif isinstance(event, Response):
             told += self._response(event)
         return told
 
     def advance(self, now: int) -> list[Event]:
         """What is due by `now` (ns, engine time), each at its own deadline."""
-        if not self._timed:
-            return []
         due = sorted((episode.due, episode.id) for episode in self._timed.values() if episode.due is not None)
         return [self._settled(self._timed[name], deadline) for deadline, name in due if deadline <= now]
 
@@ -339,7 +338,7 @@ class Episodes:
             return []
         return [self._close(episode, at, f"lasted {duration_text((at - episode.opened_at) / SECOND)}")]
 
-    def _response(self, response: engine.Response) -> list[Event]:
+    def _response(self, response: Response) -> list[Event]:
         episode = self._links.answered_by(response)
         if episode is None or not self._links.record(episode, response):
             return []

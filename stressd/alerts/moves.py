@@ -10,7 +10,8 @@ import msgspec
 from stressd.alerts.event import BidAsk, Exceeded, Follower, Point, SeriesMove, Source, Wording
 from stressd.alerts.routing import LEVEL
 from stressd.alerts.words import local_text
-from stressd.engine.events import Breach, LevelHit, Response, Standing, Unusual
+from stressd.engine.events import Breach, LevelHit, Standing, Unusual
+from stressd.engine.response import Response
 from stressd.market.times import day_iso, iso
 
 SECOND = 1_000_000_000

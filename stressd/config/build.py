@@ -77,6 +77,7 @@ def engine_spec(
         agenda=agenda,
         detector_rules=tuple(detectors),
         propagation=PropagationSpec(
+            pairs=tuple(dict.fromkeys(_pair(text) for text in propagation.pairs)),
             window=propagation.window,
             bar=propagation.bar,
             open_bar=propagation.open_bar,
@@ -88,6 +89,12 @@ def engine_spec(
         max_age=gate.max_age,
         failover_after=gate.failover_after,
     )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """(source, follower) of `JP -> US`."""
+    source, _, follower = text.partition("->")
+    return source.strip(), follower.strip()
 
 
 def routes(configured: Sequence[RouteConfig]) -> tuple[RouteSpec, ...]:

@@ -32,7 +32,7 @@ from stressd.engine.status import row
 from stressd.engine.unitflip import RULE as UNIT_CHANGED
 from stressd.market.tick import BACKLOG, FIXING, Tick
 
-SNAPSHOT_VERSION: Final = 2
+SNAPSHOT_VERSION: Final = 3
 
 NEVER: Final = 1 << 62
 
@@ -226,7 +226,7 @@ class Engine:
         if not state.quiet and (state.future != future or (self._ahead and tick.source in self._ahead)):
             watch_stamps(self._ahead, tick, at, state.future != future, out)
         if state.horizons.block_slot != block:
-            self.propagation.on_block(state)
+            self.propagation.ticks.on_block(state)
         taken = state.ticks != ticks
         if taken:
             fresh = tick.flags & BACKLOG == 0 and tick.received - state.t <= self._spec.max_age
@@ -235,8 +235,8 @@ class Engine:
             self._follow_up(before, out)
         if taken and self._spreads.all:
             self._spreads.on_tick(state, at, fresh, out)
-        if self.propagation.watches and taken and self._gauges.get(state.market) is state:
-            self.propagation.on_tick(state, at, out)
+        if self.propagation.ticks.watches and taken and self._gauges.get(state.market) is state:
+            self.propagation.ticks.on_tick(state, at, out)
             self._find_due()
 
     def _follow_up(self, before: int, out: list[Event]) -> None:

@@ -199,7 +199,10 @@ class MarketSpec:
 
 @dataclass(frozen=True, slots=True)
 class PropagationSpec:
-    """How responses are measured. window: ns of the follower's own open time after the source's breach.
+    """How responses are measured.
+
+    pairs: (source, follower) hints, which start as links that have been seen. window: ns of the follower's own open
+    time after the source's breach.
 
     bar: excess response, in the follower's sigma, from which a tick within the window shows that it has followed; the
     window is scanned tick by tick, so its bar is the highest. open_bar: the same for the first window after an open,
@@ -207,6 +210,7 @@ class PropagationSpec:
     within which two moves are one.
     """
 
+    pairs: tuple[tuple[str, str], ...] = ()
     window: int = 10 * MINUTE
     bar: float = 3.0
     open_bar: float = 2.0

@@ -7,7 +7,8 @@ from typing import Any
 
 from stressd.alerts.episodes import EpisodesSpec
 from stressd.alerts.event import Event
-from stressd.engine.events import Breach, FeedNote, LevelHit, Response, Silence, Standing
+from stressd.engine.events import Breach, FeedNote, LevelHit, Silence, Standing
+from stressd.engine.response import Response
 from stressd.engine.spec import CRITICAL, WARN
 from stressd.market.times import parse_time
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from stressd.engine.engine import Engine
-from stressd.engine.events import ENTERED, LEFT, Breach, Event, Response
+from stressd.engine.events import ENTERED, LEFT, Breach, Event
+from stressd.engine.response import Response
 from stressd.engine.spec import HOUR, MINUTE, SECOND, EngineSpec
 from stressd.market.calendar import Calendar
 from stressd.market.tick import FIXING, Tick

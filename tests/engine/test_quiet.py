@@ -11,7 +11,8 @@ import pytest
 from stressd.alerts.event import Event
 from stressd.alerts.pipeline import Pipeline
 from stressd.engine.engine import Engine
-from stressd.engine.events import Response, Silence
+from stressd.engine.events import Silence
+from stressd.engine.response import Response
 from stressd.engine.silence import SilenceWatch, unseen
 from stressd.engine.spec import HOUR, MINUTE, SECOND, EngineSpec, SilenceRule
 from stressd.lab.offline import Setup, drive
