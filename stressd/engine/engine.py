@@ -16,20 +16,19 @@ from stressd.engine.breaches import LIVE
 from stressd.engine.budget import Book
 from stressd.engine.clock import MarketClock
 from stressd.engine.curves import Curves
-from stressd.engine.detector import DETECTOR_OFF
 from stressd.engine.detectors import DetectorWatch
-from stressd.engine.events import FEED, LEFT, Breach, Event, Silence
+from stressd.engine.events import LEFT, Breach, Event, Silence
 from stressd.engine.propagation import Propagation
 from stressd.engine.quality import quote_figures
 from stressd.engine.quiet import judge
 from stressd.engine.rounds import Round, load_round
 from stressd.engine.series import SeriesState
 from stressd.engine.silence import SilenceWatch
-from stressd.engine.spec import HORIZONS, EngineSpec
+from stressd.engine.spec import EngineSpec
 from stressd.engine.spreads import Spreads
 from stressd.engine.stamps import watch_stamps
 from stressd.engine.status import row
-from stressd.engine.unitflip import RULE as UNIT_CHANGED
+from stressd.engine.told import adopt
 from stressd.market.tick import BACKLOG, FIXING, Tick
 
 SNAPSHOT_VERSION: Final = 3
@@ -313,38 +312,11 @@ class Engine:
         series), where a whole feed is silent with FEED and its name instead of the market. noted: notes of feeds as
         (rule, market or source, series or source).
         """
-        told = {
-            (rule, series, horizon): (direction, severity) for rule, _, direction, series, horizon, severity in active
-        }
-        quiet = {(rule, series): scope for rule, scope, series in silent}
-        feeds: dict[tuple[str, str], tuple[str, ...]] = {}
-        for rule, scope, name in silent:
-            if scope.startswith(FEED):
-                feeds[(rule, scope)] = (*feeds.get((rule, scope), ()), name)
         self._book.clear()
-        for state in self._series.values():
-            for watch in state.breaches.watches:
-                found = told.get((watch.rule, state.id, HORIZONS[watch.horizon]))
-                if found is None:
-                    watch.reset()
-                else:
-                    watch.adopt(found[0], found[1])
-            state.breaches.count()
-            state.unit.adopt(any(rule == UNIT_CHANGED and name == state.id for rule, _, name in noted))
-            for silence in state.silences:
-                rule = silence.rule.name
-                scope = quiet.get((rule, state.id), "")
-                together = feeds.get((rule, scope), ())
-                silence.adopt((rule, state.id) in quiet, together, scope.removeprefix(FEED) if together else "")
+        adopt(self._series, active, silent, noted)
         self.curves.reconcile(active)
         self.propagation.recount([(row[0], row[1], row[2]) for row in active if row[3] in self._fed])
         self._ahead = {name: self._ahead.get(name, self.now) for rule, _, name in noted if rule == "clock-ahead"}
-        off = {(scope, name) for rule, scope, name in noted if rule == DETECTOR_OFF}
-        for detector in self.detectors():
-            detector.off_told = (detector.rule.name, detector.series) in off
-        for rule, _, name in noted:
-            if rule == "failed-over" and name in self._series:
-                self._series[name].adopt_failover()
         self._schedule(self.now)
 
     def snapshot(self) -> dict[str, Any]:
