@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "backtest": ("backtest", "run daily fixings through the engine"),
     "simulate": ("simulate", "make ticks whose every jump is known, or score the rules on them"),
     "score": ("score", "score told events against the labels of simulated ticks"),
+    "report": ("report", "connectedness, lags, co-exceedances, links and episodes of a period"),
     "history": ("history", "import the history that warms the engine"),
     "symbols": ("symbols", "what a series name resolves to, and why"),
     "schema": ("schema", "the JSON Schema of the configuration or of events"),

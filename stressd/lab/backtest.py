@@ -87,10 +87,11 @@ def _fixing_time(times: dict[tuple[str, int], int], calendars: Mapping[str, Cale
 class EpisodeLine:
     """What a reader wants of one episode: when, where, how grave at its gravest, and the last headline of that."""
 
-    __slots__ = ("direction", "first", "followers", "headline", "last", "market", "severity")
+    __slots__ = ("direction", "first", "followers", "headline", "last", "market", "rule", "severity")
 
     def __init__(self, event: Event) -> None:
         self.first = self.last = event.time
+        self.rule = event.rule
         self.market = event.market
         self.direction = event.direction or ""
         self.severity: str = event.severity

@@ -80,7 +80,7 @@ def read_daily(path: Path | str, data: bytes | None = None) -> DailyFile:
     """
     name = str(path)
     text = file_text(name, file_bytes(path) if data is None else data)
-    rows = list(_rows(name, text))
+    rows = list(csv_rows(name, text))
     layout = _recognise(name, rows)
     return DailyFile(name, layout.name, layout.source, layout.convention, _values(name, layout, rows))
 
@@ -108,7 +108,7 @@ def file_text(path: str, data: bytes) -> str:
     raise UnreadFile([Fault(path, 0, "not a text file: neither UTF-8 nor Shift-JIS")])
 
 
-def _rows(path: str, text: str) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(path: str, text: str) -> Iterator[tuple[int, list[str]]]:
     """(line number, stripped cells) of each line that is not blank."""
     reader = csv.reader(io.StringIO(text, newline=""))
     try:

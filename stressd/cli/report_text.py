@@ -1,0 +1,184 @@
+"""What `stressd report` prints for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stressd.alerts.words import count_text
+from stressd.cli.table import table
+from stressd.lab.connectedness import Connectedness
+from stressd.lab.report.breadth import Breadth
+from stressd.lab.report.columns import ColumnsReport
+from stressd.lab.report.findings import findings
+from stressd.lab.report.links import Links
+from stressd.lab.report.pictures import lag_text
+from stressd.lab.report.report import KINDS, Report
+from stressd.lab.report.system import HALF_LIFE, HORIZON, LAGS, System
+from stressd.market.times import day_iso
+
+
+def columns_text(found: ColumnsReport) -> str:
+    """The table of a file."""
+    how = "least squares" if found.half_life is None else f"weights that halve every {found.half_life:g} rows"
+    lines = [
+        f"total connectedness {found.table.total:.4f} % over {found.horizon} rows; VAR({found.lags}) with a constant, {how}, "
+        f"{len(found.columns.days):,} rows, {day_iso(found.columns.days[0])} to {day_iso(found.columns.days[-1])}",
+        f"by Cholesky in the order of the columns {found.by_order:.4f} %; largest root {found.root:.3f}",
+        "",
+        *_grid(found.table, 4),
+    ]
+    if found.path:
+        low, high = min(found.path, key=lambda p: p[1]), max(found.path, key=lambda p: p[1])
+        mean = sum(x for _, x in found.path) / len(found.path)
+        lines += [
+            "",
+            f"over every {found.window} rows ({len(found.path):,} of them): mean {mean:.4f}, "
+            f"least {low[1]:.4f} on {day_iso(low[0])}, most {high[1]:.4f} on {day_iso(high[0])}, last {found.path[-1][1]:.4f}",
+        ]
+    return "\n".join(lines)
+
+
+def _grid(found: Connectedness, digits: int) -> list[str]:
+    rows = [
+        [name, *(f"{x:.{digits}f}" for x in found.table[i]), f"{found.from_others[i]:.{digits}f}"]
+        for i, name in enumerate(found.nodes)
+    ]
+    rows.append(["to others", *(f"{x:.{digits}f}" for x in found.to), f"{found.total:.{digits}f}"])
+    rows.append(["net", *(f"{x:+.{digits}f}" for x in found.net), ""])
+    return table(["received by", *found.nodes, "from others"], rows)
+
+
+def report_text(report: Report) -> str:
+    """The periodic report."""
+    days = report.until - report.since + 1
+    head = f"{report.instance}: {day_iso(report.since)} to {day_iso(report.until)}, {days} days, from {report.made_of}"
+    lines = [head, ""]
+    lines += [f"- {sentence}" for sentence in findings(report)]
+    lines += ["", *_exposure(report)]
+    for kind in KINDS:
+        lines += ["", *_system(report.systems[kind])]
+    lines += ["", *_flows(report), "", *_breadth("in the period", report.breadth)]
+    lines += ["", *_breadth("in the history", report.breadth_history)]
+    if report.links is not None:
+        lines += ["", *_links(report.links)]
+    if report.rules_of:
+        lines += ["", *_rules(report)]
+    if report.daemon is not None:
+        lines += ["", f"the daemon is {report.daemon['state']}, {report.daemon['open_episodes']} episodes are open"]
+        lines += [f"! {reason}" for reason in report.daemon["reasons"]]
+    return "\n".join(lines)
+
+
+def _exposure(report: Report) -> list[str]:
+    rows = [
+        [
+            each.market,
+            str(len(each.tenors)),
+            count_text(each.sessions),
+            count_text(each.of),
+            f"{day_iso(each.first)} to {day_iso(each.last)}",
+            f"{each.explained:.0%}",
+        ]
+        for each in report.exposure
+    ]
+    return table(["MARKET", "SERIES", "SESSIONS", "OF HISTORY", "", "ONE MOVE CARRIES"], rows)
+
+
+def _system(system: System) -> list[str]:
+    title = f"CONNECTEDNESS OF {system.kind.upper()}"
+    if system.table is None:
+        return [f"{title}: none, {system.why}"]
+    how = f"VAR({LAGS}), half-life {HALF_LIFE:g} sessions, {HORIZON} ahead, {system.sessions:,} common sessions"
+    chance = "" if system.chance is None else f"; chance {system.chance[0]:.1f}, once in twenty {system.chance[1]:.1f}"
+    place = (
+        "" if system.percentile is None else f"; percentile {system.percentile:.0%} of {len(system.path):,} sessions"
+    )
+    return [f"{title}: {system.table.total:.2f} % ({how}){place}{chance}", *_grid(system.table, 2)]
+
+
+def _flows(report: Report) -> list[str]:
+    rows = [
+        [
+            f"{flow.source} -> {flow.follower}",
+            str(flow.step),
+            f"{flow.lag_h:.1f} h",
+            f"{flow.overlap_h:.1f} h",
+            f"{flow.r:+.3f}{'' if flow.real else ' ~'}",
+            f"{flow.low:+.3f} to {flow.high:+.3f}",
+            f"{flow.slope:+.2f}",
+            count_text(flow.n),
+            f"{flow.recent:+.3f} of {count_text(flow.recent_n)}",
+        ]
+        for flow in report.flows
+    ]
+    if not rows:
+        return ["LAGS: two markets with sixty fixings are needed"]
+    header = ["LAGS", "FIXING", "LATER", "OVERLAP", "R", "95 %", "SLOPE", "N", "LATELY"]
+    note = "~: does not stand at a false discovery rate of 5 % over this table. overlap: hours that both moves hold"
+    return [*table(header, rows), note]
+
+
+def _breadth(when: str, found: Sequence[Breadth]) -> list[str]:
+    rows = []
+    for each in found:
+        for count in each.counts[2:]:
+            rows.append(
+                [
+                    ", ".join(each.order),
+                    "rises" if each.side > 0 else "falls",
+                    str(count.k),
+                    count_text(count.days),
+                    f"{count.low:.1f} to {count.high:.1f}",
+                    f"{count.expected:.2f}",
+                    count_text(each.days),
+                ]
+            )
+    if not rows:
+        return [f"CO-EXCEEDANCES {when}: two markets are needed"]
+    header = [f"BEYOND 5 % TAILS {when}", "", "MARKETS", "DAYS", "95 %", "BY CHANCE", "OF DAYS"]
+    return table(header, rows)
+
+
+def _links(links: Links) -> list[str]:
+    rows = [
+        [
+            f"{edge['source']} -> {edge['follower']}",
+            edge["layer"],
+            f"{edge['followed']} of {edge['sources']}",
+            f"{edge['rate_low']:.0%} to {edge['rate_high']:.0%}",
+            "-" if edge["beta"] is None else f"{edge['beta']:+.2f}",
+            "-" if edge["usual_beta"] is None else f"{edge['usual_beta']:+.2f}",
+            "-" if edge["lag_s"] is None else lag_text(edge["lag_s"]),
+            "-" if edge["p"] is None else f"{edge['p']:.2g}",
+            "spilled over" if edge["spilled_over"] else "hinted" if edge["hinted"] else "",
+        ]
+        for edge in links.plain()["edges"]
+    ]
+    title = f"LINKS from {links.made_of}"
+    if not rows:
+        return [f"{title}: none was judged"]
+    header = [title, "", "FOLLOWED", "95 %", "BETA", "USUALLY", "LAG", "P", ""]
+    closed = [f"{a} -> {b} {n}" for (a, b), n in sorted(links.closed.items())]
+    return [*table(header, rows), *([f"could not respond, closed: {', '.join(closed)}"] if closed else [])]
+
+
+def _rules(report: Report) -> list[str]:
+    rows = []
+    for row in report.rules:
+        found, band = row.found, row.found["band_per_year"]
+        rows.append(
+            [
+                row.rule,
+                row.market,
+                str(found["episodes"]),
+                " ".join(f"{count} {name}" for name, count in row.severities.items() if count),
+                "-" if found["realised_per_year"] is None else f"{found['realised_per_year']:.1f}",
+                "-" if found["budget_per_year"] is None else f"{found['budget_per_year']:g}",
+                "-" if band is None else f"{band[0]:.1f} to {band[1]:.1f}{' !' if found['inside'] is False else ''}",
+                count_text(row.sessions),
+            ]
+        )
+    if not rows:
+        return [f"EPISODES by {report.rules_of}: none, and no rule has a budget"]
+    header = [f"EPISODES by {report.rules_of}", "", "OPENED", "", "A YEAR", "BUDGET", "95 % BAND", "SESSIONS"]
+    return table(header, rows)

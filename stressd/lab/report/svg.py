@@ -1,0 +1,115 @@
+"""The few shapes that the report's pictures are made of, as text of SVG. Colours are classes of the page's style sheet,
+so that one picture serves light, dark and paper."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import date
+from html import escape
+from typing import Final
+
+from markupsafe import Markup
+
+WIDTH: Final = 480.0
+"""Units across: a picture is shown between 340 and 620 pixels wide, and its text between 9 and 16."""
+
+
+def svg(height: float, title: str, shapes: Iterable[str]) -> Markup:
+    """A picture. title: what it shows, for those who cannot see it."""
+    inside = "".join(shapes)
+    return Markup(  # noqa: S704 - every text in it went through `escape`
+        f'<svg viewBox="0 0 {WIDTH:g} {height:g}" role="img" aria-label="{escape(title)}">{inside}</svg>'
+    )
+
+
+def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+    """A straight line."""
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{kind}"/>'
+
+
+def path(points: Sequence[tuple[float, float]], kind: str) -> str:
+    """A line through points."""
+    return f'<polyline points="{_points(points)}" class="{kind}"/>' if points else ""
+
+
+def area(points: Sequence[tuple[float, float]], kind: str) -> str:
+    """What lies within points."""
+    return f'<polygon points="{_points(points)}" class="{kind}"/>' if points else ""
+
+
+def box(x: float, y: float, width: float, height: float, kind: str) -> str:
+    """A rectangle."""
+    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0.0):.1f}" height="{height:.1f}" class="{kind}"/>'
+
+
+def dot(x: float, y: float, radius: float, kind: str) -> str:
+    """A filled circle."""
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" class="{kind}"/>'
+
+
+def words(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
+    """Text, escaped. anchor: "start", "middle" or "end"."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{kind}">{escape(text)}</text>'
+
+
+def _points(points: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+def ticks(low: float, high: float, about: int = 4) -> list[float]:
+    """Round numbers from `low` to `high`, about so many."""
+    raw = (high - low) / max(about, 1)
+    if not raw > 0.0:
+        return [low]
+    size = 10.0 ** math.floor(math.log10(raw))
+    step = next(size * k for k in (1.0, 2.0, 2.5, 5.0, 10.0) if size * k >= raw * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    return [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def dates(first: int, last: int) -> list[tuple[int, str]]:
+    """Ordinals and names of years, quarters, months or weeks between two days: at most eight."""
+    begin, end = date.fromordinal(first), date.fromordinal(last)
+    months = (end.year - begin.year) * 12 + end.month - begin.month
+    if months < 2:
+        step = max((last - first) // 5, 1)
+        return [(day, f"{date.fromordinal(day):%d %b}".lstrip("0")) for day in range(first, last + 1, step)]
+    step = next((k for k in (1, 2, 3, 6, 12, 24, 60, 120) if months / k <= 7), 240)
+    found = []
+    for k in range(begin.year * 12, end.year * 12 + 13):
+        if k % step == 0:
+            day = date(k // 12, k % 12 + 1, 1)
+            if first <= day.toordinal() <= last:
+                found.append((day.toordinal(), f"{day:%Y}" if step >= 12 else f"{day:%b} {day.year % 100:02d}"))
+    return found
+
+
+class Frame:
+    """Axes of a picture: days across, numbers upward. left, right, top, bottom: of the plane, in units."""
+
+    __slots__ = ("bottom", "first", "high", "last", "left", "low", "right", "top")
+
+    def __init__(
+        self, first: float, last: float, low: float, high: float, *, left: float = 38.0, bottom: float = 176.0
+    ) -> None:
+        self.first, self.last = first, last if last > first else first + 1.0
+        self.low, self.high = low, high if high > low else low + 1.0
+        self.left, self.right, self.top, self.bottom = left, WIDTH - 8.0, 10.0, bottom
+
+    def x(self, value: float) -> float:
+        return self.left + (value - self.first) / (self.last - self.first) * (self.right - self.left)
+
+    def y(self, value: float) -> float:
+        return self.bottom - (value - self.low) / (self.high - self.low) * (self.bottom - self.top)
+
+    def shapes(self, unit: str = "") -> list[str]:
+        """Grid and labels, days across."""
+        out = []
+        for value in ticks(self.low, self.high):
+            out += [line(self.left, self.y(value), self.right, self.y(value), "grid")]
+            out += [words(self.left - 5.0, self.y(value) + 4.0, f"{value:g}{unit}", "label", "end")]
+        for day, name in dates(int(self.first), int(self.last)):
+            out += [line(self.x(day), self.bottom, self.x(day), self.bottom + 4.0, "axis")]
+            out += [words(self.x(day), self.bottom + 17.0, name, "label", "middle")]
+        return [*out, line(self.left, self.bottom, self.right, self.bottom, "axis")]
