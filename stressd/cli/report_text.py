@@ -21,7 +21,8 @@ def columns_text(found: ColumnsReport) -> str:
     """The table of a file."""
     how = "least squares" if found.half_life is None else f"weights that halve every {found.half_life:g} rows"
     lines = [
-        f"total connectedness {found.table.total:.4f} % over {found.horizon} rows; VAR({found.lags}) with a constant, {how}, "
+        f"total connectedness {found.table.total:.4f} % over {found.horizon} rows; "
+        f"VAR({found.lags}) with a constant, {how}, "
         f"{len(found.columns.days):,} rows, {day_iso(found.columns.days[0])} to {day_iso(found.columns.days[-1])}",
         f"by Cholesky in the order of the columns {found.by_order:.4f} %; largest root {found.root:.3f}",
         "",
@@ -33,7 +34,8 @@ def columns_text(found: ColumnsReport) -> str:
         lines += [
             "",
             f"over every {found.window} rows ({len(found.path):,} of them): mean {mean:.4f}, "
-            f"least {low[1]:.4f} on {day_iso(low[0])}, most {high[1]:.4f} on {day_iso(high[0])}, last {found.path[-1][1]:.4f}",
+            f"least {low[1]:.4f} on {day_iso(low[0])}, most {high[1]:.4f} on {day_iso(high[0])}, "
+            f"last {found.path[-1][1]:.4f}",
         ]
     return "\n".join(lines)
 

@@ -33,8 +33,8 @@ class NoVar(ValueError):
 
 
 class Var:
-    """y_t = constant + sum of lags[k] y_(t-1-k) + e_t, with covariance `sigma` of e. constant (n), lags (p, n, n), sigma
-    (n, n); rows: effective number of rows behind it."""
+    """y_t = constant + sum of lags[k] y_(t-1-k) + e_t, with covariance `sigma` of e. constant (n), lags (p, n, n),
+    sigma (n, n); rows: effective number of rows behind it."""
 
     __slots__ = ("constant", "lags", "rows", "sigma")
 
@@ -85,7 +85,9 @@ def var(values: ArrayLike, lags: int, *, decay: float = 1.0, ridge: float = 0.0)
     w = decay ** np.arange(len(v) - 1, -1, -1.0)
     mean = w @ v / w.sum()
     centred = v - mean
-    return _solve(mean, (centred * w[:, None]).T @ centred, w.sum(), (w @ w), np.shape(values)[1], lags, ridge)
+    return _solve(
+        mean, (centred * w[:, None]).T @ centred, float(w.sum()), float(w @ w), np.shape(values)[1], lags, ridge
+    )
 
 
 class RunningVar:
@@ -181,9 +183,9 @@ def cholesky(model: Var, horizon: int) -> Matrix:
 
 
 class Connectedness:
-    """The table in percent, rows adding up to 100: row i is what node i receives. total: mean of what comes from others;
-    to, from_others, net: by node; raw: sums of the rows before they were normalised, in shares; rows: effective number
-    of rows behind it."""
+    """The table in percent, rows adding up to 100: row i is what node i receives. total: mean of what comes from
+    others; to, from_others, net: by node; raw: sums of the rows before they were normalised, in shares; rows: effective
+    number of rows behind it."""
 
     __slots__ = ("from_others", "net", "nodes", "raw", "rows", "table", "to", "total")
 

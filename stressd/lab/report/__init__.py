@@ -1,1 +1,1 @@
-"""The periodic report of the user's own markets, and the connectedness of any columns of a file: figures, pictures, page."""
+"""The periodic report of the user's own markets, and the connectedness of a file's columns: figures, pictures, page."""

@@ -4,8 +4,8 @@ Bae, Karolyi and Stulz (2003), "A new approach to measuring financial contagion"
 against what independent markets would show, each with the share of such days that it had itself in the same sample: a
 Poisson-binomial count. What is beyond that is coincidence in time, not volatility. Rises and falls are counted apart.
 
-A day of the world begins somewhere: with Tokyo, and what New York fixes on a date comes after what Tokyo fixed on it; or
-with New York, and Tokyo's next date belongs to it. Every beginning is a table of its own.
+A day of the world begins somewhere: with Tokyo, and what New York fixes on a date comes after what Tokyo fixed on it;
+or with New York, and Tokyo's next date belongs to it. Every beginning is a table of its own.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ TAIL: Final = 0.05
 
 class Count:
     """Days on which exactly `k` markets were beyond a tail. expected: under independence; low, high: expected numbers
-    that the count does not contradict, at 95 %, for 1 and more; at_least, p: days with k or more, and the chance of so many under
-    independence."""
+    that the count does not contradict, at 95 %, for 1 and more; at_least, p: days with k or more, and the chance of so
+    many under independence."""
 
     __slots__ = ("at_least", "days", "expected", "expected_at_least", "high", "k", "low", "p")
 

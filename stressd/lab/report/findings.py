@@ -54,8 +54,9 @@ def _flows(report: Report) -> list[str]:
         if each.told:
             one, other = each.stronger, each.weaker
             out.append(
-                f"{one.source} → {one.follower} is the stronger flow: {one.follower}'s next fixing, {one.lag_h:.0f} hours "
-                f"later, goes with {one.source}'s move by {one.r:.2f} ({one.low:.2f} to {one.high:.2f}, "
+                f"{one.source} → {one.follower} is the stronger flow: {one.follower}'s next fixing, "
+                f"{one.lag_h:.0f} hours later, goes with {one.source}'s move by "
+                f"{one.r:.2f} ({one.low:.2f} to {one.high:.2f}, "
                 f"n {count_text(one.n)}); {other.source} → {other.follower} by {other.r:.2f} "
                 f"({other.low:.2f} to {other.high:.2f}, n {count_text(other.n)})"
             )
@@ -70,8 +71,8 @@ def _breadth(report: Report) -> list[str]:
     count = most.counts[2]
     return [
         f"two markets or more {'rose' if most.side > 0 else 'fell'} beyond their 5 % tails on "
-        f"{count_text(count.at_least)} of {count_text(most.days)} days ({', then '.join(most.order)}); independent ones "
-        f"would have on {count.expected_at_least:.1f}"
+        f"{count_text(count.at_least)} of {count_text(most.days)} days ({', then '.join(most.order)}); "
+        f"independent ones would have on {count.expected_at_least:.1f}"
     ]
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from stressd.engine.comovement import CLIP
 from stressd.lab.connectedness import Matrix
+from stressd.lab.leadlag import FALSE, kept
 from stressd.lab.report.panel import Days, MarketMoves
 from stressd.market.times import day_iso
 
@@ -24,18 +25,15 @@ STEPS: Final = 3
 LEAST: Final = 60
 """Pairs of moves below which nothing is said."""
 
-RATE: Final = 0.05
-"""Share of false ones among the flows that are called real (Benjamini and Hochberg 1995)."""
-
 HOUR: Final = 3_600e9
 
 
 class Flow:
-    """Source to follower. step: 1 for the follower's next fixing. r: correlation of the moves in sigma, clipped at three;
-    low, high: its 95 % interval; slope: sigma of the follower per sigma of the source; n: pairs; p: two-sided; real:
-    among those that stand at a false discovery rate of 5 % over the whole table. lag_h, overlap_h: hours from fixing to
-    fixing, and of the follower's span that lay in the source's, without weekends. recent, recent_n: r over the last
-    1,250."""
+    """Source to follower. step: 1 for the follower's next fixing. r: correlation of the moves in sigma, clipped at
+    three; low, high: its 95 % interval; slope: sigma of the follower per sigma of the source; n: pairs; p: two-sided;
+    real: among those that stand at a false discovery rate of 5 % over the whole table. lag_h, overlap_h: hours from
+    fixing to fixing, and of the follower's span that lay in the source's, without weekends. recent, recent_n: r over
+    the last 1,250."""
 
     __slots__ = (
         "first", "follower", "high", "lag_h", "last", "low", "n", "overlap_h", "p", "r", "real", "recent", "recent_n",
@@ -123,7 +121,7 @@ def flows(markets: Sequence[MarketMoves]) -> list[Flow]:
         for follower in markets:
             if source is not follower:
                 found += _pair(source, follower)
-    for flow, real in zip(found, discovered([flow.p for flow in found], RATE), strict=True):
+    for flow, real in zip(found, kept([flow.p for flow in found], FALSE), strict=True):
         flow.real = real
     return found
 
@@ -171,14 +169,3 @@ def fisher_interval(r: float, n: int) -> tuple[float, float]:
     around = 1.96 / math.sqrt(n - 3)
     middle = math.atanh(max(min(r, 0.999999), -0.999999))
     return math.tanh(middle - around), math.tanh(middle + around)
-
-
-def discovered(chances: Sequence[float], rate: float) -> list[bool]:
-    """Which of these p-values stand at a false discovery rate (Benjamini and Hochberg 1995)."""
-    ordered = sorted(range(len(chances)), key=lambda i: chances[i])
-    kept = 0
-    for rank, i in enumerate(ordered, 1):
-        if chances[i] <= rate * rank / len(chances):
-            kept = rank
-    stand = set(ordered[:kept])
-    return [i in stand for i in range(len(chances))]

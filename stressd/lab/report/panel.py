@@ -183,14 +183,14 @@ def common_days(moves: Sequence[MarketMoves]) -> Panel:
 def _panel(markets: Sequence[MarketMoves]) -> Panel:
     known = [each.days[~np.isnan(each.log_variance)] for each in markets]
     days = known[0]
-    for each in known[1:]:
-        days = np.intersect1d(days, each)
+    for more in known[1:]:
+        days = np.intersect1d(days, more)
     z = np.zeros((len(days), len(markets)))
     level = np.zeros_like(z)
-    for k, each in enumerate(markets):
-        at = np.searchsorted(each.days, days)
-        level[:, k] = each.log_variance[at]
-        gone = np.concatenate(([0.0], np.cumsum(each.z)))
+    for k, market in enumerate(markets):
+        at = np.searchsorted(market.days, days)
+        level[:, k] = market.log_variance[at]
+        gone = np.concatenate(([0.0], np.cumsum(market.z)))
         start = np.concatenate((at[:1], at[:-1] + 1))
         z[:, k] = (gone[at + 1] - gone[start]) / np.sqrt(np.maximum(at + 1 - start, 1))
     return Panel([each.name for each in markets], days, z, level)

@@ -55,8 +55,8 @@ class RuleRow:
 def by_rule(
     episodes: Sequence[Opened], spec: EngineSpec, sessions: Mapping[str, int], first: float, last: float
 ) -> list[RuleRow]:
-    """A row for every rule and market that had an episode in the period, or a budget for one. sessions: by market, those
-    of the period; first, last: ends of the period, in days."""
+    """A row for every rule and market that had an episode in the period, or a budget for one. sessions: by market,
+    those of the period; first, last: ends of the period, in days."""
     budgets = _budgets(spec)
     keys = dict.fromkeys([*budgets, *((each.rule, each.market) for each in episodes)])
     rows = []
