@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import cast
 
+from stressd.alerts.corrections import statements
 from stressd.alerts.curve import curve_shape, noise_clauses, shape_clauses, smooth_clauses
-from stressd.alerts.episode import CHANGE, FOLLOWING, HALT, MODEL, NOISE, NOTE, SIGMA, SILENCE, Episode
+from stressd.alerts.episode import CHANGE, HALT, MODEL, NOISE, NOTE, SIGMA, SILENCE, Episode
 from stressd.alerts.event import DataQuality, Event, EventType, Kind
 from stressd.alerts.headline import (
-    answer_clause,
     blind_clauses,
     breadth_clauses,
     feed_clauses,
@@ -18,10 +18,12 @@ from stressd.alerts.headline import (
     level_clauses,
     market_clauses,
     model_clauses,
+    notable_clauses,
     resolved_clauses,
     silence_clauses,
     ticking_clauses,
     trading_clauses,
+    with_links,
 )
 from stressd.alerts.spec import SECOND, EpisodesSpec
 from stressd.alerts.words import duration_text, listing
@@ -109,12 +111,14 @@ def _headline(spec: EpisodesSpec, episode: Episode, type: str, at: int) -> str:
         return fit(shape_clauses(episode.market, episode.what, moves))
     if episode.what != SIGMA:
         return fit(level_clauses(moves[0], episode.what, episode.direction > 0))
+    followers = [answer.follower for answer in episode.answers.values()]
     if type == "resolved":
-        return fit(resolved_clauses(moves, lasted))
+        return with_links(resolved_clauses(moves, lasted), followers, None, [])
     if type == "stale":
         return fit(blind_clauses(moves[0]))
-    clauses = market_clauses(moves, datetime.fromtimestamp(at // SECOND, spec.zone(episode.market)).date())
-    if type != "propagated":
-        return fit(clauses + breadth_clauses(moves))
-    followers = [answer.follower for answer in episode.answers.values()]
-    return fit(clauses + [answer_clause(each) for each in followers if each.wording in FOLLOWING])
+    if type == "corrected":
+        return fit([*statements(episode), *market_clauses(moves)])
+    first = market_clauses(moves)
+    record = notable_clauses(moves[0], datetime.fromtimestamp(at // SECOND, spec.zone(episode.market)).date())
+    breadth = [] if type == "propagated" else breadth_clauses(moves)
+    return with_links(first, followers, episode.source, record + breadth)

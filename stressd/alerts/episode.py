@@ -6,7 +6,8 @@ from typing import Final
 
 import msgspec
 
-from stressd.alerts.event import BidAsk, Curve, Follower, SeriesMove, Source
+from stressd.alerts.claims import strength
+from stressd.alerts.event import BidAsk, Curve, Follower, SeriesMove, Source, Wording
 from stressd.alerts.words import is_spread
 
 Key = tuple[str, str, int]
@@ -34,13 +35,14 @@ ANSWERS: Final = (*FOLLOWING, "did not respond")
 class Answer(msgspec.Struct, kw_only=True):
     """How one follower answered, and what was told of it.
 
-    at: when this was said (ns). awaited: the follower could not respond and its answer was not told since. told: the
-    answer that was told last, as `wording|resolution|breach`.
+    at: when this was said (ns). breach_at: the breach that it answers. awaited: the follower could not respond and its
+    answer was not told since. told: the answer that was told last, as `kind|resolution|breach`.
     """
 
     follower: Follower
     at: int
     final: bool
+    breach_at: int = 0
     awaited: bool = False
     told: str = ""
 
@@ -54,6 +56,8 @@ class Episode(msgspec.Struct, kw_only=True):
     due: when the settle window ends that will tell them. affected, age, text: of a feed episode; usual (ns), warming:
     of the series that it began with. stale: it has been told that none of its series ticks: how it goes on is unknown.
     quotes: by series, as of its latest breach; curve: of the market, as of the latest.
+    said: the closest link that any event told of each market since it was last corrected; said_source: likewise the
+    source; why_not: why that does not hold; correct_at: when what does not hold any more is taken back.
     """
 
     id: str
@@ -91,6 +95,10 @@ class Episode(msgspec.Struct, kw_only=True):
     stale: bool = False
     quotes: dict[str, BidAsk] = {}
     curve: Curve | None = None
+    said: dict[str, Wording] = {}
+    said_source: Source | None = None
+    why_not: str = ""
+    correct_at: int | None = None
     closed_at: int | None = None
 
     @property
@@ -109,8 +117,21 @@ class Episode(msgspec.Struct, kw_only=True):
         if source and source not in self.sources:
             self.sources.append(source)
 
+    @property
+    def waits(self) -> bool:
+        """Whether it has something to tell at a later time."""
+        return self.due is not None or self.correct_at is not None
+
+    @property
+    def gathers(self) -> bool:
+        """Whether something waits to be told at the end of the settle window."""
+        return bool(self.answered or self.joined or self.raised or self.peaked)
+
     def told_all(self) -> None:
         """Everything known now is in the event that is being made."""
+        for market in self.answered:
+            self.answers[market].awaited = False
+        self.said_all()
         self.joined.clear()
         self.raised.clear()
         self.answered.clear()
@@ -118,6 +139,16 @@ class Episode(msgspec.Struct, kw_only=True):
         self.due = None
         self.told_z = self.peak_z
         self.told_bp = self.peak_bp
+
+    def said_all(self) -> None:
+        """Every link that holds now is in the event that is being made."""
+        for market, answer in self.answers.items():
+            if strength(answer.follower.wording) > strength(self.said.get(market)):
+                self.said[market] = answer.follower.wording
+        if self.source is not None and (self.said_source is None or self.said_source.episode == self.source.episode):
+            known = self.said_source
+            if known is None or strength(self.source.wording) > strength(known.wording):
+                self.said_source = self.source
 
     def ranked(self) -> list[SeriesMove]:
         """All moves, the lead first: yields before spreads that have joined them, then those that still hold before

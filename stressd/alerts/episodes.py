@@ -3,9 +3,10 @@
 A breach opens its episode at once. What joins it or reaches its severity too, a peak that grows and further answers of
 other markets are gathered over a settle window that starts with the first of them, and are told in one event at its
 end, at its own time: as `propagated` if an answer is among them, else `widened`, else `peaked`. Whatever event comes
-first tells all of it. Severity is the highest ever reached; only a rise is told at once. After `resolved` nothing
-follows but `propagated`: the answer of a market that could not respond before the episode was over. A level episode is
-`opened` and `resolved` in one step, and so is what a further detector finds.
+first tells all of it. Severity is the highest ever reached; only a rise is told at once. A link that was told and does
+not hold is taken back in `corrected`, at the end of a settle window of its own. After `resolved` nothing follows but
+`corrected` and `propagated`: the answer of a market that could not respond before the episode was over. A level episode
+is `opened` and `resolved` in one step, and so is what a further detector finds.
 """
 
 from __future__ import annotations
@@ -13,17 +14,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-import msgspec
-
-from stressd.alerts.answers import Links
-from stressd.alerts.compose import compose
+from stressd.alerts.book import Book
 from stressd.alerts.curve import curve_state, noise_move, shape_moves
-from stressd.alerts.episode import CHANGE, HALT, MODEL, NOISE, NOTE, SIGMA, SILENCE, SPREADS, Episode, Key
-from stressd.alerts.event import Event, EventType, SeriesMove
-from stressd.alerts.headline import answer_clause
-from stressd.alerts.ids import episode_id
+from stressd.alerts.episode import CHANGE, HALT, MODEL, NOISE, NOTE, SIGMA, SILENCE, SPREADS, Episode
+from stressd.alerts.event import Event, SeriesMove
 from stressd.alerts.moves import bid_ask, breach_move, level_move, model_move
-from stressd.alerts.remarks import BACK_ON, LEVEL_TOLD, MODEL_TOLD, WITHDRAWN, split, widening
+from stressd.alerts.remarks import BACK_ON, LEVEL_TOLD, MODEL_TOLD, WITHDRAWN, split
 from stressd.alerts.routing import ONCE_TOLD
 from stressd.alerts.spec import SECOND, EpisodesSpec
 from stressd.alerts.spreads import home_of
@@ -53,9 +49,7 @@ class Episodes:
 
     def __init__(self, spec: EpisodesSpec) -> None:
         self.spec = spec
-        self._links = Links(spec)
-        self._open: dict[Key, Episode] = self._links.opened
-        self._timed: dict[str, Episode] = {}
+        self._book = Book(spec)
 
     def apply(self, event: engine.Event) -> list[Event]:
         """Everything that is told because of one engine event, timers due by then first."""
@@ -78,19 +72,26 @@ class Episodes:
 
     def advance(self, now: int) -> list[Event]:
         """What is due by `now` (ns, engine time), each at its own deadline."""
-        due = sorted((episode.due, episode.id) for episode in self._timed.values() if episode.due is not None)
-        return [self._settled(self._timed[name], deadline) for deadline, name in due if deadline <= now]
+        return self._book.advance(now)
 
     def next_deadline(self) -> int | None:
         """When `advance` next has something to tell, ns; None while nothing waits."""
-        return min((episode.due for episode in self._timed.values() if episode.due is not None), default=None)
+        return self._book.next_deadline()
+
+    def snapshot(self) -> dict[str, Any]:
+        """The whole state as plain data for JSON."""
+        return self._book.snapshot()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a snapshot as if nothing had happened. Raises msgspec.ValidationError on any other data."""
+        self._book.restore(state)
 
     def active(self) -> list[tuple[str, str, int, str, str, int]]:
         """(rule, market, direction, series, horizon, severity) of each breach that keeps an episode open; of curve
         noise with the market for the series and NOISE for the horizon."""
         return [
             (*episode.key, *split(name), severity)
-            for episode in self._open.values()
+            for episode in self._book.opened.values()
             if episode.what in (SIGMA, NOISE)
             for name, severity in episode.active.items()
         ]
@@ -100,7 +101,7 @@ class Episodes:
         of the market."""
         return [
             (episode.rule, episode.scope if episode.scope.startswith(engine.FEED) else episode.market, series)
-            for episode in self._open.values()
+            for episode in self._book.opened.values()
             if episode.what in QUIET
             for series in episode.active
         ]
@@ -109,7 +110,7 @@ class Episodes:
         """(rule, market or source, series or source) of each feed note that keeps an episode open."""
         return [
             (episode.rule, episode.scope, name)
-            for episode in self._open.values()
+            for episode in self._book.opened.values()
             if episode.what == NOTE
             for name in episode.active
         ]
@@ -119,7 +120,7 @@ class Episodes:
         every sigma rule, (rule, series) of every silence rule and (DETECTOR_OFF, `rule|series`) of every detector that
         is off; at: ns, engine time."""
         told = []
-        for episode in list(self._open.values()):
+        for episode in list(self._book.opened.values()):
             if episode.what == NOTE and episode.rule != DETECTOR_OFF:
                 continue
             scope = f"{episode.scope}|" if episode.what == NOTE else ""
@@ -127,41 +128,30 @@ class Episodes:
             for name in orphans:
                 del episode.active[name]
             if orphans and not episode.active:
-                told.append(self._close(episode, at, BACK_ON if scope else WITHDRAWN))
+                told.append(self._book.close(episode, at, BACK_ON if scope else WITHDRAWN))
         return told + self._seen_or_blind(at)
+
+    def answers(self) -> dict[str, int]:
+        """How many answers of other markets were recorded, by `source|follower|wording`."""
+        return dict(self._book.links.counts)
 
     def open_episodes(self) -> list[Episode]:
         """The open episodes, in the order of their opening. To be read, not changed."""
-        return list(self._open.values())
-
-    def snapshot(self) -> dict[str, Any]:
-        """The whole state as plain data for JSON."""
-        return {
-            "open": msgspec.to_builtins(list(self._open.values())),
-            "closed": msgspec.to_builtins(self._links.closed),
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue from a snapshot as if nothing had happened. Raises msgspec.ValidationError on any other data."""
-        opened = msgspec.convert(state["open"], type=list[Episode])
-        self._links.closed = msgspec.convert(state["closed"], type=list[Episode])
-        self._open = {episode.key: episode for episode in opened}
-        self._links.opened = self._open
-        self._timed = {each.id: each for each in (*opened, *self._links.closed) if each.due is not None}
+        return list(self._book.opened.values())
 
     def _breach(self, breach: engine.Breach) -> list[Event]:
         name = f"{breach.series}|{breach.horizon}"
-        scope, episode = home_of(self._open, breach, name)
+        scope, episode = home_of(self._book.opened, breach, name)
         if breach.phase == engine.LEFT:
             return self._left(episode, name, breach)
         if episode is None:
             if breach.phase == engine.PEAKED:
                 return []
-            episode = self._start(breach, SIGMA, breach.severity, scope)
+            episode = self._book.start(breach, SIGMA, breach.severity, scope)
             self._record(episode, name, breach)
             if not is_spread(breach.series):
-                self._links.find_source(episode)
-            return [self._tell(episode, "opened", breach.at)]
+                self._book.links.find_source(episode)
+            return [self._book.tell(episode, "opened", breach.at)]
         if breach.phase == engine.PEAKED and name not in episode.active:
             return []
         # Another horizon of a series that has joined is the same move seen again: only its row changes.
@@ -190,12 +180,12 @@ class Episodes:
         """Tell a rise in severity at once, or remember a joiner or a peak for the end of the settle window."""
         if event.severity > episode.severity:
             before, episode.severity = episode.severity, event.severity
-            return [self._tell(episode, "escalated", event.at, f"was {SEVERITIES[before]} before")]
+            return [self._book.tell(episode, "escalated", event.at, f"was {SEVERITIES[before]} before")]
         if joiner is not None:
             episode.joined.append(joiner)
         episode.peaked = episode.peaked or self._has_peaked(episode)
         if episode.joined or episode.raised or episode.peaked:
-            self._settle(episode, event.at + self.spec.settle)
+            self._book.settle(episode, event.at + self.spec.settle)
         return []
 
     def _has_peaked(self, episode: Episode) -> bool:
@@ -213,41 +203,41 @@ class Episodes:
         now = f"{series_name(breach.series)} now {yield_text(breach.series, breach.value)}"
         peak = f"peak {sigma_text(episode.peak_z)}, {bp_text(episode.peak_bp * episode.direction)}"
         lasted = duration_text((breach.at - episode.opened_at) / SECOND)
-        return [self._close(episode, breach.at, f"lasted {lasted}; {peak}; {now}")]
+        return [self._book.close(episode, breach.at, f"lasted {lasted}; {peak}; {now}")]
 
     def _once(self, event: engine.LevelHit | engine.Unusual, what: str, move: SeriesMove, note: str) -> list[Event]:
-        episode = self._start(event, what, event.severity)
+        episode = self._book.start(event, what, event.severity)
         episode.record(f"{event.series}|{move.horizon}", move, 0.0, 0.0)
         episode.heard(event.time, event.source)
-        return [self._tell(episode, "opened", event.at), self._close(episode, event.at, note)]
+        return [self._book.tell(episode, "opened", event.at), self._book.close(episode, event.at, note)]
 
     def _shape(self, event: CurveMove) -> list[Event]:
-        episode = self._start(event, event.what, event.severity, f"{event.market} shape")
+        episode = self._book.start(event, event.what, event.severity, f"{event.market} shape")
         for move in shape_moves(event):
             episode.record(f"{move.series}|{move.horizon}", move, 0.0, 0.0)
         episode.heard(event.time, event.source)
-        return [self._tell(episode, "opened", event.at), self._close(episode, event.at, ONCE_TOLD)]
+        return [self._book.tell(episode, "opened", event.at), self._book.close(episode, event.at, ONCE_TOLD)]
 
     def _noise(self, event: CurveMove) -> list[Event]:
         scope = f"{event.market} curve"
         name = f"{event.market}|{NOISE}"
-        episode = self._open.get((event.rule, scope, 0))
+        episode = self._book.opened.get((event.rule, scope, 0))
         fresh = episode is None
         if episode is None:
             if event.phase == engine.LEFT:
                 return []
-            episode = self._start(event, NOISE, event.severity, scope)
+            episode = self._book.start(event, NOISE, event.severity, scope)
         assert event.curve is not None
         episode.curve = curve_state(event.curve)
         episode.heard(event.time, event.source)
         if event.phase == engine.LEFT:
             peak = f"peak {bp_text(episode.peak_bp).removeprefix('+')}"
             lasted = f"lasted {duration_text((event.at - episode.opened_at) / SECOND)}"
-            return [self._close(episode, event.at, f"{lasted}; {peak}")] if episode.active.pop(name, None) else []
+            return [self._book.close(episode, event.at, f"{lasted}; {peak}")] if episode.active.pop(name, None) else []
         episode.moves = {name: noise_move(event)}
         episode.peak_bp = max(episode.peak_bp, event.curve.noise_bp)
         episode.active[name] = event.severity
-        return [self._tell(episode, "opened", event.at)] if fresh else self._grown(episode, event, None)
+        return [self._book.tell(episode, "opened", event.at)] if fresh else self._grown(episode, event, None)
 
     def _silence(self, event: engine.Silence) -> list[Event]:
         told = self._ticks_again(event) if event.phase == engine.LEFT else self._quiet(event)
@@ -260,10 +250,10 @@ class Episodes:
             scope = engine.FEED + event.source
         elif event.halted:
             scope = f"halt:{event.market}"
-        episode = self._open.get((event.rule, scope, 0))
+        episode = self._book.opened.get((event.rule, scope, 0))
         fresh = episode is None
         if episode is None:
-            episode = self._start(event, HALT if event.halted else SILENCE, event.severity, scope)
+            episode = self._book.start(event, HALT if event.halted else SILENCE, event.severity, scope)
             episode.usual, episode.warming = event.usual, event.warming
             episode.peak_bp = event.move_bp
         episode.heard(event.last, event.source if event.with_feed or event.halted else "")
@@ -287,7 +277,9 @@ class Episodes:
         """Say once of each sigma episode that none of its series ticks any more, and once that one does again: what is
         not seen opens and closes nothing."""
         told = []
-        silent = {series for episode in self._open.values() if episode.what in QUIET for series in episode.active}
+        silent = {
+            series for episode in self._book.opened.values() if episode.what in QUIET for series in episode.active
+        }
         for episode in self.open_episodes():
             if episode.what != SIGMA:
                 continue
@@ -298,23 +290,23 @@ class Episodes:
             episode.stale = blind
             names = listing([series_name(name) for name in series])
             note = f"no tick from {names}: how it goes on is unknown" if blind else f"{names} can be seen again"
-            told.append(self._tell(episode, "stale" if blind else "resumed", at, note))
+            told.append(self._book.tell(episode, "stale" if blind else "resumed", at, note))
         return told
 
     def _note(self, note: engine.FeedNote) -> list[Event]:
         scope = note.market or note.source
-        episode = self._open.get((note.rule, scope, 0))
+        episode = self._book.opened.get((note.rule, scope, 0))
         name = note.series or note.source
         if note.phase == engine.LEFT:
             return self._ended(episode, [name], note.at)
         fresh = episode is None
         if episode is None:
-            episode = self._start(note, NOTE, note.severity, scope)
+            episode = self._book.start(note, NOTE, note.severity, scope)
         episode.text = note.text if note.text.strip() else note.what
         episode.heard(0, note.source)
         if note.phase == engine.ONCE:
             episode.affected = [note.series] if note.series else []
-            return [self._tell(episode, "opened", note.at), self._close(episode, note.at, ONCE_TOLD)]
+            return [self._book.tell(episode, "opened", note.at), self._book.close(episode, note.at, ONCE_TOLD)]
         return self._affect(episode, name, note.series, fresh, note)
 
     def _affect(
@@ -327,7 +319,7 @@ class Episodes:
         if series and not back:
             episode.affected.append(series)
         if fresh:
-            return [self._tell(episode, "opened", event.at)]
+            return [self._book.tell(episode, "opened", event.at)]
         return self._grown(episode, event, None if back else name)
 
     def _ended(self, episode: Episode | None, names: list[str], at: int) -> list[Event]:
@@ -336,64 +328,23 @@ class Episodes:
             return []
         if episode.active:
             return []
-        return [self._close(episode, at, f"lasted {duration_text((at - episode.opened_at) / SECOND)}")]
+        return [self._book.close(episode, at, f"lasted {duration_text((at - episode.opened_at) / SECOND)}")]
 
     def _response(self, response: Response) -> list[Event]:
-        episode = self._links.answered_by(response)
-        if episode is None or not self._links.record(episode, response):
+        episode = self._book.links.answered_by(response)
+        if episode is None:
+            return []
+        news = self._book.links.record(episode, response)
+        if response.was or response.via:
+            self._book.doubt(response.at)
+        if not news:
+            self._book.unsettle(episode)
             return []
         market = response.follower
         if market not in episode.answered:
             episode.answered.append(market)
         last = episode.propagated_at
         if last is None or response.at - last >= self.spec.settle:
-            return [self._settled(episode, response.at)]
-        self._settle(episode, last + self.spec.settle)
+            return [self._book.settled(episode, response.at)]
+        self._book.settle(episode, last + self.spec.settle)
         return []
-
-    def _start(self, event: engine.Event, what: str, severity: int, scope: str | None = None) -> Episode:
-        self._links.forget(event.at)
-        key = (event.rule, event.market if scope is None else scope, event.direction)
-        episode = Episode(
-            id=episode_id(self.spec, key, event.kind, event.market, event.at, self._links.known()),
-            kind=event.kind,
-            rule=event.rule,
-            scope=key[1],
-            market=event.market,
-            direction=event.direction,
-            opened_at=event.at,
-            began=min(event.time, event.at),
-            severity=severity,
-            what=what,
-        )
-        self._open[episode.key] = episode
-        return episode
-
-    def _close(self, episode: Episode, at: int, note: str) -> Event:
-        del self._open[episode.key]
-        episode.closed_at = at
-        self._links.closed.append(episode)
-        return self._tell(episode, "resolved", at, note)
-
-    def _settle(self, episode: Episode, deadline: int) -> None:
-        if episode.due is None or deadline < episode.due:
-            episode.due = deadline
-            self._timed[episode.id] = episode
-
-    def _settled(self, episode: Episode, at: int) -> Event:
-        """What has gathered, as one event of the kind that matters most."""
-        if episode.answered:
-            episode.propagated_at = at
-            answers = "; ".join(answer_clause(episode.answers[market].follower) for market in episode.answered)
-            over = f"; resolved {duration_text((at - episode.closed_at) / SECOND)} before" if episode.closed_at else ""
-            return self._tell(episode, "propagated", at, answers + over)
-        if episode.joined or episode.raised:
-            return self._tell(episode, "widened", at, widening(episode))
-        return self._tell(
-            episode, "peaked", at, f"peak {sigma_text(episode.peak_z)}, {bp_text(episode.peak_bp * episode.direction)}"
-        )
-
-    def _tell(self, episode: Episode, type: EventType, at: int, note: str | None = None) -> Event:
-        episode.told_all()
-        self._timed.pop(episode.id, None)
-        return compose(self.spec, episode, type, at, note)

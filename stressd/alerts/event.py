@@ -73,9 +73,27 @@ class SeriesMove(msgspec.Struct, frozen=True, kw_only=True):
     unconfirmed: str | None = None
 
 
+class BaseRate(msgspec.Struct, frozen=True, kw_only=True):
+    """What followed earlier moves like this one. times: how often the series `source` had moved beyond `beyond` sigma
+    (signed) since the date `since`; same_sign: in how many of them the follower's `series` then moved the same way;
+    mean_sigma: its mean answer in its own sigma."""
+
+    source: str
+    series: str
+    beyond: float
+    times: int
+    same_sign: int
+    mean_sigma: float | None = None
+    since: str
+
+
 class Follower(msgspec.Struct, frozen=True, kw_only=True):
-    """How another market answered. lag_s: wall clock; open_lag_s: the follower's open time. next_open_local:
-    `next_open` on the follower's own clock, in words. episode: the follower's own, where it has one."""
+    """How another market answered. lag_s: wall clock; open_lag_s: the follower's open time, which lies between
+    lag_low_s and lag_high_s. next_open_local: `next_open` on the follower's own clock, in words. episode: the
+    follower's own, where it has one. p: share of `p_of` comparable stretches of its own history, this one counted, with
+    an answer at least as large. via: the market that its move is put down to instead; the wording then says that it did
+    not respond to this one. was: the wording that was told before and is taken back, for the `reason` given. earlier:
+    how it had answered an earlier breach of the same episode, where that was the closer link and still holds."""
 
     market: str
     series: str | None = None
@@ -94,10 +112,18 @@ class Follower(msgspec.Struct, frozen=True, kw_only=True):
     next_open: str | None = None
     next_open_local: str | None = None
     episode: str | None = None
+    p_of: int | None = None
+    lag_low_s: float | None = None
+    lag_high_s: float | None = None
+    base_rate: BaseRate | None = None
+    via: str | None = None
+    was: Wording | None = None
+    earlier: Wording | None = None
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """On a follower's own episode: the episode that it followed."""
+    """On a follower's own episode: the episode that it followed; its figures are those of `Follower`. was: the episode
+    that was named in its place before and is taken back."""
 
     episode: str
     market: str
@@ -106,6 +132,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     open_lag_s: float | None = None
     beta: float | None = None
     p: float | None = None
+    p_of: int | None = None
+    lag_low_s: float | None = None
+    lag_high_s: float | None = None
+    base_rate: BaseRate | None = None
+    was: str | None = None
 
 
 class BidAsk(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-from stressd.alerts.event import Follower, SeriesMove
+from stressd.alerts.claims import TOGETHER, strength
+from stressd.alerts.event import Follower, SeriesMove, Source
+from stressd.alerts.evidence import link_clauses, source_clause
 from stressd.alerts.words import (
     bp_text,
     duration_text,
@@ -37,21 +40,37 @@ def fit(clauses: list[str], limit: int = LIMIT) -> str:
     return text
 
 
-def market_clauses(moves: list[SeriesMove], today: date) -> list[str]:
-    """Clauses for a sigma breach; `moves` lead first."""
+def market_clauses(moves: list[SeriesMove]) -> list[str]:
+    """Clauses for a sigma breach, without its record; `moves` lead first."""
     lead = moves[0]
     change = bp_text(lead.change_bp or 0.0)
     over = "" if lead.horizon in (None, "1d") else f" {over_text(lead.horizon)}"
     clauses = [f"{series_name(lead.series)} {change}{over} to {yield_text(lead.series, lead.value)}", *_sigma(lead)]
     if lead.unconfirmed is not None:
         clauses.insert(1, f"not confirmed: {lead.unconfirmed}")
-    clauses += during_clauses(lead)
+    return clauses + during_clauses(lead)
+
+
+def notable_clauses(lead: SeriesMove, today: date) -> list[str]:
+    """The record of the leading move, where it is old enough to matter."""
     rising = (lead.change_bp or 0.0) >= 0
     for text, since in ((record_text(lead), lead.largest_since), (extreme_text(lead, rising), lead.highest_since)):
         if text is not None and since is not None and (today - date.fromisoformat(since)).days >= NOTABLE_DAYS:
-            clauses.append(text)
-            break
-    return clauses
+            return [text]
+    return []
+
+
+def with_links(first: list[str], followers: Sequence[Follower], source: Source | None, rest: list[str]) -> str:
+    """A headline of `first`, then `rest`, then the market's source and its followers. Where that is too long, `rest`
+    makes room for who led and who followed, and who moved together comes last."""
+    said = [source_clause(source)] if source is not None else []
+    room = LIMIT - len(fit(first)) - len(JOIN) - sum(len(text) + len(JOIN) for text in said)
+    ordered = [each for each in followers if strength(each.wording) > TOGETHER]
+    said += link_clauses(ordered, room)
+    together = link_clauses([each for each in followers if strength(each.wording) == TOGETHER], room)
+    whole = [*first, *rest, *said]
+    fits = sum(len(text) for text in whole) + len(JOIN) * (len(whole) - 1) <= LIMIT
+    return fit([*(whole if fits else [*first, *said, *rest]), *together])
 
 
 def breadth_clauses(moves: list[SeriesMove]) -> list[str]:
@@ -148,13 +167,6 @@ def blind_clauses(lead: SeriesMove) -> list[str]:
     """Clauses for an open episode of which nothing can be seen any more."""
     last = f"last {bp_text(lead.change_bp or 0.0)} at {yield_text(lead.series, lead.value)}"
     return [f"{series_name(lead.series)} not seen any more, {last}", "the episode stays open"]
-
-
-def answer_clause(follower: Follower) -> str:
-    """How one market answered, in a few words: "US 10Y followed, +6.8bp"."""
-    name = series_name(follower.series) if follower.series else follower.market
-    move = f", {bp_text(follower.change_bp)}" if follower.change_bp is not None else ""
-    return f"{name} {follower.wording}{move}"
 
 
 def _sigma(move: SeriesMove) -> list[str]:

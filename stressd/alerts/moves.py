@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from stressd.alerts.event import BidAsk, Exceeded, Follower, Point, SeriesMove, Source, Wording
+from stressd.alerts.claims import strength
+from stressd.alerts.event import BaseRate, BidAsk, Exceeded, Follower, Point, SeriesMove, Source, Wording
 from stressd.alerts.routing import LEVEL
 from stressd.alerts.words import local_text
+from stressd.engine import response as engine
 from stressd.engine.events import Breach, LevelHit, Standing, Unusual
 from stressd.engine.response import Response
 from stressd.market.times import day_iso, iso
@@ -93,12 +95,14 @@ def model_move(found: Unusual) -> SeriesMove:
 
 
 def follower(response: Response, zone: ZoneInfo | None, episode: str | None) -> Follower:
-    """How another market answered. zone: of its clock; episode: its own, where it has one."""
+    """How another market answered. zone: of its clock; episode: its own, where it has one. What is put down to a third
+    market is no link."""
     opens = response.next_open
+    linked = strength(response.wording) > 0
     return Follower(
         market=response.follower,
         series=response.series or None,
-        wording=cast(Wording, response.wording),
+        wording="did not respond" if response.via and linked else cast(Wording, response.wording),
         lag_s=_seconds(response.lag),
         open_lag_s=_seconds(response.open_lag),
         resolution=response.resolution or None,
@@ -112,11 +116,17 @@ def follower(response: Response, zone: ZoneInfo | None, episode: str | None) -> 
         next_open=iso(opens) if opens is not None else None,
         next_open_local=local_text(opens, zone) if opens is not None and zone is not None else None,
         episode=episode,
+        p=_share(response.p),
+        p_of=response.p_of or None,
+        lag_low_s=_seconds(response.lag_low),
+        lag_high_s=_seconds(response.lag_high),
+        base_rate=_base_rate(response.base),
+        via=response.via or None,
     )
 
 
-def source(episode: str, market: str, answer: Follower) -> Source:
-    """The same link, as the follower's own episode carries it."""
+def source(episode: str, market: str, answer: Follower, was: str | None) -> Source:
+    """The same link, as the follower's own episode carries it. was: the episode that was named before, and wrongly."""
     return Source(
         episode=episode,
         market=market,
@@ -125,7 +135,31 @@ def source(episode: str, market: str, answer: Follower) -> Source:
         open_lag_s=answer.open_lag_s,
         beta=answer.beta,
         p=answer.p,
+        p_of=answer.p_of,
+        lag_low_s=answer.lag_low_s,
+        lag_high_s=answer.lag_high_s,
+        base_rate=answer.base_rate,
+        was=was,
     )
+
+
+def _base_rate(base: engine.BaseRate | None) -> BaseRate | None:
+    if base is None:
+        return None
+    return BaseRate(
+        source=base.source,
+        series=base.series,
+        beyond=round(base.bar, DIGITS),
+        times=base.times,
+        same_sign=base.same_sign,
+        mean_sigma=_rounded(base.mean) if base.times and base.mean == base.mean else None,
+        since=day_iso(base.since),
+    )
+
+
+def _share(p: float | None) -> float | None:
+    """Three significant digits: a p-value is never 0."""
+    return None if p is None else float(f"{p:.3g}")
 
 
 def _exceeded(standing: Standing, threshold: float) -> Exceeded | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table: a series or a follower, already worded. cells are aligned with the table's header."""
+    """One line of the table: a series, already worded. cells are aligned with the table's header."""
 
     cells: tuple[str, ...]
 
@@ -39,6 +39,10 @@ class Notification:
     table_header: tuple[str, ...]
     table: tuple[Row, ...]
     body: bytes
+    answers: tuple[tuple[str, str], ...] = ()
+    """(market, evidence) of every market that was asked, links first, each line as long as it is."""
+    footing: tuple[tuple[str, str], ...] = ()
+    """(label, value): what all of it stands on, for the end of the message."""
     link: str | None = None
     thread_root: str | None = None
     """event_id of the first event of this episode told to this sink: the root of a mail thread."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from stressd.alerts.claims import strength
 from stressd.alerts.episode import Episode
-from stressd.alerts.words import curve_key, listing, tenor_name
+from stressd.alerts.event import EventType
+from stressd.alerts.evidence import answer_clause, link_clauses
+from stressd.alerts.spec import SECOND
+from stressd.alerts.words import bp_text, curve_key, duration_text, listing, sigma_text, tenor_name
 from stressd.engine.spec import SEVERITIES
 
 LEVEL_TOLD: Final = "A level is told once, and again only after the yield has moved away from it."
@@ -18,6 +22,20 @@ def split(name: str) -> tuple[str, str]:
     """The series and the rest of a name such as `series|horizon`."""
     series, _, rest = name.partition("|")
     return series, rest
+
+
+def gathered(episode: Episode, at: int) -> tuple[EventType, int, str]:
+    """What has gathered by `at`: the type that matters most, `at`, and what is new."""
+    if episode.answered:
+        followers = [episode.answers[market].follower for market in episode.answered]
+        links = link_clauses(followers)
+        others = [answer_clause(each, episode.market) for each in followers if not strength(each.wording)]
+        answers = "; ".join(links + others)
+        over = f"; resolved {duration_text((at - episode.closed_at) / SECOND)} before" if episode.closed_at else ""
+        return "propagated", at, answers + over
+    if episode.joined or episode.raised:
+        return "widened", at, widening(episode)
+    return "peaked", at, f"peak {sigma_text(episode.peak_z)}, {bp_text(episode.peak_bp * episode.direction)}"
 
 
 def widening(episode: Episode) -> str:

@@ -6,7 +6,8 @@ from typing import Final
 
 from stressd.alerts.curve import curve_picture, curve_text
 from stressd.alerts.episode import NOISE
-from stressd.alerts.event import Event, Follower, SeriesMove, Source, to_json
+from stressd.alerts.event import Event, SeriesMove, to_json
+from stressd.alerts.evidence import answer_lines, base_rate_text, source_text
 from stressd.alerts.headline import JOIN, LIMIT, during_clauses, fit
 from stressd.alerts.notification import Notification, Row
 from stressd.alerts.routing import LEVEL
@@ -32,7 +33,7 @@ from stressd.alerts.words import (
     yield_text,
 )
 
-HEADER: Final = ("Series", "Value", "Move", "Sigma", "Over, or answer")
+HEADER: Final = ("Series", "Value", "Move", "Sigma", "Over")
 MARKS: Final = {"simulated": "SIMULATED", "drill": "DRILL", "replay": "REPLAY"}
 """What stands first in every message that is not about the live market."""
 
@@ -66,6 +67,8 @@ def render(
     mark = MARKS.get(event.origin)
     title = fit([mark, *event.headline.split(JOIN)], LIMIT) if mark else event.headline
     facts = _facts(event, _status(event, first))
+    answers = answer_lines(event.followers, event.market, event.direction == "up")
+    footing = _footing(event)
     table = _table(event)
     remarks = _remarks(late_s, merged, possible_repeat)
     link = f"{page_url.rstrip('/')}/#{event.episode}" if page_url else None
@@ -80,8 +83,10 @@ def render(
         time=event.time,
         subject=_subject(event, mark),
         title=title,
-        text=_text(event, mark, remarks, facts, table, link),
+        text=_text(event, mark, remarks, [*facts, *answers, *footing], table, link),
         facts=tuple([("Note", remark) for remark in remarks] + facts),
+        answers=tuple(answers),
+        footing=tuple(footing),
         table_header=HEADER if table else (),
         table=tuple(table),
         body=to_json(event),
@@ -129,11 +134,11 @@ def _remarks(late_s: float | None, merged: int, possible_repeat: bool) -> list[s
 
 
 def _text(
-    event: Event, mark: str | None, remarks: list[str], facts: list[tuple[str, str]], table: list[Row], link: str | None
+    event: Event, mark: str | None, remarks: list[str], said: list[tuple[str, str]], table: list[Row], link: str | None
 ) -> str:
     lines = [mark] if mark else []
     lines += [event.headline, "", *remarks]
-    lines += [f"{label}: {value}" for label, value in facts]
+    lines += [f"{label}: {value}" for label, value in said]
     if table:
         lines.append("")
         lines += ["  ".join(cell for cell in row.cells if cell != NOTHING) for row in table]
@@ -146,21 +151,28 @@ def _facts(event: Event, status: str) -> list[tuple[str, str]]:
     facts = [("Status", status)]
     if event.note:
         facts.append(("What", event.note))
-    facts += [(_follower_name(each), _answer_text(each, event.direction == "up")) for each in event.followers]
     if event.source is not None:
-        facts.append(("Source", _source_text(event.source)))
+        facts.append(("Source", source_text(event.source)))
+        if event.source.base_rate is not None:
+            facts.append(("Base rate", base_rate_text(event.source.base_rate)))
     if event.series:
         facts += _lead_facts(event.series[0], event.type == "resolved", event.direction == "up")
     if event.shape:
         picture = curve_picture(event.series)
         facts.append(("Curve", f"{event.shape}  {picture}" if picture else event.shape))
+    if event.data.curve is not None:
+        facts.append(("Curve noise" if event.shape else "Curve", curve_text(event.data.curve)))
     if event.data.affected:
         facts.append(("Series", listing([series_name(name) for name in sorted(event.data.affected, key=curve_key)])))
+    return facts
+
+
+def _footing(event: Event) -> list[tuple[str, str]]:
+    """What all of it stands on: data, quotes, rule and configuration, the event's place in its episode."""
+    facts = []
     data = _data_text(event)
     if data:
         facts.append(("Data", data))
-    if event.data.curve is not None:
-        facts.append(("Curve noise" if event.shape else "Curve", curve_text(event.data.curve)))
     if event.data.quotes is not None:
         facts.append(("Quotes", quotes_text(event.data.quotes)))
     facts.append(("Why", _why(event)))
@@ -218,12 +230,11 @@ def _standing(move: SeriesMove, rising: bool) -> list[tuple[str, str | None]]:
 
 
 def _table(event: Event) -> list[Row]:
-    """One row a series, short tenors first, each by its largest move; then one a market that was asked."""
+    """One row a series, short tenors first, each by its largest move."""
     shown: dict[str, SeriesMove] = {}
     for move in event.series:
         shown.setdefault(move.series, move)
-    rows = [_series_row(shown[name], event.series[0]) for name in sorted(shown, key=curve_key)]
-    return rows + [_follower_row(each) for each in event.followers]
+    return [_series_row(shown[name], event.series[0]) for name in sorted(shown, key=curve_key)]
 
 
 def _series_row(move: SeriesMove, lead: SeriesMove) -> Row:
@@ -241,61 +252,6 @@ def _series_row(move: SeriesMove, lead: SeriesMove) -> Row:
             over,
         )
     )
-
-
-def _follower_row(follower: Follower) -> Row:
-    return Row(
-        (
-            _follower_name(follower),
-            NOTHING if follower.value is None or not follower.series else yield_text(follower.series, follower.value),
-            NOTHING if follower.change_bp is None else bp_text(follower.change_bp),
-            NOTHING if follower.sigma is None else sigma_text(follower.sigma),
-            follower.wording,
-        )
-    )
-
-
-def _follower_name(follower: Follower) -> str:
-    return series_name(follower.series) if follower.series else follower.market
-
-
-def _answer_text(follower: Follower, rising: bool) -> str:
-    """ "followed, +6.8bp after 8 h 30 min of open time (1d)"; rising: what it answers rose."""
-    text = str(follower.wording)
-    if follower.change_bp is not None:
-        text += f", {bp_text(follower.change_bp)}"
-    if follower.reason:
-        text += f": {follower.reason}"
-    if follower.next_open:
-        local = f" ({follower.next_open_local})" if follower.next_open_local else ""
-        text += f", opens {moment_text(follower.next_open)}{local}"
-    if follower.lag_s is not None:
-        preposition = "within" if follower.wording == "did not respond" else "after"
-        text += f" {preposition} {_lag_text(follower.lag_s, follower.open_lag_s)}"
-        text += " (1d)" if follower.resolution == "1d" else ""
-    if follower.beta is not None:
-        usual = f", usually {number_text(follower.usual_beta)}" if follower.usual_beta is not None else ""
-        text += f"; {number_text(follower.beta)}bp per bp{usual}"
-    if follower.excess_sigma is not None:
-        more = follower.excess_sigma >= 0.0 if rising else follower.excess_sigma <= 0.0
-        text += f"; {sigma_text(abs(follower.excess_sigma))} {'more' if more else 'less'} than usual"
-    if follower.p is not None:
-        text += f"; p={number_text(follower.p)}"
-    if follower.episode:
-        text += f"; its own episode is {follower.episode}"
-    return text
-
-
-def _lag_text(lag_s: float, open_lag_s: float | None) -> str:
-    """Open time and wall clock, where they differ."""
-    if open_lag_s is None or open_lag_s == lag_s:
-        return duration_text(lag_s)
-    return f"{duration_text(open_lag_s)} of open time, {duration_text(lag_s)} by the clock"
-
-
-def _source_text(source: Source) -> str:
-    lag = f" after {_lag_text(source.lag_s, source.open_lag_s)}" if source.lag_s is not None else ""
-    return f"{source.wording} {source.market} ({source.episode}){lag}"
 
 
 def _data_text(event: Event) -> str:

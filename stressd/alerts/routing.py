@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from stressd.alerts.claims import claims
 from stressd.alerts.event import Event
 from stressd.market.times import parse_time
 
@@ -72,20 +73,29 @@ class Router:
     A sink that was told of an episode is told when it is resolved, even where its route would no longer match, and
     nobody else is. A sink that was not told yet, and whose route matches only now (the severity rose, a series joined),
     is told by whatever event comes, if the route passes on `opened`; `resolved` is nobody's first. The end of a level
-    episode is for the record only.
+    episode is for the record only. `corrected` goes to every sink that was told a link which it takes back, whatever
+    its route passes on, and to nobody else.
     """
 
     def __init__(self, routes: tuple[RouteSpec, ...]) -> None:
         self._routes = routes
         self._told: dict[str, list[str]] = {}
         self._closed: dict[str, int] = {}
+        self._claims: dict[str, dict[str, dict[str, int]]] = {}
 
     def assign(self, event: Event) -> tuple[str, ...]:
         """The sinks that are told of this event, in the order of the routes."""
         now = parse_time(event.time)
         self._forget(now)
+        sinks = self._choose(event, now)
+        self._note_claims(event, sinks)
+        return sinks
+
+    def _choose(self, event: Event, now: int) -> tuple[str, ...]:
         if event.type == "resolved":
             return self._resolve(event, now)
+        if event.type == "corrected":
+            return self._misled(event)
         told = self._told.get(event.episode, [])
         late = event.episode in self._closed
         chosen: list[str] = []
@@ -103,12 +113,22 @@ class Router:
 
     def snapshot(self) -> dict[str, Any]:
         """The state as plain data for JSON."""
-        return {"told": {episode: list(sinks) for episode, sinks in self._told.items()}, "closed": dict(self._closed)}
+        return {
+            "told": {episode: list(sinks) for episode, sinks in self._told.items()},
+            "closed": dict(self._closed),
+            "claims": {
+                episode: {sink: dict(made) for sink, made in sinks.items()} for episode, sinks in self._claims.items()
+            },
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a snapshot, whatever the routes are now."""
         self._told = {episode: list(sinks) for episode, sinks in state["told"].items()}
         self._closed = dict(state["closed"])
+        self._claims = {
+            episode: {sink: dict(made) for sink, made in sinks.items()}
+            for episode, sinks in state.get("claims", {}).items()
+        }
 
     def _resolve(self, event: Event, now: int) -> tuple[str, ...]:
         if is_one_shot(event):
@@ -117,7 +137,30 @@ class Router:
         self._closed[event.episode] = now
         return tuple(self._told.get(event.episode, ()))
 
+    def _misled(self, event: Event) -> tuple[str, ...]:
+        """The sinks that were told a link which this event does not claim any more, or only as a looser one."""
+        true = claims(event)
+        known = self._claims.get(event.episode, {})
+        wrong = {sink for sink, made in known.items() if any(true.get(link, 0) < made[link] for link in made)}
+        return tuple(sink for sink in self._told.get(event.episode, []) if sink in wrong)
+
+    def _note_claims(self, event: Event, sinks: tuple[str, ...]) -> None:
+        true = claims(event)
+        known = self._claims.get(event.episode, {})
+        for sink in sinks:
+            if event.type == "corrected":
+                known[sink] = true
+            else:
+                made = known.get(sink, {})
+                known[sink] = made | {link: max(size, made.get(link, 0)) for link, size in true.items()}
+        known = {sink: made for sink, made in known.items() if made}
+        if known:
+            self._claims[event.episode] = known
+        else:
+            self._claims.pop(event.episode, None)
+
     def _forget(self, now: int) -> None:
         for episode in [episode for episode, closed in self._closed.items() if now - closed > KEEP_NS]:
             del self._closed[episode]
             self._told.pop(episode, None)
+            self._claims.pop(episode, None)

@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 
-from stressd.alerts.event import Event, Follower, SeriesMove
+from stressd.alerts.claims import strength
+from stressd.alerts.corrections import link_text
+from stressd.alerts.event import Event, Follower, SeriesMove, Source
 from stressd.alerts.headline import during_clauses
 from stressd.alerts.words import years_text
 from stressd.cli.errors import UserError
@@ -85,9 +87,9 @@ def _behind(event: Event) -> Iterator[str]:
     if event.shape:
         yield f"Shape of the curve: {event.shape}."
     if event.source is not None:
-        yield f"Source: {event.source.market}, episode {event.source.episode} ({event.source.wording})."
+        yield _source(event.source, event.market)
     for follower in event.followers:
-        yield _follower(follower)
+        yield _follower(follower, event.market)
     if event.data.age_s is not None or event.data.sources:
         age = "" if event.data.age_s is None else f" The newest tick was {event.data.age_s:g} s old."
         yield f"Data from {', '.join(event.data.sources) or 'an unnamed source'}.{age}"
@@ -120,24 +122,65 @@ def _move(move: SeriesMove) -> str:
     return "; ".join(said) + "."
 
 
-def _follower(follower: Follower) -> str:
-    said = [f"{follower.market} {follower.wording}"]
+def _follower(follower: Follower, source: str) -> str:
+    """One market's answer. source: the market that it answers."""
+    said = [link_text(follower.market, source, follower.wording) if strength(follower.wording) else _no_link(follower)]
+    if follower.via is not None:
+        said.append(f"its move is put down to {follower.via}")
+    if follower.was is not None:
+        said.append(f"told before and taken back: {link_text(follower.market, source, follower.was)}")
+    if follower.earlier is not None:
+        said.append(f"after an earlier breach of the episode: {link_text(follower.market, source, follower.earlier)}")
     if follower.series is not None and follower.change_bp is not None:
         said.append(f"{follower.series} {follower.change_bp:+.1f} bp")
     if follower.sigma is not None:
         said.append(f"{follower.sigma:+.1f} of its own sigma")
     if follower.excess_sigma is not None:
         said.append(f"{follower.excess_sigma:+.1f} sigma beyond its usual co-movement")
-    if follower.beta is not None:
-        usual = f" (usually {follower.usual_beta:.2f})" if follower.usual_beta is not None else ""
-        said.append(f"{follower.beta:.2f} bp per bp{usual}")
-    if follower.lag_s is not None:
-        opened = f", {follower.open_lag_s:g} s of it open" if follower.open_lag_s is not None else ""
-        said.append(f"after {follower.lag_s:g} s{opened}")
+    said += _figures(follower)
     if follower.resolution:
         said.append(f"measured by {follower.resolution}")
     if follower.reason:
         said.append(follower.reason)
     if follower.next_open:
         said.append(f"opens {follower.next_open}")
+    if follower.episode:
+        said.append(f"its own episode is {follower.episode}")
     return "; ".join(said) + "."
+
+
+def _no_link(follower: Follower) -> str:
+    return f"{follower.market} {follower.wording}"
+
+
+def _source(source: Source, market: str) -> str:
+    """market: whose episode it is."""
+    said = [f"Source: {source.market}, episode {source.episode} ({link_text(market, source.market, source.wording)})"]
+    said += _figures(source)
+    if source.was is not None:
+        said.append(f"named before and taken back: {source.was}")
+    return "; ".join(said) + "."
+
+
+def _figures(link: Follower | Source) -> list[str]:
+    """What stands behind a link, on either end of it."""
+    said = []
+    if link.beta is not None:
+        usual = link.usual_beta if isinstance(link, Follower) else None
+        said.append(f"{link.beta:.2f} bp per bp" + (f" (usually {usual:.2f})" if usual is not None else ""))
+    if link.lag_s is not None:
+        opened = f", {link.open_lag_s:g} s of it open" if link.open_lag_s is not None else ""
+        said.append(f"after {link.lag_s:g} s{opened}")
+    if link.lag_low_s is not None and link.lag_high_s is not None:
+        said.append(f"between {link.lag_low_s:g} s and {link.lag_high_s:g} s of open time")
+    if link.p is not None:
+        among = f" among {link.p_of} comparable stretches, this one counted" if link.p_of is not None else ""
+        said.append(f"p = {link.p:g}{among}")
+    if link.base_rate is not None:
+        base = link.base_rate
+        mean = "" if base.mean_sigma is None else f", mean {base.mean_sigma:+.2f} sigma"
+        said.append(
+            f"{base.source} had been beyond {base.beyond:+g} sigma {base.times} times since {base.since}, and "
+            f"{base.series} then moved the same way {base.same_sign} times{mean}"
+        )
+    return said

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from stressd.alerts.event import Event
+from stressd.alerts.evidence import ordered, short_text
 from stressd.engine.spec import SEVERITIES, EngineSpec
 from stressd.lab.faults import SHOWN, Fault, UnreadFile
 from stressd.lab.publishers import DailyFile
@@ -106,7 +107,7 @@ class EpisodeLine:
         if SEVERITIES.index(event.severity) >= SEVERITIES.index(self.severity):
             self.severity, self.headline = event.severity, event.headline
         if event.followers:
-            self.followers = ", ".join(f"{each.market} {each.wording}" for each in event.followers)
+            self.followers = ", ".join(short_text(each) for each in ordered(event.followers))
 
 
 def episode_lines(events: Iterable[Event]) -> list[EpisodeLine]:

@@ -14,6 +14,9 @@ from stressd.alerts.notification import Notification
 Block = dict[str, Any]
 
 HEADER, SECTION, FIELD, FIELDS, BLOCKS, BUDGET = 150, 3_000, 2_000, 10, 50, 10_000
+ANSWERS, LINE = 4, 700
+"""Answers in one section, and the characters of each."""
+
 TEXT: Final = 3_500
 """Characters of the plain text: Slack may split what is longer than 4 000."""
 
@@ -46,14 +49,14 @@ def banner(n: Notification) -> str | None:
 
 def blocks(n: Notification) -> list[Block]:
     """The message within all limits. Where it is too long, rows of the table go first, then facts."""
-    for rows, facts in ((60, 20), (30, 20), (15, 10), (8, 8), (3, 6), (0, 4)):
-        built = _build(n, rows, facts)
+    for rows, facts, answers in ((60, 20, 40), (30, 20, 24), (15, 10, 12), (8, 8, 8), (3, 6, 4), (0, 4, 2)):
+        built = _build(n, rows, facts, answers)
         if len(built) <= BLOCKS and len(json.dumps(built, ensure_ascii=False)) <= BUDGET:
             return built
-    return _build(n, 0, 0)
+    return _build(n, 0, 0, 0)
 
 
-def _build(n: Notification, rows: int, facts: int) -> list[Block]:
+def _build(n: Notification, rows: int, facts: int, answers: int) -> list[Block]:
     line = severity_line(n)
     built: list[Block] = []
     if (said := banner(n)) is not None:
@@ -65,8 +68,13 @@ def _build(n: Notification, rows: int, facts: int) -> list[Block]:
     for start in range(0, len(shown), FIELDS):
         fields = [_field(label, value) for label, value in shown[start : start + FIELDS]]
         built.append({"type": "section", "fields": fields})
+    for start in range(0, min(len(n.answers), answers), ANSWERS):
+        lines = [_line(label, value) for label, value in n.answers[start : min(start + ANSWERS, answers)]]
+        built.append({"type": "section", "text": _markdown("\n".join(lines), SECTION)})
     if n.table and rows:
         built += _table(n, rows)
+    if n.footing and facts:
+        built.append({"type": "context", "elements": [_markdown(_small(n), SECTION)]})
     built.append({"type": "context", "elements": [_markdown(_footer(n), SECTION)]})
     return built
 
@@ -81,6 +89,15 @@ def _markdown(text: str, limit: int) -> Block:
 def _field(label: str, value: str) -> Block:
     room = FIELD // 4
     return {"type": "mrkdwn", "text": f"*{fit(label, room)}*\n{fit(value, room)}"}
+
+
+def _line(label: str, value: str) -> str:
+    """One answer over the whole width."""
+    return f"*{fit(label, LINE // 8)}*  {fit(value, LINE - LINE // 8)}"
+
+
+def _small(n: Notification) -> str:
+    return "\n".join(f"{fit(label, LINE // 8)}: {fit(value, LINE - LINE // 8)}" for label, value in n.footing)
 
 
 def _table(n: Notification, most: int) -> list[Block]:
@@ -136,7 +153,8 @@ def _footer(n: Notification) -> str:
 def plain(n: Notification) -> str:
     """The message without blocks: for notifications and screen readers, and where blocks are refused."""
     said = banner(n)
-    lines = [severity_line(n), *([said] if said else []), *(f"{label}: {value}" for label, value in n.facts)]
+    said_of = (*n.facts, *n.answers, *n.footing)
+    lines = [severity_line(n), *([said] if said else []), *(f"{label}: {value}" for label, value in said_of)]
     lines += ["", *table_lines(n, 20)] if n.table else []
     return fit("\n".join([*lines, *([n.link] if n.link else [])]), TEXT)
 

@@ -278,13 +278,17 @@ def _html(n: Notification) -> str:
     above = banner(n)
     said = f'<p style="margin:0 0 6px"><b>{escape(above)}</b></p>' if above else ""
     facts = "".join(f"<tr><td {cell}>{escape(k)}</td><td>{escape(v)}</td></tr>" for k, v in n.facts)
+    said_of = "".join(f"<tr><td {cell}><b>{escape(k)}</b></td><td>{escape(v)}</td></tr>" for k, v in n.answers)
+    footing = "<br>".join(f"{escape(k)}: {escape(v)}" for k, v in n.footing)
     rows = "".join(_row("td", row.cells, cell) for row in n.table)
     table = _table(_row("th", n.table_header, cell + ' align="left"') + rows) if n.table else ""
     link = f'<p><a href="{escape(n.link)}">Open the episode</a></p>' if n.link else ""
     return (
         '<html><body style="font-family:Arial,sans-serif;font-size:14px;color:#222222">'
         f'{said}<h2 style="margin:0 0 10px;font-size:17px;color:{colour}">{escape(severity_line(n))}</h2>'
-        f"{_table(facts) if facts else ''}{table}{link}"
+        f"{_table(facts) if facts else ''}"
+        f"{_table(said_of) if said_of else ''}{table}{link}"
+        f'<p style="color:#777777;font-size:12px">{footing}</p>'
         f'<p style="color:#777777;font-size:12px">{escape(n.moment)} · {escape(n.event_id)}</p></body></html>\n'
     )
 

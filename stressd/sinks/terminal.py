@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import Any, Final
 
 from stressd.alerts.notification import Notification
@@ -36,7 +37,13 @@ def _lines(block: dict[str, Any], code: str, colour: bool, width: int) -> list[s
     text = block["text"]["text"]
     if text.startswith("```"):
         return ["  " + _plain(line) for line in text.strip("`").split("\n")]
-    return [_marked(line, "0", colour) for line in text.split("\n")]
+    wrapped = [part for line in text.split("\n") for part in _wrapped(line, width)]
+    return [_marked(line, "0", colour) for line in wrapped]
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """A long line, its continuation set in."""
+    return textwrap.wrap(line, width, subsequent_indent="    ", break_long_words=False) or [""]
 
 
 def _field(text: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 from stressd.alerts.episodes import EpisodesSpec
 from stressd.alerts.event import Event
 from stressd.engine.events import Breach, FeedNote, LevelHit, Silence, Standing
-from stressd.engine.response import Response
+from stressd.engine.response import BaseRate, Response
 from stressd.engine.spec import CRITICAL, WARN
 from stressd.market.times import parse_time
 
@@ -114,6 +114,34 @@ def response(at: int, follower: str = "US", wording: str = "followed", **changes
             "excess": 1.1,
         }
     return Response(at=at, follower=follower, wording=wording, **(settings | changes))
+
+
+JP_THEN_US = BaseRate("JP.GOV.30Y", "US.GOV.10Y", 4.0, 8, 6, 1.2, date(1999, 9, 1).toordinal())
+
+
+def evidence(
+    answer: Response, p: float, of: int, between: tuple[int, int] | None = None, base: BaseRate | None = None
+) -> Response:
+    """The same answer with its evidence. between: seconds between which its lag lies."""
+    answer.p, answer.p_of, answer.base = p, of, base
+    if between is not None:
+        answer.lag_low, answer.lag_high = between[0] * SECOND, between[1] * SECOND
+    return answer
+
+
+def by_ticks(at: int, follower: str = "US", wording: str = "followed", lag: int = 41, **changes: Any) -> Response:
+    """An answer within the day, `lag` seconds after the breach."""
+    settings: dict[str, Any] = {"resolution": "tick", "z": 4.2, "beta": 0.42, "usual_beta": 0.2, "excess": 3.3}
+    settings |= {"lag": lag * SECOND, "open_lag": lag * SECOND, "reference_value": 4.264}
+    return response(at, follower, wording, **(settings | changes))
+
+
+def taken_back(at: int, follower: str = "US", wording: str = "did not respond", **changes: Any) -> Response:
+    """A link by ticks that does not hold. changes: also `was`, `via`."""
+    was, via = changes.pop("was", "followed"), changes.pop("via", "")
+    answer = by_ticks(at, follower, wording, **changes)
+    answer.was, answer.via = was, via
+    return answer
 
 
 def closed(at: int, follower: str = "US", **changes: Any) -> Response:

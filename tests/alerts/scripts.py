@@ -61,7 +61,9 @@ ANSWERS = _facts(
     market=st.sampled_from(MARKETS),
     follower=st.sampled_from(MARKETS),
     direction=st.sampled_from([1, 1, -1]),
-    wording=st.sampled_from(["followed", "co-moved", "did not respond", "could not respond"]),
+    wording=st.sampled_from(["followed", "co-moved", "spilled over", "did not respond", "could not respond"]),
+    was=st.sampled_from(["", "", "", "co-moved", "followed", "spilled over"]),
+    via=st.sampled_from(["", "", "", "", "US", "UK"]),
     resolution=st.sampled_from(["tick", "1d"]),
     final=st.booleans(),
     ago=st.sampled_from([0, SECOND, 5 * SECOND, 14 * HOUR]),
@@ -109,13 +111,16 @@ def build(script: Sequence[tuple[int, Fact]]) -> list[engine.Event]:
             fields = dict(fields)
             if fields["follower"] == fields["market"]:
                 continue
-            ago = fields.pop("ago")
+            ago, was, via = fields.pop("ago"), fields.pop("was"), fields.pop("via")
             extra = (
                 {"reason": "closed (overnight)", "next_open": at + HOUR}
                 if fields["wording"].startswith("could")
                 else {}
             )
-            made.append(facts.response(at, breach_at=at - ago, rule=RULE, **fields, **extra))
+            answer = facts.response(at, breach_at=at - ago, rule=RULE, **fields, **extra)
+            answer.was = was
+            answer.via = via if via not in (answer.market, answer.follower) else ""
+            made.append(answer)
         else:
             made.append(getattr(facts, name)(at, **fields))
     return made

@@ -74,7 +74,7 @@ def test_every_life_is_in_order(script: Script) -> None:
         assert kinds.count("opened") == 1
         assert kinds.count("resolved") <= 1
         if "resolved" in kinds:
-            assert set(kinds[kinds.index("resolved") + 1 :]) <= {"propagated"}
+            assert set(kinds[kinds.index("resolved") + 1 :]) <= {"propagated", "corrected"}
         severities = [SEVERITIES.index(event.severity) for event in life]
         assert severities == sorted(severities)
         raised = [later.type == "escalated" for earlier, later in pairwise(life) if later.severity != earlier.severity]
@@ -97,9 +97,13 @@ def test_what_gathers_is_told_at_most_once_per_settle_window(script: Script) -> 
 @settings(max_examples=200)
 def test_episodes_name_their_source_and_never_in_a_circle(script: Script) -> None:
     told = run(build(script))
-    source = {event.episode: event.source.episode for event in told if event.source is not None}
     begun = {event.episode: parse_time(event.time) for event in reversed(told)}
-    for name in source:
+    source: dict[str, str] = {}
+    for event in told:
+        source.pop(event.episode, None)
+        if event.source is None:
+            continue
+        name, source[event.episode] = event.episode, event.source.episode
         seen = [name]
         while seen[-1] in source:
             cause = source[seen[-1]]

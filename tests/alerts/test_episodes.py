@@ -57,7 +57,7 @@ def test_the_20th_of_january_is_one_episode_that_becomes_critical_and_names_its_
     assert [move.series for move in widened.series] == ["JP.GOV.30Y", "JP.GOV.40Y", "JP.GOV.20Y", "JP.GOV.10Y"]
     assert widened.shape == "bear steepening"
     assert propagated.time == "2026-01-20T20:30:00Z"
-    assert propagated.note == "US 10Y followed, +6.8bp"
+    assert propagated.note == "followed by US 10Y +6.8bp"
     us = propagated.followers[0]
     assert (us.market, us.series, us.wording, us.lag_s, us.open_lag_s) == (
         "US",
@@ -68,7 +68,10 @@ def test_the_20th_of_january_is_one_episode_that_becomes_critical_and_names_its_
     )
     assert (us.beta, us.p, us.sigma, us.resolution, us.reason) == (0.3, None, 1.4, "1d", None)
     assert resolved.severity == "critical"
-    assert resolved.headline == "JP 30Y move resolved after 2 d · peak +20.3bp at 3.765% · 6.9σ of 2.9bp"
+    assert (
+        resolved.headline
+        == "JP 30Y move resolved after 2 d · peak +20.3bp at 3.765% · 6.9σ of 2.9bp · followed by US 10Y +6.8bp"
+    )
 
 
 def test_the_contracts_example_has_its_figures() -> None:
@@ -211,7 +214,7 @@ def test_several_answers_within_a_settle_window_are_one_event_after_the_first() 
     told = run(facts)
     assert types(told) == ["opened", "propagated", "propagated"]
     assert told[2].time == iso(at + 5 * SECOND)
-    assert told[2].note == "UK 10Y followed, +6.8bp; DE 10Y followed, +6.8bp"
+    assert told[2].note == "followed by DE 10Y +6.8bp and UK 10Y +6.8bp"
     assert [each.market for each in told[2].followers] == ["US", "UK", "DE"]
 
 
@@ -224,7 +227,7 @@ def test_an_answer_after_the_end_is_still_told_and_says_that_it_is_over() -> Non
     ]
     told = run(facts)
     assert types(told) == ["opened", "resolved", "propagated"]
-    assert told[2].note == "US 10Y followed, +6.8bp; resolved 13 h 30 min before"
+    assert told[2].note == "followed by US 10Y +6.8bp; resolved 13 h 30 min before"
     forgotten = run([*facts[:3], response(US_FIXING_20 + 4 * DAY)])
     assert types(forgotten) == ["opened", "resolved"]
 

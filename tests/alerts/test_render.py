@@ -14,10 +14,12 @@ from tests.alerts.facts import (
     FIXING_19,
     FIXING_20,
     HOUR,
+    JP_THEN_US,
     US_FIXING_20,
     breach,
     closed,
     contract_breach,
+    evidence,
     level,
     note,
     response,
@@ -32,7 +34,7 @@ def test_a_message_is_complete_in_plain_text() -> None:
         closed(FIXING_20, "UK", reason="closed (overnight)"),
         breach(FIXING_20, "JP.GOV.10Y", z=4.2, bp=7.8, value=2.3),
         breach(FIXING_20, "JP.GOV.20Y", z=5.2, bp=14.8, value=3.1),
-        response(US_FIXING_20),
+        evidence(response(US_FIXING_20), p=0.06, of=750, between=(30_000, 31_200), base=JP_THEN_US),
     ]
     event = run(facts)[-1]
     message = render(event, first=False, page_url="https://stressd.bank.example/", thread_root=f"{event.episode}.1")
@@ -40,13 +42,10 @@ def test_a_message_is_complete_in_plain_text() -> None:
     assert message.subject == f"[stressd] JP yields up · 20 Jan 2026 · #{number}"
     assert message.text.splitlines() == [
         "JP 30Y +20.3bp to 3.765% · 6.9σ of 2.9bp · largest rise since the series began in 1999"
-        " · US 10Y followed, +6.8bp",
+        " · followed by US 10Y +6.8bp",
         "",
         "Status: answer of another market, critical",
-        "What: US 10Y followed, +6.8bp",
-        "UK 10Y: could not respond: closed (overnight), opens 20 Jan 2026 13:00 UTC",
-        "US 10Y: followed, +6.8bp after 8 h 30 min of open time, 14 h 30 min by the clock (1d)"
-        "; 0.3bp per bp, usually 0.12; 1.1σ more than usual",
+        "What: followed by US 10Y +6.8bp",
         "Yield: JP 30Y 3.765%",
         "Move: +20.3bp since the last fixing, from 3.562% at 19 Jan 2026 06:00 UTC",
         "Sigma: 6.9σ of 2.94bp (robust, 63 sessions)",
@@ -54,6 +53,11 @@ def test_a_message_is_complete_in_plain_text() -> None:
         "Rank: largest rise of 1,250 sessions",
         "Record: largest rise since the series began in 1999",
         "Curve: bear steepening  ▄▆█ 10Y 20Y 30Y",
+        "US 10Y: followed JP after 8 h 30 min of open time (8 h 20 min to 8 h 40 min), 14 h 30 min by the clock"
+        " (over the day) · +6.8bp to 4.295%, 1.4σ · 0.3bp per bp (usually 0.12) · 1.1σ more than usual with JP"
+        " · p = .06 among 750 comparable days",
+        "Base rate: JP 30Y beyond +4σ: 8 times since 1999, US 10Y the same way in 6 (75 %), mean +1.2σ",
+        "UK 10Y: could not respond: closed (overnight), opens 20 Jan 2026 13:00 UTC",
         "Data: last tick 0 s old from desk",
         "Why: rule sigma-breach, bar 6σ, config 9f2c1a2b, method 1, stressd 0.1.0",
         f"Episode: {event.episode}, update 3, 20 Jan 2026 20:30 UTC",
@@ -61,15 +65,12 @@ def test_a_message_is_complete_in_plain_text() -> None:
         "JP 10Y  2.300%  +7.8bp  4.2σ  1d",
         "JP 20Y  3.100%  +14.8bp  5.2σ  1d",
         "JP 30Y  3.765%  +20.3bp  6.9σ  1d",
-        "UK 10Y  could not respond",
-        "US 10Y  4.295%  +6.8bp  1.4σ  followed",
         "",
         f"https://stressd.bank.example/#{event.episode}",
     ]
     assert message.title == event.headline
     assert (message.event_id, message.thread, message.thread_root) == (event.id, event.episode, f"{event.episode}.1")
     assert from_json(message.body) == event
-    assert "p=" not in message.text
 
 
 def test_a_tenor_that_moved_on_another_day_says_from_when() -> None:
@@ -125,7 +126,8 @@ def test_a_followers_message_names_its_source_and_threads_to_it() -> None:
     told = run([breach(FIXING_20), response(US_FIXING_20), breach(US_FIXING_20, "US.GOV.10Y", value=4.295, bp=6.8)])
     message = render(told[-1], first=True)
     lag = "8 h 30 min of open time, 14 h 30 min by the clock"
-    assert ("Source", f"followed JP ({told[0].episode}) after {lag}") in message.facts
+    assert ("Source", f"followed JP ({told[0].episode}) after {lag} · 0.3bp per bp") in message.facts
+    assert message.title == "US 10Y +6.8bp to 4.295% · 3.4σ of 2.0bp · followed JP"
     assert message.previous_cause_root == told[0].id
 
 
@@ -146,12 +148,11 @@ def test_intraday_moves_spreads_and_standings_in_words() -> None:
 def test_a_return_period_comes_after_the_count_and_p_only_where_it_is_known() -> None:
     event = run([contract_breach(), response(US_FIXING_20)])[-1]
     lead = _with(event.series[0], return_period_years=[0.9, 1.6, 3.9])
-    us = _with(event.followers[0], p=0.06)
-    labels = [label for label, _ in render(_with(event, series=[lead], followers=[us]), first=True).facts]
+    labels = [label for label, _ in render(_with(event, series=[lead]), first=True).facts]
     assert labels.index("Count") < labels.index("Return")
-    text = render(_with(event, series=[lead], followers=[us]), first=True).text
+    text = render(_with(event, series=[lead]), first=True).text
     assert "about every 1.6 years on its own history (11 months to 3.9 years)" in text
-    assert "p=0.06" in text
+    assert " p " not in text
 
 
 def test_levels_silences_and_notes_are_plain() -> None:

@@ -92,7 +92,7 @@ def test_the_end_of_a_level_episode_is_for_the_record_only() -> None:
     level = [SeriesMove(series="US.GOV.10Y", value=4.26, horizon="level", level=4.25)]
     assert router.assign(event(series=level)) == ("mail",)
     assert router.assign(event("resolved", seq=2, series=level)) == ()
-    assert router.snapshot() == {"told": {}, "closed": {}}
+    assert router.snapshot() == {"told": {}, "closed": {}, "claims": {}}
 
 
 def test_an_answer_after_the_end_goes_only_to_those_who_were_told_and_is_forgotten_in_time() -> None:

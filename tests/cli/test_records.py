@@ -9,6 +9,7 @@ import pytest
 
 from stressd import METHOD
 from stressd.alerts.event import (
+    BaseRate,
     DataQuality,
     Event,
     EventType,
@@ -54,12 +55,25 @@ def event(seq: int, type_: EventType, severity: Severity, headline: str, episode
         usual_beta=0.1,
         sigma=1.4,
         excess_sigma=1.1,
-    )
+        lag_low_s=30000,
+        lag_high_s=31200,
+        p=0.06,
+        p_of=750,
+        base_rate=BaseRate(
+            source="JP.GOV.30Y", series="US.GOV.10Y", beyond=4.0, times=8, same_sign=6, mean_sigma=1.2,
+            since="1999-09-01",
+        ),
+        episode="US-260120-8q2f",
+    )  # fmt: skip
+    others = [
+        Follower(market="UK", wording="could not respond", reason="closed"),
+        Follower(market="DE", wording="did not respond", via="US", was="spilled over", reason="late"),
+    ]
     return Event(
         id=f"{episode}.{seq}", episode=episode, seq=seq, type=type_, kind="market", origin="live",
         time=f"2026-01-20T06:0{seq}:00Z", instance="rates-tokyo", rule="sigma-breach", market="JP", direction="up",
         severity=severity, headline=headline, series=[move], shape="bear steepening",
-        followers=[follower, Follower(market="UK", wording="could not respond", reason="closed")],
+        followers=[follower, *others],
         data=DataQuality(age_s=0.8, sources=["desk"]), version="0.1.0", method=METHOD, config="sha256:9f2c",
     )  # fmt: skip
 
@@ -89,9 +103,13 @@ def test_explain_says_every_number_in_prose(state: Path, name: str, capsys: pyte
         "JP.GOV.30Y at 3.765%, from 3.562% at 2026-01-19T06:00:00Z: +20.3 bp over 1d; that is 6.9 times its sigma of "
         "2.94 bp (robust, 63 sessions); the bar was 6; 10 of 4706 past days were beyond that bar; "
         "rank 1 of 1250 moves in its direction; largest since 1999-09-01, where the series begins.",
-        "US followed; US.GOV.10Y +6.0 bp; +1.4 of its own sigma; +1.1 sigma beyond its usual co-movement; "
-        "0.30 bp per bp (usually 0.10); after 52200 s, 30600 s of it open; measured by 1d.",
+        "US followed JP; US.GOV.10Y +6.0 bp; +1.4 of its own sigma; +1.1 sigma beyond its usual co-movement; "
+        "0.30 bp per bp (usually 0.10); after 52200 s, 30600 s of it open; between 30000 s and 31200 s of open time; "
+        "p = 0.06 among 750 comparable stretches, this one counted; JP.GOV.30Y had been beyond +4 sigma 8 times since "
+        "1999-09-01, and US.GOV.10Y then moved the same way 6 times, mean +1.20 sigma; measured by 1d; its own episode "
+        "is US-260120-8q2f.",
         "UK could not respond; closed.",
+        "DE did not respond; its move is put down to US; told before and taken back: JP spilled over into DE; late.",
         "slack: delivered ",
         "mail: given up after 3 attempts: 550 no such user",
         "slack: pending, 0 attempts",

@@ -31,6 +31,14 @@ def test_a_message_in_plain_text(note: Note) -> None:
     ]
 
 
+def test_a_long_answer_is_broken_at_a_word_and_set_in(note: Note) -> None:
+    answers = (("US 10Y", "followed JP after 41 s (35 s to 48 s) · +3.1bp to 4.295%, 4.2σ · p = .004 " * 2),)
+    lines = as_text(note(answers=answers), width=80).split("\n")
+    first = next(n for n, line in enumerate(lines) if line.startswith("▌ US 10Y  followed JP"))
+    assert lines[first + 1].startswith("▌     ")
+    assert all(len(line) <= 80 for line in lines[first : first + 3])
+
+
 def test_colour_changes_nothing_but_colour(note: Note) -> None:
     painted = as_text(note(), colour=True)
     assert "\x1b[1;31m" in painted

@@ -177,8 +177,9 @@ async def test_an_episode_is_one_thread_with_a_real_root(post: Post, mailer: Any
 async def test_line_breaks_in_data_make_no_header_and_tags_no_html(post: Post, mailer: Any, note: Note) -> None:
     evil = "x\r\nBcc: all@evil.example\n<script>alert(1)</script>"
     n = note(
-        subject=evil, title=evil, severity=evil, thread=evil, facts=((evil, evil),), table=(Row((evil, evil, evil)),)
-    )
+        subject=evil, title=evil, severity=evil, thread=evil, facts=((evil, evil),), answers=((evil, evil),),
+        footing=((evil, evil),), table=(Row((evil, evil, evil)),),
+    )  # fmt: skip
     await mailer().send(n)
     (mail,) = post.mails
     assert mail["Bcc"] is None

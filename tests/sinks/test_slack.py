@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,7 @@ text = st.text(st.characters(codec="utf-8"), max_size=400) | st.text("&<>@`\n σ
 @given(
     title=text.filter(bool),
     facts=st.lists(st.tuples(text, text), max_size=40),
+    answers=st.lists(st.tuples(text, text), max_size=40),
     rows=st.lists(st.tuples(text, text, text), max_size=120),
     origin=st.sampled_from(["live", "simulated"]),
     body=text,
@@ -91,11 +93,13 @@ def test_any_message_is_within_slacks_limits(
     fault_of_slack: Callable[[Any], str | None],
     title: str,
     facts: list[tuple[str, str]],
+    answers: list[tuple[str, str]],
     rows: list[tuple[str, str, str]],
     origin: str,
     body: str,
 ) -> None:
     n = note(title=title, facts=tuple(facts), table=tuple(Row(r) for r in rows), origin=origin, text=body)
+    n = replace(n, answers=tuple(answers), footing=tuple(facts[:5]))
     message = payload(n)
     assert fault_of_slack(message) is None
     assert len(json.dumps(message["blocks"], ensure_ascii=False)) <= 10_000
@@ -108,6 +112,13 @@ def test_a_cut_never_splits_an_escape(text: str, limit: int) -> None:
     assert len(cut) <= limit
     assert cut == escape(text) or (cut.endswith("…") and escape(text).startswith(cut[:-1]))
     assert "&" not in cut.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "")
+
+
+def test_each_answer_has_a_line_of_its_own_over_the_whole_width(note: Note) -> None:
+    n = replace(note(), answers=tuple((f"M{i} 10Y", "followed JP after 41 s") for i in range(6)))
+    texts = [b["text"]["text"] for b in blocks(n) if b["type"] == "section" and "text" in b]
+    lines = [line for text in texts for line in text.split("\n")]
+    assert [f"*M{i} 10Y*  followed JP after 41 s" for i in range(6)] == lines[:6]
 
 
 def test_a_long_table_says_how_many_rows_it_left_out(note: Note) -> None:
