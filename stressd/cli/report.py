@@ -45,6 +45,10 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--daily", nargs="+", action="extend", metavar="FILE", default=[],
         help="daily files instead of the store, in any layout that history import reads",
     )  # fmt: skip
+    parser.add_argument(
+        "--ticks", nargs="+", action="extend", metavar="FILE", default=[],
+        help="recorded ticks as for replay: who moves first within the day",
+    )  # fmt: skip
     parser.add_argument("--gauges", action="store_true", help="each market by its gauge, not by all its tenors")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write it as one page that needs nothing else")
     parser.add_argument("--json", action="store_true", help="one JSON object")

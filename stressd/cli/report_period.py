@@ -1,9 +1,9 @@
-"""The periodic report put together: fixings from files or from the store, episodes, links, the running daemon."""
+"""The periodic report put together: fixings and ticks from files or the store, episodes, links, the running daemon."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from stressd.cli.place import read_config, state_of
 from stressd.cli.report import as_json, write
 from stressd.cli.report_text import report_text
 from stressd.cli.watched import of_config, of_series, tell
+from stressd.config.load import Loaded
 from stressd.lab.backtest import Daily, merged
 from stressd.lab.faults import Fault, UnreadFile
 from stressd.lab.history import stored_daily
@@ -21,50 +22,98 @@ from stressd.lab.offline import Setup
 from stressd.lab.publishers import read_daily
 from stressd.lab.report.findings import findings
 from stressd.lab.report.page import period_page
-from stressd.lab.report.report import Report, opened
-from stressd.lab.ruleset import Trial, daily_trial
-from stressd.market.times import day_iso
+from stressd.lab.report.paths import TickLags
+from stressd.lab.report.report import Report
+from stressd.lab.ruleset import daily_trial, tick_trial
+from stressd.lab.ticks import CanonicalNames, in_order, read_tick_file
+from stressd.market.series import market_of
+from stressd.market.tick import Tick
+from stressd.market.times import day_iso, day_of
 from stressd.store import Store, StoreError
+
+
+class Given:
+    """What a report is made of. made_of: in words; events: told by the daemon, None where the rules must be run."""
+
+    __slots__ = ("daily", "events", "made_of", "ticks")
+
+    def __init__(self, daily: Mapping[str, Daily], ticks: Sequence[Tick], made_of: str) -> None:
+        self.daily = daily
+        self.ticks = ticks
+        self.made_of = made_of
+        self.events: list[Event] | None = None
 
 
 def period(args: argparse.Namespace, days: int) -> int:
     """Exit status. days: length of a period of which only one end is given, or none."""
-    if args.daily:
-        daily = _files(args.daily)
-        if daily is None:
-            return 1
-        made_of = f"{len(args.daily)} daily file{'s' if len(args.daily) > 1 else ''}"
-        report = _report(args, days, daily, made_of)
-        _by_trial(report, _setup(args, daily), daily)
+    loaded = read_config(args.config, environment=False) if args.config else None
+    stored = not args.daily and (not args.ticks or args.state is not None)
+    try:
+        daily = merged([read_daily(path) for path in args.daily])
+        ticks = _ticks(args.ticks, loaded)
+    except UnreadFile as error:
+        tell(error.faults)
+        return 1
+    if stored:
+        directory = state_of(args)
+        given = _of_store(directory, ticks)
     else:
-        report = _from_store(args, days)
+        count = len(args.daily) + len(args.ticks)
+        given = Given(daily, ticks, f"{count} file{'s' if count > 1 else ''}")
+    setup = of_config(loaded) if loaded else of_series({*given.daily, *(tick.series for tick in ticks)})
+    report = _report(args, days, setup, given)
+    if stored:
+        report.daemon = _daemon(directory)
     if args.html is not None:
         write(args.html, period_page(report))
-    if args.json:
-        print(as_json(report.plain() | {"findings": findings(report)}))
-    else:
-        print(report_text(report))
+    print(as_json(report.plain() | {"findings": findings(report)}) if args.json else report_text(report))
     return 0
 
 
-def _setup(args: argparse.Namespace, daily: Mapping[str, Daily]) -> Setup:
-    return of_config(read_config(args.config, environment=False)) if args.config else of_series(daily)
+def _report(args: argparse.Namespace, days: int, setup: Setup, given: Given) -> Report:
+    watched = set(setup.series())
+    daily = {name: each for name, each in given.daily.items() if name in watched}
+    ticks = [tick for tick in given.ticks if tick.series in watched]
+    if not daily and not ticks:
+        raise UserError("no fixing and no tick of a series that is watched")
+    since, until = _ends(args, days, daily, ticks)
+    report = Report(setup, daily, since, until, given.made_of, gauges=args.gauges)
+    if ticks:
+        report.tick_lags = TickLags(ticks, setup.spec)
+    if given.events is not None:
+        report.told(given.events, setup.spec, "the daemon", {})
+    else:
+        _run(report, setup, daily, ticks)
+    return report
 
 
-def _report(args: argparse.Namespace, days: int, daily: Mapping[str, Daily], made_of: str) -> Report:
-    setup = _setup(args, daily)
-    own = {name: daily[name] for name in setup.series() if name in daily}
-    if not own:
-        raise UserError("no fixing of a series that is watched")
-    since, until = _ends(args, days, own)
-    return Report(setup, own, since, until, made_of, gauges=args.gauges)
+def _run(report: Report, setup: Setup, daily: Mapping[str, Daily], ticks: Sequence[Tick]) -> None:
+    """Episodes and links by the rules, run over the ticks, else over the fixings up to the end of the period."""
+    known = {
+        name: Daily(each.source, [row for row in each.rows if row[0] <= report.until]) for name, each in daily.items()
+    }
+    known = {name: each for name, each in known.items() if each.rows}
+    trial = tick_trial("", setup, ticks, known, _nobody) if ticks else daily_trial("", setup, known, _nobody)
+    if trial is not None:
+        days: dict[str, set[int]] = {}
+        for tick in ticks:
+            days.setdefault(market_of(tick.series), set()).add(day_of(tick.time))
+        made_of = f"the rules run over the {'ticks' if ticks else 'fixings'}"
+        report.told(trial.events, setup.spec, made_of, {market: len(each) for market, each in days.items()})
 
 
-def _ends(args: argparse.Namespace, days: int, daily: Mapping[str, Daily]) -> tuple[int, int]:
+def _nobody(event: Event) -> None:
+    """Nobody is told."""
+
+
+def _ends(args: argparse.Namespace, days: int, daily: Mapping[str, Daily], ticks: Sequence[Tick]) -> tuple[int, int]:
+    """First and last day of the period. Raises UserError where nothing lies in it."""
     if args.since is not None and args.until is not None and args.days is not None:
         raise UserError("--since, --until and --days say the same twice: give two of them")
-    length = args.days or days
-    last = max(each.rows[-1][0] for each in daily.values())
+    had = [day for each in daily.values() for day in (each.rows[0][0], each.rows[-1][0])]
+    had += [day_of(tick.time) for tick in (ticks[0], ticks[-1])] if ticks else []
+    first, last = min(had), max(had)
+    length = args.days or (days if daily else last - first + 1)
     if args.until is not None:
         until = args.until
     elif args.since is not None and args.days is not None:
@@ -72,74 +121,40 @@ def _ends(args: argparse.Namespace, days: int, daily: Mapping[str, Daily]) -> tu
     else:
         until = last
     since = args.since if args.since is not None else until - length + 1
-    first = min(each.rows[0][0] for each in daily.values())
     if since > until:
         raise UserError(f"the period ends on {day_iso(until)}, before it begins on {day_iso(since)}")
     if since > last or until < first:
-        raise UserError(f"no fixing lies in the period: there are some from {day_iso(first)} to {day_iso(last)}")
+        raise UserError(f"nothing lies in the period: there is something from {day_iso(first)} to {day_iso(last)}")
     return since, until
 
 
-def _files(paths: list[str]) -> dict[str, Daily] | None:
-    """None after their faults have been told."""
-    faults: list[Fault] = []
-    files = []
-    for path in paths:
-        try:
-            files.append(read_daily(path))
-        except UnreadFile as error:
-            faults += error.faults
-    if not faults:
-        try:
-            return merged(files)
-        except UnreadFile as error:
-            faults += error.faults
-    tell(faults)
-    return None
+def _ticks(paths: Sequence[str], loaded: Loaded | None) -> list[Tick]:
+    """Raises UnreadFile."""
+    files = [read_tick_file(path, loaded.resolver if loaded else CanonicalNames()) for path in paths]
+    faults: list[Fault] = [fault for file in files for fault in file.faults]
+    faults += [Fault(file.path, 0, "no tick in it") for file in files if not file.faults and not file.ticks]
+    if faults:
+        raise UnreadFile(faults)
+    return in_order(files)
 
 
-def _by_trial(report: Report, setup: Setup, daily: Mapping[str, Daily]) -> None:
-    """Episodes and links by the rules run over the fixings up to the end of the period."""
-    until = {
-        name: Daily(each.source, [row for row in each.rows if row[0] <= report.until]) for name, each in daily.items()
-    }
-    trial = daily_trial("", setup, {name: each for name, each in until.items() if each.rows}, _nobody)
-    if trial is not None:
-        report.told(opened(trial.events), setup.spec, "the rules run over the fixings")
-        _link(report, trial)
-
-
-def _nobody(event: Event) -> None:
-    """Nobody is told."""
-
-
-def _link(report: Report, trial: Trial) -> None:
-    """The graph that the trial ended with."""
-
-
-def _from_store(args: argparse.Namespace, days: int) -> Report:
-    directory = state_of(args)
+def _of_store(directory: Path, ticks: Sequence[Tick]) -> Given:
+    """Raises UserError."""
+    hint = "give --daily FILE or --ticks FILE, or import history: stressd history import FILE..."
     try:
         store = Store.open(directory, create=False)
     except StoreError as error:
-        raise UserError(f"{error}; give --daily FILE, or import history: stressd history import FILE...") from None
+        raise UserError(f"{error}; {hint}") from None
     try:
-        daily = stored_daily(store)
-        if not daily:
-            raise UserError(
-                f"no history in {directory}: give --daily FILE, or import it: stressd history import FILE..."
-            )
-        report = _report(args, days, daily, f"the store in {directory}")
-        setup = _setup(args, daily)
+        given = Given(stored_daily(store), ticks, f"the store in {directory}")
+        if not given.daily:
+            raise UserError(f"no history in {directory}: {hint}")
         events = [event for episode in store.episodes() for event in store.events_of(episode.id)]
         if any(event.kind == "market" for event in events):
-            report.told(opened(events), setup.spec, "the daemon")
-        else:
-            _by_trial(report, setup, daily)
+            given.events = events
+        return given
     finally:
         store.close()
-    report.daemon = _daemon(directory)
-    return report
 
 
 def _daemon(directory: Path) -> dict[str, Any] | None:

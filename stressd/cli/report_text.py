@@ -7,14 +7,20 @@ from collections.abc import Sequence
 from stressd.alerts.words import count_text
 from stressd.cli.table import table
 from stressd.lab.connectedness import Connectedness
+from stressd.lab.hawkes import Excitation
 from stressd.lab.report.breadth import Breadth
 from stressd.lab.report.columns import ColumnsReport
 from stressd.lab.report.findings import findings
+from stressd.lab.report.flows import LATELY
 from stressd.lab.report.links import Links
+from stressd.lab.report.paths import TickLags
 from stressd.lab.report.pictures import lag_text
 from stressd.lab.report.report import KINDS, Report
 from stressd.lab.report.system import HALF_LIFE, HORIZON, LAGS, System
 from stressd.market.times import day_iso
+
+SURE = 0.05
+"""Of a p-value."""
 
 
 def columns_text(found: ColumnsReport) -> str:
@@ -56,15 +62,22 @@ def report_text(report: Report) -> str:
     head = f"{report.instance}: {day_iso(report.since)} to {day_iso(report.until)}, {days} days, from {report.made_of}"
     lines = [head, ""]
     lines += [f"- {sentence}" for sentence in findings(report)]
-    lines += ["", *_exposure(report)]
-    for kind in KINDS:
-        lines += ["", *_system(report.systems[kind])]
-    lines += ["", *_flows(report), "", *_breadth("in the period", report.breadth)]
-    lines += ["", *_breadth("in the history", report.breadth_history)]
+    if report.exposure:
+        lines += ["", *_exposure(report)]
+        for kind in KINDS:
+            lines += ["", *_system(report.systems[kind])]
+        lines += ["", *_flows(report)]
+    if report.tick_lags is not None:
+        lines += ["", *_tick_lags(report.tick_lags)]
+    if report.exposure:
+        lines += ["", *_breadth("in the period", report.breadth)]
+        lines += ["", *_breadth("in the history", report.breadth_history)]
     if report.links is not None:
         lines += ["", *_links(report.links)]
     if report.rules_of:
         lines += ["", *_rules(report)]
+    if report.excited is not None:
+        lines += ["", *_excited(report.excited)]
     if report.daemon is not None:
         lines += ["", f"the daemon is {report.daemon['state']}, {report.daemon['open_episodes']} episodes are open"]
         lines += [f"! {reason}" for reason in report.daemon["reasons"]]
@@ -109,15 +122,45 @@ def _flows(report: Report) -> list[str]:
             f"{flow.low:+.3f} to {flow.high:+.3f}",
             f"{flow.slope:+.2f}",
             count_text(flow.n),
-            f"{flow.recent:+.3f} of {count_text(flow.recent_n)}",
+            "-" if flow.lately is None else f"{flow.lately.recent:+.2f} ({flow.lately.adjusted:+.2f})",
         ]
         for flow in report.flows
     ]
     if not rows:
         return ["LAGS: two markets with sixty fixings are needed"]
     header = ["LAGS", "FIXING", "LATER", "OVERLAP", "R", "95 %", "SLOPE", "N", "LATELY"]
-    note = "~: does not stand at a false discovery rate of 5 % over this table. overlap: hours that both moves hold"
-    return [*table(header, rows), note]
+    note = "~: does not stand at a false discovery rate of 5 % over this table. overlap: hours that both moves hold. "
+    lately = f"lately: the last {LATELY} pairs, and in brackets at the usual variance of the source"
+    return [*table(header, rows), note + lately]
+
+
+def _tick_lags(found: TickLags) -> list[str]:
+    rows = [
+        [
+            f"{row.first} -> {row.second}" if row.lag_s else f"{row.first}, {row.second}",
+            f"{row.lag_s:g} s" if row.lag_s else "together",
+            f"{row.correlation:+.3f}{'' if row.significant else ' ~'}",
+            "-" if row.ratio is None else f"{row.ratio:.2f}",
+            f"{row.p:.2g}",
+            count_text(row.n),
+        ]
+        for row in found.rows
+    ]
+    if not rows:
+        return ["LAGS WITHIN THE DAY: no two series that tick at the same hours"]
+    apart = [f"{first} and {second}" for first, second in found.apart]
+    note = [f"never at the same hours: {', '.join(apart)}"] if apart else []
+    return [*table(["LAGS WITHIN THE DAY", "LAG", "R", "LLR", "P", "N"], rows), "~: may be chance", *note]
+
+
+def _excited(found: Excitation) -> list[str]:
+    rows = []
+    for name, count, branching, ps in zip(found.markets, found.counts, found.branching, found.p, strict=True):
+        cells = ["-"] * len(found.markets)
+        if branching is not None and ps is not None:
+            cells = [f"{x:.2f}{'' if p < SURE else ' ~'}" for x, p in zip(branching, ps, strict=True)]
+        rows.append([name, count_text(count), *cells])
+    return [*table(["BREACHES THAT FOLLOW ONE OF", "N", *found.markets], rows), "within an hour; ~: may be chance"]
 
 
 def _breadth(when: str, found: Sequence[Breadth]) -> list[str]:

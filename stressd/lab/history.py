@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from stressd.engine.breaches import LIVE
 from stressd.feeds.base import SeriesResolver
 from stressd.lab.backtest import Daily, merged
 from stressd.lab.bridges import SOURCE
@@ -98,14 +99,30 @@ def import_files(
 
 
 def stored_daily(store: Store) -> dict[str, Daily]:
-    """The store's fixings by series; of a series with several sources, the one with the most."""
+    """The store's fixings by series: those of the publisher with the most, and after its last one the daemon's own."""
     best: dict[str, str] = {}
-    for given in store.daily_sources():
+    for given in sorted(store.daily_sources(), key=lambda each: each.source == LIVE):
         best.setdefault(given.series, given.source)
-    return {
-        series: Daily(source, [(fixing.day, fixing.value) for fixing in store.history_daily(series, source)])
-        for series, source in best.items()
-    }
+    out = {}
+    for series, source in best.items():
+        rows = [(fixing.day, fixing.value) for fixing in store.history_daily(series, source)]
+        own = [(fixing.day, fixing.value) for fixing in store.history_daily(series, LIVE)] if source != LIVE else []
+        out[series] = Daily(source, continued(rows, own))
+    return out
+
+
+def continued(rows: Sequence[tuple[int, float]], own: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """`rows` (ordinal day, percent), and after their last day `own` in their terms: as much higher as they were on the
+    last day that both have, else on the first day of `own`, which then stands for no move."""
+    there = dict(rows)
+    last = rows[-1][0]
+    both = [(day, value) for day, value in own if day in there]
+    after = [(day, value) for day, value in own if day > last]
+    if not after:
+        return list(rows)
+    day, value = both[-1] if both else after[0]
+    offset = there.get(day, rows[-1][1]) - value
+    return [*rows, *((day, value + offset) for day, value in (after if both else after[1:]))]
 
 
 def uncrossed(ticks: Sequence[Tick]) -> list[Tick]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from stressd.alerts.event import Event
 from stressd.alerts.pipeline import Pipeline, Routed
+from stressd.engine.engine import Engine
 from stressd.engine.spec import EngineSpec, SigmaRule
 from stressd.lab.backtest import Daily, daily_only, fixing_ticks
 from stressd.lab.barpath import BarPaths
@@ -35,13 +36,14 @@ HOW: Final = {
 class Trial:
     """name: of the rule set. daily: fixings, those of spreads too; none in a trial of ticks. ends: by series, first and
     last day with a value. sessions: by market, the days on which its rules could speak. narrowed: a budget that is for
-    several horizons was spent on one."""
+    several horizons was spent on one. engine: as the history left it."""
 
-    __slots__ = ("daily", "ends", "events", "name", "narrowed", "observations", "paths", "sessions", "setup")
+    __slots__ = ("daily", "ends", "engine", "events", "name", "narrowed", "observations", "paths", "sessions", "setup")
 
-    def __init__(self, name: str, setup: Setup) -> None:
+    def __init__(self, name: str, setup: Setup, engine: Engine) -> None:
         self.name = name
         self.setup = setup
+        self.engine = engine
         self.narrowed = False
         self.events: list[Event] = []
         self.paths = BarPaths()
@@ -87,9 +89,9 @@ def daily_trial(name: str, setup: Setup, daily: Mapping[str, Daily], tell: Tell)
     ticks = fixing_ticks(daily, setup.spec)
     if not ticks:
         return None
-    trial = Trial(name, setup)
-    trial.narrowed = narrowed
     pipeline = setup.pipeline(ticks[0].received, "replay")
+    trial = Trial(name, setup, pipeline.engine)
+    trial.narrowed = narrowed
     markets = {series.id: series.market for series in setup.spec.series}
     trial.daily = with_spreads(daily, setup.spec)
     changes = _changes(trial.daily)
@@ -151,8 +153,8 @@ def tick_trial(name: str, setup: Setup, ticks: Sequence[Tick], daily: Mapping[st
     for tick in ticks:
         carried.setdefault(tick.series, set()).add(tick.source)
     setup = setup.without_feeds(carried)
-    trial = Trial(name, setup)
     pipeline = setup.pipeline(ticks[0].received, "replay")
+    trial = Trial(name, setup, pipeline.engine)
     pipeline.engine.warm([tick for tick in fixing_ticks(daily, setup.spec) if tick.time < ticks[0].received])
     for day, given in groupby(ticks, key=_day):
         _note_bars(trial, pipeline, day)

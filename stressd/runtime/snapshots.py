@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from stressd import METHOD
+from stressd.engine.breaches import LIVE
 from stressd.store import Store
 
 NAME: Final = "engine"
@@ -32,11 +33,24 @@ class Saved:
 _decoder = msgspec.json.Decoder(Saved)
 
 
+def own_fixings(engine: dict[str, Any]) -> list[tuple[str, int, float]]:
+    """Of an engine's snapshot, the last fixing of every series that it made of live ticks: (series, ordinal day,
+    percent)."""
+    rows = []
+    for series, state in engine.get("series", {}).items():
+        value, _, day, source = state["fixings"][:4]
+        if source == LIVE and value is not None:
+            rows.append((series, int(day), float(value)))
+    return rows
+
+
 class Snapshots:
-    """Saves and loads through the store. saved_at: engine time of the newest on disk, None before the first."""
+    """Saves and loads through the store, and keeps the fixings that the engine makes. saved_at: engine time of the
+    newest on disk, None before the first."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._kept: dict[str, int] = {}
         self.saved_at: int | None = None
 
     async def save(self, saved: Saved) -> None:
@@ -44,6 +58,11 @@ class Snapshots:
         blob = await asyncio.to_thread(msgspec.json.encode, saved)
         await asyncio.wrap_future(self._store.save_snapshot(NAME, FORMAT, blob))
         self.saved_at = saved.at
+        fixed = own_fixings(saved.engine)
+        new = [row for row in fixed if self._kept.get(row[0]) != row[1]]
+        if new:
+            await asyncio.wrap_future(self._store.keep_fixings(new))
+            self._kept |= {series: day for series, day, _ in new}
 
     def load(self) -> Saved | None:
         """The newest that this version can use; None where there is none."""

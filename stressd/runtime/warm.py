@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from stressd.engine.breaches import LIVE
 from stressd.engine.engine import Engine, SnapshotError
 from stressd.engine.spec import DAY, EngineSpec
 from stressd.market.tick import FIXING, Tick
@@ -37,12 +38,13 @@ class History:
 
 
 def choose(spec: EngineSpec, store: Store) -> History:
-    """Per series the publisher in the live feed's convention, else the one with the longest history."""
+    """Per series the publisher in the live feed's convention, else the one with the longest history. The daemon's own
+    fixings are in its snapshot already."""
     chosen: dict[str, HistorySource] = {}
     for series in spec.series:
         if series.legs:
             continue
-        sources = store.daily_sources(series.id)
+        sources = [source for source in store.daily_sources(series.id) if source.source != LIVE]
         same = [source for source in sources if source.convention == series.convention]
         if sources:
             chosen[series.id] = (same or sources)[0]

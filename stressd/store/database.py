@@ -168,6 +168,11 @@ class Store:
         at = self._now()
         return self._writer.submit(lambda connection: _save(connection, Snapshot(name, version, at, blob)))
 
+    def keep_fixings(self, rows: Sequence[tuple[str, int, float]]) -> Future[None]:
+        """Keep fixings that the daemon made of live ticks: (series, ordinal day, percent), under the source "live"."""
+        at = self._now()
+        return self._writer.submit(lambda connection: history.keep_own(connection, rows, at))
+
     # -- reading the outbox
 
     def deliveries(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
+from stressd.engine.breaches import LIVE
 from stressd.market.tick import BACKLOG, Tick
 from stressd.market.times import day_iso, iso
 from stressd.store.rows import DailyBatch, Fixing, HistorySource, Imported, TickBatch
@@ -123,6 +124,15 @@ def _log(
         (at, kind, batch.name, batch.source, convention, done.rows, done.added, done.changed),
     )
     return done
+
+
+def keep_own(connection: sqlite3.Connection, rows: Sequence[tuple[str, int, float]], at: int) -> None:
+    """The daemon's own fixings: (series, ordinal day, percent). One of a day that is there is replaced."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO fixing (series, day, source, value, convention, imported_at) "
+        "VALUES (?, ?, ?, ?, '', ?)",
+        [(series, day, LIVE, value, at) for series, day, value in rows],
+    )
 
 
 def daily(connection: sqlite3.Connection, series: str, source: str | None) -> list[Fixing]:

@@ -25,6 +25,7 @@ from stressd.engine.spec import (
     SigmaRule,
     SilenceRule,
 )
+from stressd.lab.history import continued
 from stressd.market.sessions import calendar
 from stressd.market.tick import Tick
 from stressd.runtime import warm
@@ -198,3 +199,33 @@ def test_real_history_warms_every_series_in_seconds(store: Store, shared: Path) 
     assert state["fixings"] > 6_000  # type: ignore[operator]
     assert 1.0 < state["sigma_bp"]["1d"] < 10.0  # type: ignore[index]
     assert not math.isnan(state["sigma_bp"]["1d"])  # type: ignore[index]
+
+
+async def test_the_daemons_own_fixings_are_kept_once_and_warm_nothing(store: Store) -> None:
+    fixings(store, 5)
+    engine = Engine(spec(), START)
+    at = START
+    for day in (1, 2, 3):
+        noon = START + day * DAY - 3 * HOUR - 2 * MINUTE
+        value = 3.0 + 0.01 * day
+        engine.feed([Tick(name, value, noon + k * SECOND, noon + k * SECOND, "desk") for k in (0, 1) for name in NAMES])
+        at = noon + 3 * MINUTE
+        engine.advance(at)
+        if day > 1:
+            await Snapshots(store).save(Saved(at, engine.snapshot()))
+    kept = [(each.day, round(each.value, 6)) for each in store.history_daily(NAMES[0], "live")]
+    assert kept == [(LAST_DAY + 2, 3.02), (LAST_DAY + 3, 3.03)]
+    assert {each.source for each in warm.choose(spec(), store).chosen.values()} == {"MoF"}
+
+
+def test_own_fixings_go_on_where_the_publishers_end() -> None:
+    rows = [(1, 2.0), (2, 2.1), (3, 2.2)]
+    assert continued(rows, []) == rows
+    assert continued(rows, [(2, 2.0)]) == rows
+    with_common_day = continued(rows, [(3, 2.25), (4, 2.35)])
+    assert with_common_day[:3] == rows
+    assert with_common_day[3][0] == 4
+    assert with_common_day[3][1] == pytest.approx(2.3)
+    without = continued(rows, [(5, 2.9), (6, 3.0)])
+    assert [day for day, _ in without] == [1, 2, 3, 6]
+    assert without[3][1] - without[2][1] == pytest.approx(0.1)

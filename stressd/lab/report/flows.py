@@ -15,6 +15,7 @@ import numpy as np
 
 from stressd.engine.comovement import CLIP
 from stressd.lab.connectedness import Matrix
+from stressd.lab.contagion import Change, change
 from stressd.lab.leadlag import FALSE, kept
 from stressd.lab.report.panel import Days, MarketMoves
 from stressd.market.times import day_iso
@@ -25,6 +26,9 @@ STEPS: Final = 3
 LEAST: Final = 60
 """Pairs of moves below which nothing is said."""
 
+LATELY: Final = 250
+"""Pairs: a year of sessions."""
+
 HOUR: Final = 3_600e9
 
 
@@ -32,12 +36,12 @@ class Flow:
     """Source to follower. step: 1 for the follower's next fixing. r: correlation of the moves in sigma, clipped at
     three; low, high: its 95 % interval; slope: sigma of the follower per sigma of the source; n: pairs; p: two-sided;
     real: among those that stand at a false discovery rate of 5 % over the whole table. lag_h, overlap_h: hours from
-    fixing to fixing, and of the follower's span that lay in the source's, without weekends. recent, recent_n: r over
-    the last 1,250."""
+    fixing to fixing, and of the follower's span that lay in the source's, without weekends. lately: the last 250 pairs
+    beside all before, at the source's usual variance too; None where there are too few."""
 
     __slots__ = (
-        "first", "follower", "high", "lag_h", "last", "low", "n", "overlap_h", "p", "r", "real", "recent", "recent_n",
-        "slope", "source", "step",
+        "first", "follower", "high", "lag_h", "last", "lately", "low", "n", "overlap_h", "p", "r", "real", "slope",
+        "source", "step",
     )  # fmt: skip
 
     def __init__(self, source: str, follower: str, step: int, x: Matrix, y: Matrix, days: Days) -> None:
@@ -49,8 +53,7 @@ class Flow:
         self.low, self.high = fisher_interval(self.r, self.n)
         self.p = math.erfc(abs(math.atanh(self.r)) * math.sqrt((self.n - 3) / 2.0))
         self.slope = float(x @ y / (x @ x))
-        self.recent_n = min(self.n, RECENT)
-        self.recent = correlation(x[-RECENT:], y[-RECENT:])
+        self.lately = change(x, y, LATELY)
         self.first, self.last = int(days[0]), int(days[-1])
         self.lag_h = 0.0
         self.overlap_h = 0.0
@@ -71,15 +74,23 @@ class Flow:
             "real": self.real,
             "lag_h": round(self.lag_h, 1),
             "overlap_h": round(self.overlap_h, 1),
-            "recent_r": round(self.recent, 4),
-            "recent_n": self.recent_n,
+            "lately": None if self.lately is None else _lately(self.lately),
             "first": day_iso(self.first),
             "last": day_iso(self.last),
         }
 
 
-RECENT: Final = 1_250
-"""Pairs: five years of sessions."""
+def _lately(found: Change) -> dict[str, Any]:
+    """For JSON. r: of the last pairs; at_usual: the same at the source's variance before (Forbes and Rigobon 2002); p:
+    how often chance alone gives a rise as large from `usual` to `at_usual`."""
+    return {
+        "r": round(found.recent, 4),
+        "at_usual": round(found.adjusted, 4),
+        "usual": round(found.usual, 4),
+        "variance": round(1.0 + found.delta, 3),
+        "pairs": LATELY,
+        "p": found.p,
+    }
 
 
 class Direction:

@@ -14,6 +14,7 @@ from stressd.lab.connectedness import Connectedness
 from stressd.lab.report import pictures
 from stressd.lab.report.columns import ColumnsReport
 from stressd.lab.report.findings import findings
+from stressd.lab.report.flows import LATELY
 from stressd.lab.report.report import KINDS, Report
 from stressd.lab.report.system import HALF_LIFE, HORIZON, LAGS, RIDGE, SHIFTS
 from stressd.market.times import day_iso
@@ -47,7 +48,14 @@ def period_page(report: Report) -> str:
             kind: pictures.totals(system.path, f"connectedness of {kind}", system.chance[1] if system.chance else None)
             for kind, system in report.systems.items()
         },
-        settings={"lags": LAGS, "half_life": HALF_LIFE, "horizon": HORIZON, "ridge": RIDGE, "shifts": SHIFTS},
+        settings={
+            "lags": LAGS,
+            "half_life": HALF_LIFE,
+            "horizon": HORIZON,
+            "ridge": RIDGE,
+            "shifts": SHIFTS,
+            "lately": LATELY,
+        },
         intervals=pictures.intervals([flow for flow in report.flows if flow.step == 1]),
         counts=pictures.counts(report.breadth_history),
         ring=Markup("") if report.links is None else pictures.ring(report.links),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from stressd import METHOD, __version__
 from stressd.alerts.event import Event
 from stressd.engine.spec import SEVERITIES, EngineSpec
 from stressd.lab.backtest import Daily, episode_lines
+from stressd.lab.hawkes import Excitation
 from stressd.lab.offline import Setup
+from stressd.lab.report import excited
 from stressd.lab.report.breadth import Breadth, breadth
 from stressd.lab.report.flows import Direction, Flow, directions, flows
 from stressd.lab.report.links import Links
 from stressd.lab.report.panel import MarketMoves, common_days, market_moves
+from stressd.lab.report.paths import TickLags
 from stressd.lab.report.system import System
 from stressd.lab.report.told import Opened, RuleRow, by_rule
 from stressd.market.times import day_iso, day_of, parse_time
@@ -57,8 +60,8 @@ class Report:
     is nothing to make them of."""
 
     __slots__ = (
-        "breadth", "breadth_history", "config", "daemon", "directions", "episodes", "exposure", "flows", "instance",
-        "links", "made_of", "markets", "rules", "rules_of", "since", "systems", "until",
+        "breadth", "breadth_history", "config", "daemon", "directions", "episodes", "excited", "exposure", "flows",
+        "instance", "links", "made_of", "markets", "rules", "rules_of", "since", "systems", "tick_lags", "until",
     )  # fmt: skip
 
     def __init__(
@@ -82,12 +85,16 @@ class Report:
         self.rules: list[RuleRow] = []
         self.rules_of = ""
         self.links: Links | None = None
+        self.tick_lags: TickLags | None = None
+        self.excited: Excitation | None = None
         self.daemon: dict[str, Any] | None = None
 
-    def told(self, episodes: Iterable[Opened], spec: EngineSpec, made_of: str) -> None:
-        """The episodes that were opened in the period. made_of: by whom, in words."""
-        self.episodes = [each for each in episodes if self.since <= each.at < self.until + 1]
-        sessions = {each.market: each.sessions for each in self.exposure}
+    def told(self, events: Sequence[Event], spec: EngineSpec, made_of: str, days: Mapping[str, int]) -> None:
+        """Everything that was told, of which the episodes of the period count. made_of: by whom, in words; days: by
+        market, those with a tick, for markets without fixings."""
+        self.episodes = [each for each in opened(events) if self.since <= each.at < self.until + 1]
+        self.excited = excited.excited(events, spec)
+        sessions = {**days, **{each.market: each.sessions for each in self.exposure}}
         self.rules = by_rule(self.episodes, spec, sessions, float(self.since), float(self.until + 1))
         self.rules_of = made_of
 
@@ -111,6 +118,7 @@ class Report:
             "lags": {
                 "fixings": [flow.plain() for flow in self.flows],
                 "directions": [direction.plain() for direction in self.directions],
+                "ticks": None if self.tick_lags is None else self.tick_lags.plain(),
             },
             "co_exceedances": {
                 "tail": 0.05,
@@ -118,6 +126,7 @@ class Report:
                 "history": [each.plain() for each in self.breadth_history],
             },
             "links": None if self.links is None else self.links.plain(),
+            "excitation": None if self.excited is None else excited.plain(self.excited),
             "episodes": {"made_of": self.rules_of or None, "by_rule": [row.plain() for row in self.rules]},
             "daemon": self.daemon,
         }
