@@ -171,7 +171,7 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 PERIOD_KEYS = {
     "form", "instance", "version", "method", "config", "made_of", "period", "exposure", "markets_by", "connectedness",
-    "lags", "co_exceedances", "links", "episodes", "daemon", "findings",
+    "lags", "co_exceedances", "links", "excitation", "episodes", "daemon", "findings",
 }  # fmt: skip
 
 
@@ -209,7 +209,7 @@ def test_the_text_says_which_way_the_flow_goes(linked: str, capsys: pytest.Captu
     out = report(capsys, "--daily", linked, "--gauges")
     assert "US → JP is the stronger flow" in out
     assert "net transmitters: US" in out
-    assert "90 days, from 1 daily file" in out
+    assert "90 days, from 1 file" in out
 
 
 def test_the_period_s_page_stands_alone(linked: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -224,7 +224,7 @@ def test_the_period_s_page_stands_alone(linked: str, tmp_path: Path, capsys: pyt
 
 def test_a_period_without_fixings_is_refused(linked: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "--daily", linked, "--until", "1999-01-01"]) == 1
-    assert "there are some from 2018-01-01" in capsys.readouterr().err
+    assert "there is something from 2018-01-01" in capsys.readouterr().err
     assert main(["report", "--daily", linked, "--since", "2021-01-01", "--until", "2020-01-01"]) == 1
     assert "before it begins" in capsys.readouterr().err
     assert main(["report", "--state", str(tmp_path)]) == 1
@@ -251,3 +251,38 @@ def test_one_market_alone_gets_what_can_be_told_of_it(tmp_path: Path, capsys: py
     assert "two markets" in out["connectedness"]["moves"]["why_not"]
     assert out["lags"]["fixings"] == []
     assert "none, two markets" in report(capsys, "--daily", file)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An afternoon of two markets: London does what New York did, half a minute later."""
+    chance = np.random.default_rng(2)
+    path = tmp_path_factory.mktemp("recorded") / "ticks.csv"
+    us = 4.0 + np.cumsum(chance.standard_normal(5000)) * 0.001
+    uk = 4.5 + np.concatenate((np.zeros(30), us[:-30] - 4.0))
+    begin = np.datetime64("2025-01-08T13:00:00")
+    lines = ["time,series,value"]
+    for k in range(5000):
+        lines += [f"{begin + k}Z,US.GOV.10Y,{us[k]:.4f}", f"{begin + k}Z,UK.GOV.10Y,{uk[k]:.4f}"]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def test_ticks_alone_say_who_moves_first(recorded: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.html"
+    out = json.loads(report(capsys, "--ticks", recorded, "--json", "--html", str(page)))
+    assert out["period"] == {"since": "2025-01-08", "until": "2025-01-08", "days": 1}
+    (pair,) = out["lags"]["ticks"]["pairs"]
+    assert (pair["first"], pair["second"], pair["lag_s"]) == ("US.GOV.10Y", "UK.GOV.10Y", 30.0)
+    assert pair["significant"]
+    assert out["episodes"]["made_of"] == "the rules run over the ticks"
+    assert "US.GOV.10Y → UK.GOV.10Y" in Page(page.read_text(encoding="utf-8")).shown
+    text = report(capsys, "--ticks", recorded)
+    assert "US.GOV.10Y -> UK.GOV.10Y" in text
+    assert "30 s" in text
+
+
+def test_a_tick_file_that_cannot_be_read_is_told_by_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path, ["time,series,value", "2025-01-08T13:00:00Z,US.GOV.10Y,x"])
+    assert main(["report", "--ticks", file]) == 1
+    assert f"{file}:2: error:" in capsys.readouterr().err
