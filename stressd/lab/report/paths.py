@@ -101,9 +101,12 @@ def clean(rows: Sequence[tuple[int, float]]) -> tuple[np.ndarray[Any, Any], np.n
     spike = (np.abs(away) > far) & (np.abs(back) > far) & (np.abs(away + back) < 0.5 * np.abs(away))
     lengths = np.diff(np.append(starts, len(y)))
     keep = np.ones(len(y), dtype=bool)
-    for run in np.flatnonzero(spike) + 1:
-        if lengths[run] <= 3:
+    dropped = -2
+    for run in (np.flatnonzero(spike) + 1).tolist():
+        # what stands between two spikes jumps away from both
+        if lengths[run] <= 3 and run != dropped + 1:
             keep[starts[run] : starts[run] + lengths[run]] = False
+            dropped = run
     at, y = at[keep], y[keep]
     steps = np.diff(y)
     return at, y[0] + np.append(0.0, np.cumsum(np.where(np.abs(steps) > JUMP * usual, 0.0, steps)))
