@@ -84,6 +84,7 @@ def engine_spec(
             daily_bar=propagation.daily_bar,
             floor_bp=propagation.floor,
             co_move=propagation.co_move,
+            level=propagation.level,
         ),
         future_tolerance=gate.future_tolerance,
         max_age=gate.max_age,

@@ -179,14 +179,16 @@ Aliases = Annotated[
 class PropagationConfig(Model):
     """How other markets' responses are measured. pairs: hints; all pairs are watched. window: of the follower's own
     open time. bar: excess response, in the follower's sigma, from which one of its ticks shows that it has followed;
-    open_bar: the same when it opens after having been closed; daily_bar: the same from fixing to fixing and over a
-    session. floor: the least response."""
+    open_bar: the same when it opens after having been closed; daily_bar: the same over a session. level: from fixing to
+    fixing a market has followed where at most this share of comparable days of its own saw it go as far the same way.
+    floor: the least response."""
 
     pairs: list[Pair] = written([])
     window: Duration = written("10m")
     bar: float = written(3.0, gt=0)
     open_bar: float = written(2.0, gt=0)
     daily_bar: float = written(1.0, gt=0)
+    level: float = written(0.1, gt=0, le=0.5)
     floor: Bp = written("0.5bp")
     co_move: Duration = written("5s")
 

@@ -1,8 +1,7 @@
 """Usual co-movement: how far one market's gauge goes, on ordinary days, when a series of another market moves.
 
-A decayed regression through the origin in units of sigma, one for moves within the day (five-minute blocks that both
-markets traded) and one from fixing to fixing. Both sides are clipped at three sigma: what is usual is learned from
-usual moves, and is not extended beyond them.
+A decayed regression through the origin in units of sigma, over five-minute blocks that both markets traded. Both sides
+are clipped at three sigma: what is usual is learned from usual moves, and is not extended beyond them.
 """
 
 from __future__ import annotations
@@ -54,47 +53,3 @@ class Comovement:
     def load(self, state: list[float]) -> None:
         """Take up where `state` left off."""
         self.weight, self.weight_sq, self.sxx, self.sxy = (float(x) for x in state)
-
-
-class FixingPair:
-    """A series of one market beside the gauge of another, from fixing to fixing of the gauge.
-
-    The source's move is what it fixed since the gauge's previous fixing, over as many of its own fixings as there were.
-    """
-
-    __slots__ = ("base_count", "base_source", "base_value", "usual")
-
-    def __init__(self) -> None:
-        self.usual = Comovement(250.0)
-        self.base_value = math.nan
-        self.base_count = 0
-        self.base_source = ""
-
-    def mark(self, value: float, count: int, source: str) -> None:
-        """The gauge has fixed: from here on the source's move is counted anew."""
-        self.base_value = value
-        self.base_count = count
-        self.base_source = source
-
-    def move_z(self, value: float, count: int, source: str, sigma_bp: float) -> float:
-        """The source's move since the mark, in sigma of as many fixings; nan where it cannot be told."""
-        fixings = count - self.base_count
-        if source != self.base_source or fixings <= 0 or sigma_bp <= 0.0 or self.base_value != self.base_value:
-            return math.nan
-        return (value - self.base_value) * 100.0 / (sigma_bp * math.sqrt(float(fixings)))
-
-    def state(self) -> list[object]:
-        """Everything, as plain values."""
-        base = self.base_value if self.base_value == self.base_value else None
-        return [self.usual.state(), base, self.base_count, self.base_source]
-
-    def load(self, state: list[object]) -> None:
-        """Take up where `state` left off."""
-        usual, base, count, source = state
-        assert isinstance(usual, list)
-        assert isinstance(count, int)
-        assert isinstance(source, str)
-        self.usual.load(usual)
-        self.base_value = float(base) if isinstance(base, (int, float)) else math.nan
-        self.base_count = count
-        self.base_source = source

@@ -7,7 +7,7 @@ Algorithmic Learning in a Random World, 2.2), whatever their distribution.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from typing import Final
 
 THREE_YEARS: Final = 750
@@ -55,6 +55,12 @@ class PastScores:
         if score != score:
             return 1.0
         return (1.0 + float(self.at_least(score))) / (1.0 + float(len(self._sorted)))
+
+    def p_low(self, score: float) -> float:
+        """(1 + scores at most as large) / (n + 1): the same at the other end."""
+        if score != score:
+            return 1.0
+        return (1.0 + float(bisect_right(self._sorted, score))) / (1.0 + float(len(self._sorted)))
 
     def state(self) -> list[float]:
         """The scores, oldest first."""

@@ -31,7 +31,7 @@ from stressd.engine.status import row
 from stressd.engine.told import adopt
 from stressd.market.tick import BACKLOG, FIXING, Tick
 
-SNAPSHOT_VERSION: Final = 3
+SNAPSHOT_VERSION: Final = 4
 
 NEVER: Final = 1 << 62
 

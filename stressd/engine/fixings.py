@@ -22,10 +22,10 @@ LONGEST_GAP: Final = 14
 
 
 class Fixings:
-    """value (percent), time (ns), day (ordinal), source: of the last fixing; z: its move in sigma; count: how many
-    there were, own: how many of them were made of live ticks."""
+    """value (percent), time (ns), day (ordinal), source: of the last fixing; bp, z: its move, and the same in sigma;
+    count: how many there were, own: how many of them were made of live ticks."""
 
-    __slots__ = ("_breaches", "_horizons", "_records", "count", "day", "own", "source", "time", "value", "z")
+    __slots__ = ("_breaches", "_horizons", "_records", "bp", "count", "day", "own", "source", "time", "value", "z")
 
     def __init__(self, breaches: Breaches, horizons: Horizons, records: Records) -> None:
         self._breaches = breaches
@@ -35,6 +35,7 @@ class Fixings:
         self.time = 0
         self.day = 0
         self.source = ""
+        self.bp = math.nan
         self.z = math.nan
         self.count = 0
         self.own = 0
@@ -76,6 +77,7 @@ class Fixings:
         self.time = time
         self.day = day
         self.source = tick.source
+        self.bp = change
         self.z = z
         if tick.source == LIVE:
             self.own += 1
@@ -92,7 +94,7 @@ class Fixings:
         self.value = tick.value
         self.time = tick.time
         self.day = day
-        self.z = math.nan
+        self.bp = self.z = math.nan
         return offset
 
     def rebase(self, offset: float) -> None:
@@ -107,9 +109,10 @@ class Fixings:
 
     def state(self) -> list[Any]:
         """Everything that changes, as plain values."""
-        return [plain(self.value), self.time, self.day, self.source, plain(self.z), self.count, self.own]
+        last = [plain(self.value), self.time, self.day, self.source, plain(self.bp), plain(self.z)]
+        return [*last, self.count, self.own]
 
     def load(self, state: list[Any]) -> None:
         """Take up where `state` left off."""
-        value, self.time, self.day, self.source, z, self.count, self.own = state
-        self.value, self.z = number(value), number(z)
+        value, self.time, self.day, self.source, bp, z, self.count, self.own = state
+        self.value, self.bp, self.z = number(value), number(bp), number(z)

@@ -20,7 +20,7 @@ from stressd.engine.tick_links import TickLinks
 class Propagation:
     """The open questions between markets, and the usual co-movements that answers are held against."""
 
-    __slots__ = ("_gauges", "_on", "_series", "fixings", "ticks")
+    __slots__ = ("_before", "_gauges", "_on", "_series", "fixings", "ticks")
 
     def __init__(
         self,
@@ -32,6 +32,7 @@ class Propagation:
         self._series = series
         self._gauges = gauges
         self._on: dict[str, int] = {}
+        self._before: dict[str, list[str]] = {}
         self.fixings = FixingLinks(spec, series, gauges, clocks)
         self.ticks = TickLinks(spec, series, gauges, clocks, self.fixings)
 
@@ -42,28 +43,36 @@ class Propagation:
             self._on[episode] = max(self._on.get(episode, 0) - 1, 0)
             if self._on[episode] == 0:
                 del self._on[episode]
+                self._before.pop(episode, None)
             return
         if breach.phase == ENTERED:
             self._on[episode] = self._on.get(episode, 0) + 1
             if self._on[episode] == 1:
+                self._before[episode] = [
+                    market
+                    for market in self._gauges
+                    if market != breach.market and f"{breach.rule}|{market}|{breach.direction}" in self._on
+                ]
                 for market in self._gauges:
                     self.fixings.forget(episode, market)
                     self.ticks.forget(episode, market)
         elif breach.phase != RAISED:
             return
         by_fixing = breach.fixing and self._series[breach.series].fixings.source != LIVE
+        before = self._before.get(episode, [])
         for market, gauge in self._gauges.items():
             # A market whose own breach the same way is on moved first: it is a source here, not a follower.
             if market != breach.market and f"{breach.rule}|{market}|{breach.direction}" not in self._on:
                 if by_fixing:
-                    self.fixings.ask(breach, market, gauge, out)
+                    # Nor does it become one the day after, when its own breach is over: no chain runs in a circle.
+                    if market not in before:
+                        self.fixings.ask(breach, market, gauge, out)
                 else:
                     self.ticks.ask(breach, market, gauge, out)
 
     def on_fixing(self, state: SeriesState, at: int, out: list[Event]) -> None:
         """`state` has fixed."""
-        if self._gauges.get(state.market) is state:
-            self.fixings.on_fixing(state, at, out)
+        self.fixings.on_fixing(state, at, out)
 
     def due(self, now: int, out: list[Event]) -> None:
         """Settle the questions whose time has come."""
@@ -77,7 +86,8 @@ class Propagation:
 
     def state(self) -> dict[str, Any]:
         """Everything that changes, as plain values."""
-        return {"on": dict(self._on), "fixings": self.fixings.state(), "ticks": self.ticks.state()}
+        before = {episode: list(markets) for episode, markets in self._before.items()}
+        return {"on": dict(self._on), "before": before, "fixings": self.fixings.state(), "ticks": self.ticks.state()}
 
     def recount(self, on: list[tuple[str, str, int]]) -> None:
         """The breaches that are on, one entry each, as (rule, market, direction)."""
@@ -85,9 +95,11 @@ class Propagation:
         for rule, market, direction in on:
             episode = f"{rule}|{market}|{direction}"
             self._on[episode] = self._on.get(episode, 0) + 1
+        self._before = {episode: markets for episode, markets in self._before.items() if episode in self._on}
 
     def load(self, state: dict[str, Any]) -> None:
         """Take up where `state` left off."""
         self._on = dict(state["on"])
+        self._before = {episode: list(markets) for episode, markets in state["before"].items()}
         self.fixings.load(state["fixings"])
         self.ticks.load(state["ticks"])

@@ -206,8 +206,11 @@ class PropagationSpec:
 
     bar: excess response, in the follower's sigma, from which a tick within the window shows that it has followed; the
     window is scanned tick by tick, so its bar is the highest. open_bar: the same for the first window after an open,
-    over the gap while it was closed. daily_bar: for one fixing or one close. floor_bp: the least response. co_move: ns
-    within which two moves are one.
+    over the gap while it was closed. daily_bar: for one close. floor_bp: the least response. co_move: ns within which
+    two moves are one.
+
+    level: from fixing to fixing an answer the same way has followed where its p is at most this: of days that have
+    nothing to do with the source, so many are taken for an answer.
     """
 
     pairs: tuple[tuple[str, str], ...] = ()
@@ -217,6 +220,7 @@ class PropagationSpec:
     daily_bar: float = 1.0
     floor_bp: float = 0.5
     co_move: int = 5 * SECOND
+    level: float = 0.10
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,7 +191,7 @@ class TickLinks:
         daily = watch.mode == REOPENING and source.horizons.daily.scale.sigma > 0.0
         if daily:
             source_sigma = source.horizons.daily.scale.sigma
-            slope = self._fixings.pair(watch.source, watch.follower).usual.slope()
+            slope = self._fixings.usual_slope(watch.source, watch.follower)
         else:
             passed = max(source.t - watch.source_time, MINUTE)
             source_sigma = source.horizons.h5.scale.sigma * math.sqrt(passed / (5.0 * MINUTE))

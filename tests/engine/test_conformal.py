@@ -23,6 +23,7 @@ def test_p_counts_the_last_scores_that_are_at_least_as_large(past: list[float], 
     last = past[-capacity:]
     assert kept.n == len(last)
     assert kept.p(score) == (1 + sum(each >= score for each in last)) / (len(last) + 1)
+    assert kept.p_low(score) == (1 + sum(each <= score for each in last)) / (len(last) + 1)
     for each in last:
         # A tie counts as being at least as large.
         assert kept.p(each) == (1 + sum(other >= each for other in last)) / (len(last) + 1)
@@ -57,7 +58,7 @@ def test_p_is_never_zero_and_is_one_where_nothing_is_known() -> None:
         kept.learn(float(k % 10))
     assert kept.n == kept.capacity == 750
     assert kept.p(1e9) == 1 / 751
-    assert kept.p(math.nan) == 1.0
+    assert kept.p(math.nan) == kept.p_low(math.nan) == 1.0
     kept.learn(math.nan)
     assert kept.n == 750
     with pytest.raises(ValueError, match="at least one"):
