@@ -28,17 +28,18 @@ KINDS: Final = 6
 
 class OwnDays:
     """The days of one gauge. time, value: of its last fixing; before, before_value: of the one before it. n: among how
-    many days the last one was ranked, p_up, p_down: its rank among rises and among falls."""
+    many days the last one was ranked, p_up, p_down: its rank among rises and among falls. regime: of the next fixing, 0
+    calm, 1 usual, 2 wild."""
 
     __slots__ = (
-        "_all", "_day", "_kinds", "_regime", "_sum", "_weight", "before", "before_value", "n", "p_down", "p_up", "time",
+        "_all", "_day", "_kinds", "_sum", "_weight", "before", "before_value", "n", "p_down", "p_up", "regime", "time",
         "value",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self._kinds = [PastScores() for _ in range(KINDS)]
         self._all = PastScores()
-        self._regime = 1
+        self.regime = 1
         self._sum = 0.0
         self._weight = 0.0
         self._day = 0
@@ -54,7 +55,7 @@ class OwnDays:
         """Rank a fixing, then learn it. day: ordinal; z: its move in the sigma that stood before it; sigma: the one
         that stands after it (bp)."""
         closure = 1 if day - self._day > 1 else 0
-        own = self._kinds[2 * self._regime + closure]
+        own = self._kinds[2 * self.regime + closure]
         among = own if own.n >= LEAST else self._all
         self.n = among.n if z == z else 0
         self.p_up, self.p_down = among.p(z), among.p_low(z)
@@ -67,7 +68,7 @@ class OwnDays:
             self._weight = LONG * self._weight + 1.0
             self._sum = LONG * self._sum + size
             ratio = math.exp(size - self._sum / self._weight)
-            self._regime = 0 if ratio < CALM else 2 if ratio > WILD else 1
+            self.regime = 0 if ratio < CALM else 2 if ratio > WILD else 1
 
     def p(self, direction: int) -> float:
         """Of the last fixing: the share of comparable days that went as far in this direction, itself among them."""
@@ -75,14 +76,14 @@ class OwnDays:
 
     def state(self) -> list[Any]:
         """Everything, as plain values."""
-        numbers = [self._regime, self._sum, self._weight, self.n, self.p_up, self.p_down]
+        numbers = [self.regime, self._sum, self._weight, self.n, self.p_up, self.p_down]
         fixed = [self._day, self.time, plain(self.value), self.before, plain(self.before_value)]
         return [numbers, fixed, [kind.state() for kind in self._kinds], self._all.state()]
 
     def load(self, state: list[Any]) -> None:
         """Take up where `state` left off."""
         numbers, fixed, kinds, everything = state
-        self._regime, self.n = int(numbers[0]), int(numbers[3])
+        self.regime, self.n = int(numbers[0]), int(numbers[3])
         self._sum, self._weight = float(numbers[1]), float(numbers[2])
         self.p_up, self.p_down = float(numbers[4]), float(numbers[5])
         self._day, self.time, self.before = int(fixed[0]), int(fixed[1]), int(fixed[3])

@@ -56,9 +56,10 @@ class Propagation:
                 for market in self._gauges:
                     self.fixings.forget(episode, market)
                     self.ticks.forget(episode, market)
-        elif breach.phase != RAISED:
-            return
         by_fixing = breach.fixing and self._series[breach.series].fixings.source != LIVE
+        # Of fixings each one beyond the bar is a move of its own, with an answer of its own.
+        if breach.phase not in (ENTERED, RAISED) and not by_fixing:
+            return
         before = self._before.get(episode, [])
         for market, gauge in self._gauges.items():
             # A market whose own breach the same way is on moved first: it is a source here, not a follower.

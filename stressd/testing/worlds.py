@@ -8,6 +8,7 @@ from typing import Final
 
 from stressd.engine.curve_facts import CurveFacts
 from stressd.engine.events import Standing
+from stressd.engine.response import BaseRate
 from stressd.engine.spec import (
     CRITICAL,
     HIGH,
@@ -137,5 +138,5 @@ def facts(event: object) -> dict[str, object]:
             continue
         if isinstance(value, float) and value != value:
             value = "nan"  # which equals nothing, itself included
-        found[name] = facts(value) if isinstance(value, Standing | CurveFacts) else value
+        found[name] = facts(value) if isinstance(value, Standing | CurveFacts | BaseRate) else value
     return found
