@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 import pytest
@@ -101,7 +100,7 @@ def test_a_message_says_during_what_and_how_much_wider(warm: tuple[dict[str, Any
 
     def clauses(breach: Breach) -> tuple[SeriesMove, str]:
         move = breach_move(breach)
-        return move, " · ".join(market_clauses([move], date(2026, 1, 20)))
+        return move, " · ".join(market_clauses([move]))
 
     move, text = clauses(mild)
     assert (move.during, move.widened) == ("BoJ decision", 1.5)
