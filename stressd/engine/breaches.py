@@ -65,6 +65,8 @@ class Breaches:
             reference = horizon.ref
             if reference != reference or not horizon.known or horizon.sigma <= 0.0:
                 continue
+            if watch.direction == 0 and abs(y - reference) < horizon.bar:
+                continue
             move = Move(at, t, y, reference, horizon.ref_time, horizon.sigma, LIVE, False)
             if h != GAP:
                 self.offer(watch, move, out)

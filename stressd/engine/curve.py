@@ -43,6 +43,8 @@ class Curve:
         self.members = sorted(members, key=lambda state: months[state.id])
         self._years = [months[state.id] / 12.0 for state in self.members]
         self._numbers = {state.id: k for k, state in enumerate(self.members)}
+        for k, state in enumerate(self.members):
+            state.tenor = k
         self.noise: CurveNoise | None = None
         if len(members) >= LEAST:
             self.noise = CurveNoise([state.id for state in self.members], self._years, spec.decays)
@@ -56,7 +58,7 @@ class Curve:
         """`state` has accepted a tick; what it said of itself is in `out` since `before`."""
         if len(out) > before:
             self._check(state, before, out)
-        number = self._numbers[state.id]
+        number = state.tenor
         noise = self.noise
         if noise is not None:
             learns = fresh and state.clock.is_open
@@ -110,7 +112,7 @@ class Curve:
                 doubt.tell(event)
 
     def _beside(self, state: SeriesState) -> list[SeriesState]:
-        k = self._numbers[state.id]
+        k = state.tenor
         years = self._years
         found = []
         if k > 0 and years[k] <= years[k - 1] * NEAR:
@@ -150,7 +152,7 @@ class Curve:
 
     def _ask_convention(self, breach: Breach, state: SeriesState, doubt: Doubt, out: list[Event]) -> None:
         """A lone jump of the size that lies between simple and compound yield is one to be asked about."""
-        k = self._numbers[state.id]
+        k = state.tenor
         if self._years[k] < SUPER_LONG or not self._simple(state):
             return
         if explains([(self._years[k], breach.reference_value, breach.change_bp)]):
@@ -200,7 +202,7 @@ class Curve:
             return None
         daily = state.horizons.daily
         sigma = daily.scale.sigma if daily.known else 0.0
-        return Fix(state.id, self._years[self._numbers[state.id]], state.fixings.value, change, sigma)
+        return Fix(state.id, self._years[state.tenor], state.fixings.value, change, sigma)
 
     def _tell(self, found: list[Break], waiting: Round, source: str, out: list[Event]) -> None:
         if not found or waiting.states[0].quiet:

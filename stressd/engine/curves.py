@@ -12,15 +12,20 @@ from stressd.engine.spec import EngineSpec
 
 
 class Curves:
-    """of: by market, those that have yields of their own."""
+    """of: by market, those that have yields of their own; all: by the number that their series know."""
 
-    __slots__ = ("of",)
+    __slots__ = ("all", "of")
 
     def __init__(self, spec: EngineSpec, members: dict[str, list[SeriesState]]) -> None:
         self.of: dict[str, Curve] = {}
+        self.all: list[Curve] = []
         for market in spec.markets:
             if members[market.name]:
-                self.of[market.name] = Curve(market, members[market.name], spec.curve_rules)
+                curve = Curve(market, members[market.name], spec.curve_rules)
+                for state in curve.members:
+                    state.curve = len(self.all)
+                self.of[market.name] = curve
+                self.all.append(curve)
 
     def reconcile(self, active: Sequence[tuple[str, str, int, str, str, int]]) -> None:
         """After a restart: which noise stands told, as (rule, scope, 0, market, NOISE, severity) among breaches."""

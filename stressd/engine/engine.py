@@ -229,7 +229,7 @@ class Engine:
         taken = state.ticks != ticks
         if taken:
             fresh = tick.flags & BACKLOG == 0 and tick.received - state.t <= self._spec.max_age
-            self.curves.of[state.market].on_tick(state, before, at, fresh, out)
+            self.curves.all[state.curve].on_tick(state, before, at, fresh, out)
         if len(out) > before:
             self._follow_up(before, out)
         if taken and self._spreads.all:

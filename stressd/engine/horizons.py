@@ -195,15 +195,15 @@ class Horizons:
             if slot // SPANS[H5] != old // SPANS[H5]:
                 self._end_block(t)
         self.business += self.volatility.diurnal.factors[number] * (slot - old) * SLOT_SECONDS
-        self._look_up(self.h1, slot, earliest)
-        self._look_up(self.h5, slot, earliest)
-        self._look_up(self.h30, slot, earliest)
+        self._look_up(self.h1, slot - SPANS[H1], earliest)
+        self._look_up(self.h5, slot - SPANS[H5], earliest)
+        self._look_up(self.h30, slot - SPANS[H30], earliest)
         if slot // SPANS[H1] != old // SPANS[H1]:
             self._measure(slot, number)
 
     def _look_up(self, horizon: Horizon, slot: int, earliest: int) -> None:
-        """Reference of an intraday horizon for the slot."""
-        k = self.ring.find(slot - SPANS[horizon.number], earliest)
+        """Reference of an intraday horizon, from the slot in which its move begins."""
+        k = self.ring.find(slot, earliest)
         if k < 0:
             horizon.ref = math.nan
         else:

@@ -133,11 +133,13 @@ class Tail:
     others. share: of the blocks that lie above the fit's threshold.
     """
 
-    __slots__ = ("_growth", "_unit", "blocks", "share", "total", "weights")
+    __slots__ = ("_growth", "_kept", "_unit", "blocks", "share", "total", "weights")
 
     def __init__(self, half_life: float, prior: float, share: float, t0: float, scale: float) -> None:
         self._growth = math.pow(2.0, 1.0 / half_life)
         self._unit = 1.0
+        # The fit of all blocks, as long as no block is added to them.
+        self._kept: TailFit | None = None
         self.share = share
         self.blocks = 0
         self.total = prior
@@ -152,6 +154,7 @@ class Tail:
 
     def observe(self, z: float) -> None:
         """Take in the largest |z| of a block."""
+        self._kept = None
         unit = self._unit * self._growth
         self._unit = unit
         self.blocks += 1
@@ -174,6 +177,8 @@ class Tail:
         Where that is the bar follows from the body of the tail alone, its excesses without the largest tenth: a bar
         that was found from all of them would take jumps in, rise, and take in more.
         """
+        if past_alarms == KEEP and self._kept is not None:
+            return self._kept
         total = self.total / self._unit
         weights = [weight / self._unit for weight in self.weights]
         excesses = 0.0
@@ -185,7 +190,8 @@ class Tail:
             if excesses <= BODY * self.share * total:
                 body = k
         if past_alarms == KEEP:
-            return _fitted(weights, k, BINS, KEEP, total, excesses)
+            self._kept = _fitted(weights, k, BINS, KEEP, total, excesses)
+            return self._kept
         end = max(body, min(k + LEAST_BINS, BINS))
         if end < BINS:
             bar = _fitted(weights, k, end, DROP, total, excesses).bar(q)
@@ -210,6 +216,7 @@ class Tail:
 
     def load(self, state: list[float]) -> None:
         """Take up where `state` left off."""
+        self._kept = None
         self.blocks = int(state[0])
         self.total = float(state[1])
         self._unit = float(state[2])

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
+from mypy_extensions import i64
 
 from stressd.feeds.base import Frame, SeriesResolver
 from stressd.feeds.payload import PayloadMap
@@ -130,7 +131,7 @@ class PayloadDecoder:
         ms: int = time
         if y - y != 0.0 or not 10**11 <= ms < 10**14:
             return None
-        stamp = ms * 10**6
+        stamp: int = i64(ms) * 1_000_000
         return Tick(wire.series, y + 0.0, stamp, received, self._source, BACKLOG if stamp < before else 0)
 
     def _decode_other(self, payload: bytes, name: str, received: int, before: int, faults: list[Fault]) -> list[Tick]:
