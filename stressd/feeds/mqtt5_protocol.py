@@ -207,25 +207,29 @@ class Mqtt5Protocol(asyncio.BufferedProtocol):
         put = self._inbox.put
         feed = self._feed
         resumed = self._resumed
+        connected = self.connected.done()
+        # names of the module would be looked up for every packet
+        parse, publish = read, PublishPacket
         epoch = self._options.epoch << 16
         messages = 0
         try:
             while at < size:
                 try:
-                    packet, used = read(view[at:])
+                    packet, used = parse(view[at:])
                 except IndexError:
                     self._keep(view[at:])
                     return
                 except BaseException as error:  # the codec panics, with a BaseException, on text that is not UTF-8
                     raise _malformed(error) from None
                 at += used
-                if type(packet) is not PublishPacket:
+                if type(packet) is not publish:
                     self._control(packet)
                     resumed = self._resumed
+                    connected = self.connected.done()
                     continue
                 packet_id = packet.packet_id
                 topic = packet.topic
-                if used > self._max_packet or not topic or not self.connected.done():
+                if used > self._max_packet or not topic or not connected:
                     self._check(packet, used)
                 messages += 1
                 if packet_id is None:
