@@ -44,6 +44,11 @@ def believed(passed: int, step: float) -> float:
     return REACH * step * math.sqrt(passed) + FLOOR
 
 
+def doubtful(change: float, passed: int, step: float) -> bool:
+    """Whether a change (percent, without sign) is more than is believed; below the floor that needs no root."""
+    return change > FLOOR and change > believed(passed, step)
+
+
 class SourceGate:
     """What the gate remembers of one source of one series.
 

@@ -16,7 +16,7 @@ from stressd.engine.clock import MarketClock
 from stressd.engine.detectors import detectors_of
 from stressd.engine.events import ENTERED, LEFT, Event, FeedNote
 from stressd.engine.fixings import Fixings
-from stressd.engine.gate import FLOOR, SourceGate, believed
+from stressd.engine.gate import SourceGate, believed, doubtful
 from stressd.engine.horizon import SESSIONS_A_YEAR
 from stressd.engine.horizons import GAP_SHARE, Horizons
 from stressd.engine.levels import LevelWatch
@@ -38,10 +38,10 @@ class SeriesState:
     the engine's, and of itself on it."""
 
     __slots__ = (
-        "breaches", "clock", "curve", "detectors", "duplicates", "fixings", "future", "future_tolerance", "gaps", "history",
-        "horizons", "id", "late", "levels", "market", "max_age", "open_day", "open_time", "open_value", "quiet",
-        "records", "rejected", "restarts", "sessions", "shifted", "silences", "sources", "spec", "t", "tenor", "ticks",
-        "unit", "y",
+        "breaches", "clock", "curve", "detectors", "duplicates", "fixings", "future", "future_tolerance", "gaps",
+        "history", "horizons", "id", "late", "levels", "market", "max_age", "open_day", "open_time", "open_value",
+        "quiet", "records", "rejected", "restarts", "sessions", "shifted", "silences", "sources", "spec", "t", "tenor",
+        "ticks", "unit", "y",
     )  # fmt: skip
 
     def __init__(
@@ -71,8 +71,7 @@ class SeriesState:
         self.detectors = detectors_of(engine, spec, agenda)
         self.breaches.carrier = self.source_name()
         self.unit = UnitWatch(spec.id, spec.market)
-        self.curve = 0
-        self.tenor = 0
+        self.curve = self.tenor = 0
         self.quiet = False
         self.history = SourceGate("history", 0)
         self.y = 0.0
@@ -82,10 +81,7 @@ class SeriesState:
         self.open_time = 0
         self.sessions = 0
         self.ticks = 0
-        self.duplicates = 0
-        self.late = 0
-        self.rejected = 0
-        self.future = 0
+        self.duplicates = self.late = self.rejected = self.future = 0
         self.shifted = 0.0
         self.restarts = 0
 
@@ -113,10 +109,8 @@ class SeriesState:
             if not gate.slip_in(self.horizons.ring, t, y, self.t, self.y, self.horizons.step):
                 self.late += 1
             return
-        change = abs(y - self.y)
-        # How much would be believed need not be known of a step that is never doubted.
-        limit = FLOOR if change <= FLOOR and self.t != 0 else believed(t - self.t, self.horizons.step)
-        if self.t == 0 or change > limit:
+        if self.t == 0 or doubtful(abs(y - self.y), t - self.t, self.horizons.step):
+            limit = believed(t - self.t, self.horizons.step)
             if self.t != 0 and self.unit.refuses(y, self.y, at, t, gate.name, self.quiet, out):
                 return
             if not gate.confirmed(t, y, limit) and not self.sources.confirm(t, y, limit):

@@ -99,6 +99,21 @@ def test_a_restart_changes_nothing(seed: int, count: int) -> None:
     assert again.fit(DROP, Q).numbers() == tail.fit(DROP, Q).numbers()
 
 
+@given(st.lists(st.floats(0.5, 30.0), max_size=30), st.sampled_from(PAST_ALARMS))
+@settings(max_examples=30)
+def test_a_fit_is_of_all_blocks_so_far_however_often_it_was_asked_for(sizes: list[float], past_alarms: str) -> None:
+    asked, silent = Tail(200.0, 50.0, 0.02, 3.5, 0.6), Tail(200.0, 50.0, 0.02, 3.5, 0.6)
+    for size in sizes:
+        asked.fit(KEEP, 1.0)
+        for tail in (asked, silent):
+            tail.observe(size)
+    asked.fit(past_alarms, Q)
+    assert asked.fit(KEEP, 1.0).numbers() == silent.fit(KEEP, 1.0).numbers()
+    assert asked.fit(past_alarms, Q).numbers() == silent.fit(past_alarms, Q).numbers()
+    asked.load(filled(random.Random(1), 50, 4).state())
+    assert asked.fit(KEEP, 1.0).numbers() == filled(random.Random(1), 50, 4).fit(KEEP, 1.0).numbers()
+
+
 def test_a_quantile_is_read_off_the_bins() -> None:
     tail = filled(random.Random(4), 50_000, None)
     for q in (0.3, 0.1, 0.03):
