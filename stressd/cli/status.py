@@ -48,6 +48,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines.append(f"! the configuration was refused at {rejected['time']}; the one before runs on:")
         lines += [f"    {fault}" for fault in rejected["faults"]]
     lines += ["", *_feeds(status["feeds"]), "", *_alerting(status["alerting"])]
+    lines += ["", *stress_lines(status["stress"])] if status.get("stress") else []
     lines += ["", *_curves(status["curves"])] if status.get("curves") else []
     if status["detectors"]:
         lines += ["", *_detectors(status["detectors"])]
@@ -122,6 +123,25 @@ def _curves(curves: Sequence[dict[str, Any]]) -> list[str]:
         for each in curves
     ]
     return table(["CURVE", "NOISE", "USUALLY", "TENORS", "CHEAPEST", "RICHEST"], rows)
+
+
+def stress_lines(reading: dict[str, Any]) -> list[str]:
+    """The stress index in a line, with what is not in it in a second."""
+    left_out = [f"{each['market']} {each['dimension']} ({each['reason']})" for each in reading["left_out"]]
+    without = [f"  without {', '.join(left_out)}"] if left_out else []
+    if reading["value"] is None:
+        return ["no stress index yet", *without]
+    parts = [f"{market} {_part(part)}" for market, part in reading["markets"].items()]
+    young = f" (young: ranks of {reading['sessions']} sessions)" if reading["young"] else ""
+    when = f"{reading['time'][:16].replace('T', ' ')} UTC"
+    line = f"stress {reading['value']:.2f}: {' '.join(parts)} correlation {_part(reading['correlation'])}"
+    return [f"{line}, {when}{young}", *without]
+
+
+def _part(size: float) -> str:
+    """Two places, without the nought that they always begin with: .41, -.12."""
+    text = f"{size:.2f}".replace("0.", ".", 1)
+    return ".00" if text == "-.00" else text
 
 
 def _in_bp(size: float | None) -> str:

@@ -28,6 +28,7 @@ from stressd.engine.spec import EngineSpec
 from stressd.engine.spreads import Spreads
 from stressd.engine.stamps import watch_stamps
 from stressd.engine.status import row
+from stressd.engine.stress_index import StressIndex
 from stressd.engine.told import adopt
 from stressd.market.tick import BACKLOG, FIXING, Tick
 
@@ -46,7 +47,7 @@ class Engine:
 
     __slots__ = (
         "_ahead", "_book", "_clocks", "_due", "_fed", "_fixings_due", "_gauges", "_members", "_rounds", "_series",
-        "_silences", "_spec", "_spreads", "_warming", "curves", "now", "propagation", "unknown",
+        "_silences", "_spec", "_spreads", "_warming", "curves", "now", "propagation", "stress", "unknown",
     )  # fmt: skip
 
     def __init__(self, spec: EngineSpec, start: int) -> None:
@@ -70,6 +71,7 @@ class Engine:
         self.propagation = Propagation(spec.propagation, self._fed, self._gauges, self._clocks)
         self._spreads = Spreads(self._series, spec)
         self.curves = Curves(spec, self._members)
+        self.stress = StressIndex(spec, self._series, self._members, self._gauges, self._clocks)
         self._ahead: dict[str, int] = {}
         self._warming = False
         self._fixings_due: dict[str, int] = {}
@@ -102,6 +104,8 @@ class Engine:
             due = min(due, waiting.due)
         if self._silences and self._silences[0][0] < due:
             due = self._silences[0][0]
+        if self.stress.due < due:
+            due = self.stress.due
         answer = self.propagation.next_deadline()
         if answer != 0 and answer < due:
             due = answer
@@ -134,6 +138,8 @@ class Engine:
             while self._silences and self._silences[0][0] <= due:
                 self._silence(due, out)
             self.propagation.due(due, out)
+            if self.stress.due <= due:
+                self.stress.run(due)
             self._find_due()
 
     def _fix(self, market: str, due: int, out: list[Event]) -> None:
@@ -153,6 +159,7 @@ class Engine:
         for state in fixed:
             self.propagation.on_fixing(state, due, out)
         self._spreads.on_fixings(fixed, {}, due, 0, out)
+        self.stress.on_fixings(market, fixed, {}, due)
         self._fixings_due[market] = calendar.next_fixing(due)
 
     def _collect(self, state: SeriesState, tick: Tick, at: int, out: list[Event]) -> None:
@@ -183,6 +190,7 @@ class Engine:
             if state.id not in broken:
                 self.propagation.on_fixing(state, waiting.at, out)
         self._spreads.on_fixings(fixed, broken, waiting.at, waiting.ticks[0].flags, out)
+        self.stress.on_fixings(waiting.market, fixed, broken, waiting.at)
 
     def _silence(self, due: int, out: list[Event]) -> None:
         """The heap holds a time not later than each watch's own deadline, which every tick moves on."""
@@ -237,6 +245,9 @@ class Engine:
         if self.propagation.ticks.watches and taken and self._gauges.get(state.market) is state:
             self.propagation.ticks.on_tick(state, at, out)
             self._find_due()
+        if taken and at >= self.stress.wanted:
+            self.stress.touch(at)
+            self._find_due()
 
     def _follow_up(self, before: int, out: list[Event]) -> None:
         """Ask the other markets about each breach since `before`; of history nobody is asked."""
@@ -274,9 +285,12 @@ class Engine:
             state_or_none = self._fed.get(tick.series)
             if state_or_none is None:
                 continue
+            if self._rounds or tick.received >= self.stress.due:
+                self._pass(tick.received, out)
             self._take(state_or_none, tick, tick.received, out)
         for waiting in list(self._rounds.values()):
             self._judge(waiting, out)
+        self._pass(self.now, out)
         self._warming = False
         self._book.clear()
         for state in self._series.values():
@@ -286,6 +300,18 @@ class Engine:
                 state.breaches.provisional = f"history is {convention}, the feed is {state.spec.convention}"
         self._spreads.begin_live()
         self._schedule(self.now)
+
+    def _pass(self, until: int, out: list[Event]) -> None:
+        """History has come to `until`: fixings and readings of the stress index that were due by then, in order."""
+        while True:
+            due = min([self.stress.due, *[waiting.due for waiting in self._rounds.values()]])
+            if due > until:
+                return
+            for waiting in list(self._rounds.values()):
+                if waiting.due <= due:
+                    self._judge(waiting, out)
+            if self.stress.due <= due:
+                self.stress.run(due)
 
     # --- state --------------------------------------------------------------------------------------------------------
 
@@ -332,6 +358,7 @@ class Engine:
             "propagation": self.propagation.state(),
             "spreads": self._spreads.state(),
             "curves": self.curves.state(),
+            "stress": self.stress.state(),
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -356,6 +383,7 @@ class Engine:
         self.propagation.load(snapshot["propagation"])
         self._spreads.load(snapshot["spreads"])
         self.curves.load(snapshot["curves"])
+        self.stress.load(snapshot["stress"])
         self._schedule(self.now)
 
     def bars(self, market: str) -> list[Bar]:

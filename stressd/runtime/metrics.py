@@ -51,6 +51,31 @@ class _FromReport(Collector):
         yield from _engine(report["alerting"], report["episodes"])
         yield from _detectors(report["detectors"])
         yield from _agenda(report["agenda"])
+        yield from stress_metrics(report["stress"])
+
+
+def stress_metrics(reading: Report | None) -> Iterable[Metric]:
+    """The stress index; none before there is one. Its contributions, summed by market or by dimension, and the
+    correlation add up to it."""
+    if reading is None or reading["value"] is None:
+        return
+    yield _gauge("stressd_stress_index", "Composite stress of all markets, 0 to 1.", reading["value"])
+    yield _gauge(
+        "stressd_stress_correlation",
+        "What the index is less than its contributions because not all markets are stressed together.",
+        reading["correlation"],
+    )
+    parts = GaugeMetricFamily(
+        "stressd_stress_contribution", "What an input adds to the index.", labels=["market", "dimension"]
+    )
+    ranks = GaugeMetricFamily(
+        "stressd_stress_rank", "An input among its own past sessions, 0 to 1.", labels=["market", "dimension"]
+    )
+    for row in reading["inputs"]:
+        parts.add_metric([row["market"], row["dimension"]], row["contribution"])
+        ranks.add_metric([row["market"], row["dimension"]], row["stress"])
+    yield parts
+    yield ranks
 
 
 def _detectors(rows: Iterable[Report]) -> Iterable[Metric]:

@@ -49,6 +49,10 @@ class Reporter:
     def metrics(self) -> bytes:
         return self._daemon.metrics.exposition()
 
+    def stress(self, days: int) -> dict[str, Any]:
+        stress = self._daemon.pump.pipeline.engine.stress
+        return {**(stress.reading or {"value": None}), "days": stress.days[-days:] if days > 0 else []}
+
     def status(self) -> dict[str, Any]:
         d = self._daemon
         now = d.clock.now()
@@ -77,6 +81,7 @@ class Reporter:
             "feeds": [_feed(d, name, now) for name in d.feeds.feeds],
             "alerting": alerting,
             "curves": d.pump.pipeline.engine.curves.status(),
+            "stress": d.pump.pipeline.engine.stress.reading,
             "detectors": detectors(d.pump.pipeline.engine.detectors()),
             "agenda": agenda(d.loaded.engine, now),
             "episodes": [_episode(each) for each in d.pump.pipeline.episodes.open_episodes()],

@@ -30,6 +30,10 @@ class Provider(Protocol):
         """Everything that `stressd status` shows, ready for JSON."""
         ...
 
+    def stress(self, days: int) -> Mapping[str, Any]:
+        """The stress index as it stands, with its last closes, at most `days` of them."""
+        ...
+
 
 PROVIDER: Final = web.AppKey("provider", Provider)
 
@@ -42,6 +46,7 @@ def make_app(provider: Provider) -> web.Application:
     app.router.add_get("/readyz", _readyz)
     app.router.add_get("/metrics", _metrics)
     app.router.add_get("/api/v1/status", _status)
+    app.router.add_get("/api/v1/stress", _stress)
     return app
 
 
@@ -60,8 +65,19 @@ async def _metrics(request: web.Request) -> web.Response:
 
 
 async def _status(request: web.Request) -> web.Response:
+    return _json(request.app[PROVIDER].status())
+
+
+async def _stress(request: web.Request) -> web.Response:
+    days = request.query.get("days", "0")
+    if not days.isascii() or not days.isdigit() or len(days) > 6:
+        return _text("`days` is a number of closes of the index, such as 250", 400)
+    return _json(request.app[PROVIDER].stress(int(days)))
+
+
+def _json(said: Mapping[str, Any]) -> web.Response:
     return web.Response(
-        body=json.dumps(request.app[PROVIDER].status(), allow_nan=False).encode(),
+        body=json.dumps(said, allow_nan=False).encode(),
         headers={"Content-Type": "application/json", "Cache-Control": "no-store"},
     )
 

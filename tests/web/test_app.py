@@ -32,6 +32,9 @@ class Told:
     def status(self) -> dict[str, Any]:
         return {"instance": "rates-tokyo", "feeds": []}
 
+    def stress(self, days: int) -> dict[str, Any]:
+        return {"value": 0.71, "days": [{"date": "2026-01-20", "value": 0.7}][:days]}
+
 
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[tuple[Told, str, Path]]:
@@ -111,3 +114,12 @@ async def test_the_tcp_address_can_change_and_a_taken_one_changes_nothing(served
         await server.listen(None, 0)
         assert server.port == 0
         await server.stop()
+
+
+async def test_the_stress_index_comes_with_as_many_closes_as_are_asked_for(served: tuple[Told, str, Path]) -> None:
+    _, url, _ = served
+    assert await get(f"{url}/api/v1/stress") == (200, "application/json", '{"value": 0.71, "days": []}')
+    assert '"2026-01-20"' in (await get(f"{url}/api/v1/stress?days=250"))[2]
+    for wrong in ("-1", "many", "1e3", "²"):
+        status, _, text = await get(f"{url}/api/v1/stress?days={wrong}")
+        assert (status, text) == (400, "`days` is a number of closes of the index, such as 250\n")
