@@ -20,7 +20,7 @@ from stressd.engine.detectors import DetectorWatch
 from stressd.engine.events import LEFT, Breach, Event, Silence
 from stressd.engine.propagation import Propagation
 from stressd.engine.quality import quote_figures
-from stressd.engine.quiet import judge
+from stressd.engine.quiet import heard_again, judge
 from stressd.engine.rounds import Round, load_round
 from stressd.engine.series import SeriesState
 from stressd.engine.silence import SilenceWatch
@@ -104,8 +104,7 @@ class Engine:
             due = min(due, waiting.due)
         if self._silences and self._silences[0][0] < due:
             due = self._silences[0][0]
-        if self.stress.due < due:
-            due = self.stress.due
+        due = min(due, self.stress.due)
         answer = self.propagation.next_deadline()
         if answer != 0 and answer < due:
             due = answer
@@ -260,15 +259,7 @@ class Engine:
                 self.propagation.on_breach(event, out)
                 self._find_due()
             elif isinstance(event, Silence) and event.with_feed and event.phase == LEFT:
-                self._heard_again(event)
-
-    def _heard_again(self, event: Silence) -> None:
-        """One series of a feed that was silent as a whole ticks again: the others are listened to anew."""
-        for name in event.with_feed:
-            if name in self._series:
-                for silence in self._series[name].silences:
-                    if silence.rule.name == event.rule:
-                        silence.release(event.at)
+                heard_again(event, self._series)
 
     def warm(self, ticks: Sequence[Tick], conventions: dict[str, str] | None = None) -> None:
         """Learn from history: scales, ranks, records and usual co-movements, without a word.

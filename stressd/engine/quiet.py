@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from stressd.engine.events import Event
+from stressd.engine.events import Event, Silence
 from stressd.engine.series import SeriesState
 from stressd.engine.silence import SilenceWatch
 from stressd.engine.spec import MINUTE
@@ -116,3 +116,12 @@ def sight(state: SeriesState, now: int) -> dict[str, Any]:
     elif unheard or state.t < span.start:
         word = NOT_KNOWN
     return {"state": word, "usual_gap": usual or None, "silent_after": after or None, "learned": learned}
+
+
+def heard_again(event: Silence, series: dict[str, SeriesState]) -> None:
+    """One series of a feed that was silent as a whole ticks again: the others are listened to anew."""
+    for name in event.with_feed:
+        if name in series:
+            for silence in series[name].silences:
+                if silence.rule.name == event.rule:
+                    silence.release(event.at)

@@ -59,7 +59,7 @@ class DailyMoves:
 
     def fixed(self) -> None:
         """The series has fixed."""
-        move = self.state.fixings.move
+        move = self.state.fixings.bp
         if move == move:
             self.count += 1
             self._sum = VOLATILITY_DECAY * self._sum + move * move
