@@ -18,6 +18,7 @@ from stressd.engine.clock import MarketClock
 from stressd.engine.curves import Curves
 from stressd.engine.detectors import DetectorWatch
 from stressd.engine.events import LEFT, Breach, Event, Silence
+from stressd.engine.graph import edges_of
 from stressd.engine.propagation import Propagation
 from stressd.engine.quality import quote_figures
 from stressd.engine.quiet import heard_again, judge
@@ -32,7 +33,7 @@ from stressd.engine.stress_index import StressIndex
 from stressd.engine.told import adopt
 from stressd.market.tick import BACKLOG, FIXING, Tick
 
-SNAPSHOT_VERSION: Final = 4
+SNAPSHOT_VERSION: Final = 5
 
 NEVER: Final = 1 << 62
 
@@ -231,19 +232,19 @@ class Engine:
         state.on_tick(tick, at, out)
         if not state.quiet and (state.future != future or (self._ahead and tick.source in self._ahead)):
             watch_stamps(self._ahead, tick, at, state.future != future, out)
-        if state.horizons.block_slot != block:
+        is_gauge = self._gauges.get(state.market) is state
+        if is_gauge and state.horizons.block_slot != block:
             self.propagation.ticks.on_block(state)
         taken = state.ticks != ticks
         if taken:
             fresh = tick.flags & BACKLOG == 0 and tick.received - state.t <= self._spec.max_age
             self.curves.all[state.curve].on_tick(state, before, at, fresh, out)
+        if is_gauge and self.propagation.ticks.on_tick(state, taken, at, out):
+            self._find_due()
         if len(out) > before:
             self._follow_up(before, out)
         if taken and self._spreads.all:
             self._spreads.on_tick(state, at, fresh, out)
-        if self.propagation.ticks.watches and taken and self._gauges.get(state.market) is state:
-            self.propagation.ticks.on_tick(state, at, out)
-            self._find_due()
         if taken and at >= self.stress.wanted:
             self.stress.touch(at)
             self._find_due()
@@ -385,6 +386,10 @@ class Engine:
         """Every further detector, by series."""
         return [watch for state in self._series.values() if state.detectors is not None
                 for watch in state.detectors.watches]  # fmt: skip
+
+    def graph(self) -> list[dict[str, Any]]:
+        """The edges between markets, as `engine.graph` describes them."""
+        return edges_of(self.propagation)
 
     def status(self) -> list[dict[str, Any]]:
         """One row a series, spreads last."""

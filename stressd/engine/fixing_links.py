@@ -20,12 +20,11 @@ from stressd.engine.fixing_edge import FixingEdge
 from stressd.engine.fixing_pair import FixingPair
 from stressd.engine.own_days import OwnDays
 from stressd.engine.response import BaseRate, Response
-from stressd.engine.responses import response_to
 from stressd.engine.series import SeriesState
 from stressd.engine.session_model import LARGE
 from stressd.engine.spec import DAY, PropagationSpec
 from stressd.engine.trail import Stretch, Trail
-from stressd.engine.watch import AT_FIXING, Watch, load_watch, pair_key
+from stressd.engine.watch import Watch, load_watch, pair_key
 
 PATIENCE: Final = 14 * DAY
 """How long a follower's next fixing is waited for."""
@@ -122,7 +121,7 @@ class FixingLinks:
             return
         watch = self.watches.get(key)
         if watch is None:
-            watch = Watch(breach.rule, breach.market, breach.direction, market, AT_FIXING)
+            watch = Watch(breach.rule, breach.market, breach.direction, market)
             watch.value, watch.time = gauge.fixings.value, gauge.fixings.time
             self.watches[key] = watch
         if abs(breach.z) > watch.size:
@@ -148,7 +147,7 @@ class FixingLinks:
         if clock.is_open:
             return
         why_not = f"closed ({clock.reason})"
-        response = response_to(watch, gauge.id, "could not respond", at, watch.breach_at, False, why_not)
+        response = watch.response(gauge.id, "could not respond", at, watch.breach_at, False, why_not)
         response.next_open = clock.calendar.next_open(watch.breach_at)
         response.base = self.base_rate(watch.source, watch.follower, watch.size * watch.direction)
         out.append(response)
@@ -158,7 +157,7 @@ class FixingLinks:
     ) -> None:  # fmt: skip
         """Close the question without an answer."""
         self._close(watch)
-        out.append(response_to(watch, gauge.id, "could not respond", at, time, True, why_not))
+        out.append(watch.response(gauge.id, "could not respond", at, time, True, why_not))
 
     def _close(self, watch: Watch) -> None:
         self.watches.pop(watch.key(), None)
@@ -230,7 +229,7 @@ class FixingLinks:
             return
         self._close(watch)
         wording = "co-moved" if together else "followed" if follows else "did not respond"
-        response = response_to(watch, gauge.id, wording, at, days.time, True)
+        response = watch.response(gauge.id, wording, at, days.time, True)
         self._measure(response, watch, gauge, days, (source_value - watch.source_value) * 100.0)
         response.resolution = "1d"
         response.p, response.p_of = days.p(direction), days.n

@@ -10,7 +10,7 @@ import math
 from typing import Any, Final
 
 from stressd.engine.quotes import Quotes
-from stressd.engine.ring import Ring
+from stressd.engine.ring import SLOT, Ring
 from stressd.market.tick import MIDDLE, Tick
 
 CONFIRM_WITHIN: Final = 120_000_000_000
@@ -30,6 +30,8 @@ FLOOR: Final = 0.01
 PRIOR_STEP: Final = 0.01 / math.sqrt(60.0 * 1e9)
 """Percent per sqrt(ns) while a series has no sigma of its own: 1 bp a minute."""
 
+REMEMBERED: Final = 1_800_000_000_000
+"""ns by which a tick may be late and still show when a move of the last hour happened."""
 
 REORDER: Final = 2_000_000_000
 """ns by which a tick may be behind the newest of its series and still count for the past."""
@@ -130,14 +132,21 @@ class SourceGate:
         return False
 
     def slip_in(self, ring: Ring, t: int, y: float, newest: int, last: float, step: float) -> bool:
-        """A tick that is behind the newest one, `last` at `newest`. Whether it is late by so little that it counts for
-        the past: as the last of its five seconds, if it is that and can be believed. It is never judged."""
-        if newest - t > REORDER:
+        """A tick that is behind the newest one, `last` at `newest`. Whether it is late by so little that it counts as
+        in time. It is never judged, but is part of the past, as the last of its five seconds, if it is that and can be
+        believed: near the newest tick, or between it and the one before its own time."""
+        in_time = newest - t <= REORDER
+        if in_time:
+            self.reordered += 1
+        elif newest - t > REMEMBERED:
             return False
-        self.reordered += 1
         if abs(y - last) <= believed(newest - t, step):
             ring.put_late(y, t)
-        return True
+        elif not in_time:
+            k = ring.find(t // SLOT, 0)
+            if k >= 0 and (y - ring.values[k]) * (y - last) <= 0.0:
+                ring.put_late(y, t)
+        return in_time
 
     def compare(self, t: int, y: float, active_value: float, pause: int) -> None:
         """Note a tick of a source that is not active: its offset from the active one, and since when it is alive."""

@@ -31,12 +31,13 @@ REFIT_ACROSS: Final = 20
 class Horizon:
     """ref, ref_time: value (percent, nan for none) and time (ns) that a move is measured from. sigma: of the move as
     it stands (bp), 0 while it is not known. bar: the least move (percent) that could enter a breach. scale: robust
-    sigma of completed moves. block_max: largest |z| of the block that is under way; rise, fall: largest moves (bp)
+    sigma of completed moves. block_max: largest |z| of the block that is under way, last_max: of
+    the one before; rise, fall: largest moves (bp)
     and `most`: largest |z|, of the session that is under way. live: its own tail is known well enough."""
 
     __slots__ = (
-        "bar", "block_max", "calm_tail", "definition", "factor", "fall", "known", "least", "live", "maxima", "most",
-        "name", "needed", "number", "ref", "ref_time", "rise", "scale", "sigma", "tail", "watches",
+        "bar", "block_max", "calm_tail", "definition", "factor", "fall", "known", "last_max", "least", "live", "maxima",
+        "most", "name", "needed", "number", "ref", "ref_time", "rise", "scale", "sigma", "tail", "watches",
     )  # fmt: skip
 
     def __init__(self, number: int, spec: HorizonSpec) -> None:
@@ -60,6 +61,7 @@ class Horizon:
         self.least = 0.0
         self.bar = INFINITE
         self.block_max = 0.0
+        self.last_max = 0.0
         self.rise = 0.0
         self.fall = 0.0
         self.most = 0.0
@@ -83,6 +85,7 @@ class Horizon:
     def end_block(self, t: int, blocks_per_year: float, calm: bool, scheduled: bool = False) -> None:
         """The block is over at t: the tail learns it, and the bars of budgets move with time. calm: no alarm of a
         budget reached into it. scheduled: an event was on, so that the block says nothing of the tail."""
+        self.last_max = self.block_max
         if self.block_max > 0.0:
             if not scheduled:
                 self.observe(self.block_max, t, blocks_per_year, calm)
@@ -140,7 +143,16 @@ class Horizon:
             "calm_tail": self.calm_tail.state() if self.calm_tail is not self.tail else None,
             "maxima": self.maxima.state(),
             "ref": [None if self.ref != self.ref else self.ref, self.ref_time],
-            "now": [self.sigma, self.factor, self.least, self.block_max, self.rise, self.fall, self.most],
+            "now": [
+                self.sigma,
+                self.factor,
+                self.least,
+                self.block_max,
+                self.rise,
+                self.fall,
+                self.most,
+                self.last_max,
+            ],
             "flags": [int(self.known), int(self.live)],
             "budgets": {watch.rule: watch.budget.state() for watch in self.watches if watch.budget is not None},
         }
@@ -154,7 +166,7 @@ class Horizon:
         self.maxima.load(state["maxima"])
         ref, self.ref_time = state["ref"]
         self.ref = math.nan if ref is None else float(ref)
-        self.sigma, self.factor, self.least, self.block_max, self.rise, self.fall, self.most = (
+        self.sigma, self.factor, self.least, self.block_max, self.rise, self.fall, self.most, self.last_max = (
             float(x) for x in state["now"]
         )
         self.known, self.live = state["flags"][0] != 0, state["flags"][1] != 0

@@ -20,7 +20,7 @@ from stressd.engine.tick_links import TickLinks
 class Propagation:
     """The open questions between markets, and the usual co-movements that answers are held against."""
 
-    __slots__ = ("_before", "_gauges", "_on", "_series", "fixings", "ticks")
+    __slots__ = ("_before", "_begun", "_gauges", "_on", "_series", "fixings", "ticks")
 
     def __init__(
         self,
@@ -33,6 +33,7 @@ class Propagation:
         self._gauges = gauges
         self._on: dict[str, int] = {}
         self._before: dict[str, list[str]] = {}
+        self._begun: dict[str, int] = {}
         self.fixings = FixingLinks(spec, series, gauges, clocks)
         self.ticks = TickLinks(spec, series, gauges, clocks, self.fixings)
 
@@ -48,6 +49,7 @@ class Propagation:
         if breach.phase == ENTERED:
             self._on[episode] = self._on.get(episode, 0) + 1
             if self._on[episode] == 1:
+                self._begun[episode] = breach.time
                 self._before[episode] = [
                     market
                     for market in self._gauges
@@ -55,11 +57,12 @@ class Propagation:
                 ]
                 for market in self._gauges:
                     self.fixings.forget(episode, market)
-                    self.ticks.forget(episode, market)
         by_fixing = breach.fixing and self._series[breach.series].fixings.source != LIVE
         # Of fixings each one beyond the bar is a move of its own, with an answer of its own.
         if breach.phase not in (ENTERED, RAISED) and not by_fixing:
             return
+        if not by_fixing:
+            self.ticks.prepare(breach)
         before = self._before.get(episode, [])
         for market, gauge in self._gauges.items():
             # A market whose own breach the same way is on moved first: it is a source here, not a follower.
@@ -69,7 +72,7 @@ class Propagation:
                     if market not in before:
                         self.fixings.ask(breach, market, gauge, out)
                 else:
-                    self.ticks.ask(breach, market, gauge, out)
+                    self.ticks.ask(breach, self._begun.get(episode, breach.time), market, gauge, out)
 
     def on_fixing(self, state: SeriesState, at: int, out: list[Event]) -> None:
         """`state` has fixed."""
@@ -87,8 +90,13 @@ class Propagation:
 
     def state(self) -> dict[str, Any]:
         """Everything that changes, as plain values."""
-        before = {episode: list(markets) for episode, markets in self._before.items()}
-        return {"on": dict(self._on), "before": before, "fixings": self.fixings.state(), "ticks": self.ticks.state()}
+        return {
+            "on": dict(self._on),
+            "before": {episode: list(markets) for episode, markets in self._before.items()},
+            "begun": dict(self._begun),
+            "fixings": self.fixings.state(),
+            "ticks": self.ticks.state(),
+        }
 
     def recount(self, on: list[tuple[str, str, int]]) -> None:
         """The breaches that are on, one entry each, as (rule, market, direction)."""
@@ -102,5 +110,6 @@ class Propagation:
         """Take up where `state` left off."""
         self._on = dict(state["on"])
         self._before = {episode: list(markets) for episode, markets in state["before"].items()}
+        self._begun = dict(state["begun"])
         self.fixings.load(state["fixings"])
         self.ticks.load(state["ticks"])

@@ -16,11 +16,13 @@ reference."""
 
 
 class Ring:
-    """Value (percent) and time (ns UTC) of the last tick in each slot; slots are counted from the Unix epoch."""
+    """Value (percent) and time (ns UTC) of the last tick in each slot; slots are counted from the Unix epoch. late: how
+    many ticks came after newer ones and are in it."""
 
-    __slots__ = ("times", "values")
+    __slots__ = ("late", "times", "values")
 
     def __init__(self) -> None:
+        self.late = 0
         self.values: list[float] = [0.0] * SLOTS
         self.times: list[int] = [0] * SLOTS
 
@@ -36,6 +38,7 @@ class Ring:
         if self.times[k] < time:
             self.values[k] = value
             self.times[k] = time
+            self.late += 1
 
     def find(self, slot: int, earliest: int) -> int:
         """Index of the newest tick in `slot` or up to WALK_BACK slots before it, none before the slot `earliest`; -1

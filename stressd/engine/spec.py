@@ -204,13 +204,13 @@ class PropagationSpec:
     pairs: (source, follower) hints, which start as links that have been seen. window: ns of the follower's own open
     time after the source's breach.
 
-    bar: excess response, in the follower's sigma, from which a tick within the window shows that it has followed; the
-    window is scanned tick by tick, so its bar is the highest. open_bar: the same for the first window after an open,
-    over the gap while it was closed. daily_bar: for one close. floor_bp: the least response. co_move: ns within which
-    two moves are one.
+    Where no sudden move of the follower could be put down to the source, its move over a whole window answers: bar is
+    the excess response, in its sigma, that it needs over `window`; open_bar: over an open and the gap before it;
+    daily_bar: until its close. floor_bp: the least response. co_move: ns within which two moves are one.
 
-    level: from fixing to fixing an answer the same way has followed where its p is at most this: of days that have
-    nothing to do with the source, so many are taken for an answer.
+    level: an answer the same way has followed where its p is at most this: of days that have nothing to do with the
+    source, so many are taken for an answer. Within the day a tenth of it for pairs that are neither named in `pairs`
+    nor proven.
     """
 
     pairs: tuple[tuple[str, str], ...] = ()
@@ -219,8 +219,8 @@ class PropagationSpec:
     open_bar: float = 2.0
     daily_bar: float = 1.0
     floor_bp: float = 0.5
-    co_move: int = 5 * SECOND
     level: float = 0.10
+    co_move: int = 5 * SECOND
 
 
 @dataclass(frozen=True, slots=True)

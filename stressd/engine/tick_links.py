@@ -1,35 +1,41 @@
 """Links within the day: a breach by ticks, answered by the ticks of every other market.
 
-Each market answers through one gauge declared beforehand, in its own open time, signed, against its own sigma and its
-usual co-movement with the breaching series. A follower need not breach. Closed markets are named at once and judged
-when they open and when they close.
+Each market answers through one gauge declared beforehand, in its own open time and its own sigma; a follower need not
+breach. A pulse of the gauge answers as soon as it can be put down to the source (`attribution`); where there was none,
+the move over the whole window answers, against the pair's usual co-movement and ranked in the gauge's own past.
+Closed markets are named at once, and judged at their open and at their close. Silence is never left to be guessed.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final
 
+from stressd.engine import pulse_answer, window_answer
 from stressd.engine.clock import MarketClock
-from stressd.engine.comovement import Comovement, clip
 from stressd.engine.events import ENTERED, Breach, Event
+from stressd.engine.evidence import Evidence
 from stressd.engine.fixing_links import FixingLinks
-from stressd.engine.horizons import GAP_SHARE
-from stressd.engine.responses import response_to
-from stressd.engine.ring import SLOT
+from stressd.engine.pulse import BEGAN, LONGEST, MINUTE_PASSED, SETTLED, SHAPED, Pulse
+from stressd.engine.pulse_answer import SUDDEN
+from stressd.engine.question import REOPENING, WINDOW, Question, load_question, question_key
 from stressd.engine.series import SeriesState
 from stressd.engine.silence import unseen
-from stressd.engine.spec import MINUTE, PropagationSpec
-from stressd.engine.watch import REOPENING, WINDOW, Watch, load_watch, pair_key
+from stressd.engine.spec import HOUR, PropagationSpec
 
-LOOK_BACK: Final = 30 * MINUTE
-"""A move that has been under way for longer is compared over its last half hour."""
+REMEMBERED: Final = 12 * HOUR
+"""How long what was said can still be refined or taken back."""
+
+LATE: Final = HOUR // 2
+"""How long after it began a pulse is read again when late ticks come."""
+
+QUICK: Final = ("1m", "5m")
+LINKS: Final = ("followed", "spilled over")
 
 
 class TickLinks:
-    """The questions that ticks answer, and what is usual within the day."""
+    """The questions that ticks answer (by key; told: those answered, for what may follow), and the evidence."""
 
-    __slots__ = ("_answered", "_blocks", "_clocks", "_fixings", "_gauges", "_series", "_spec", "watches")
+    __slots__ = ("_gauges", "_series", "_spec", "evidence", "questions", "told")
 
     def __init__(
         self,
@@ -42,246 +48,303 @@ class TickLinks:
         self._spec = spec
         self._series = series
         self._gauges = gauges
-        self._clocks = clocks
-        self._fixings = fixings
-        self._blocks: dict[str, Comovement] = {}
-        self._answered: dict[str, str] = {}
-        self.watches: dict[str, Watch] = {}
+        self.evidence = Evidence(spec, series, gauges, clocks, fixings)
+        self.questions: dict[str, Question] = {}
+        self.told: dict[str, Question] = {}
+
+    # --- ticks --------------------------------------------------------------------------------------------------------
 
     def on_block(self, state: SeriesState) -> None:
-        """A five-minute block of `state` has ended: pair it with the same block elsewhere, gauges on the answering
-        side."""
-        is_gauge = self._gauges.get(state.market) is state
-        for market, gauge in self._gauges.items():
-            if market == state.market:
+        """Five minutes of trading of a gauge are over."""
+        self.evidence.past[state.market].block(state)
+
+    def on_tick(self, state: SeriesState, taken: bool, at: int, out: list[Event]) -> bool:
+        """A gauge has ticked. taken: the tick is its newest value. Whether the next deadline may be another one."""
+        watch = self.evidence.attribution.watches[state.market]
+        if not taken:
+            if state.horizons.ring.late == watch.late:
+                return False
+            watch.late = state.horizons.ring.late
+            self._late(state, at, out)
+            return True
+        found = watch.tick(state)
+        if found == 0:
+            return False
+        if found & MINUTE_PASSED != 0:
+            self.evidence.minute(state)
+        if found & BEGAN != 0:
+            self._tell(self.evidence.attribution.begin(state), False, at, out)
+        elif found & SHAPED != 0 and watch.active is not None:
+            self.evidence.attribution.again(watch.active, state)
+            self._tell(watch.active, False, at, out)
+        elif found & SETTLED != 0:
+            self._settle(state, at, out)
+        return found != MINUTE_PASSED
+
+    def _settle(self, state: SeriesState, at: int, out: list[Event]) -> None:
+        pulse = self.evidence.attribution.settle(state)
+        self.evidence.weigh()
+        self._tell(pulse, True, at, out)
+        if pulse.large:
+            self._again(pulse, at, out)
+
+    def _late(self, state: SeriesState, at: int, out: list[Event]) -> None:
+        """A late tick has changed what is known of the gauge's last hour."""
+        for pulse in self.evidence.attribution.pulses[state.market]:
+            if state.t - pulse.onset <= LATE:
+                self.evidence.attribution.again(pulse, state)
+                self._tell(pulse, True, at, out)
+                self._again(pulse, at, out)
+
+    def _again(self, source: Pulse, at: int, out: list[Event]) -> None:
+        """More is known of a pulse that others may be put down to."""
+        for market, pulses in self.evidence.attribution.pulses.items():
+            if market == source.market:
                 continue
-            if gauge.horizons.block_slot == state.horizons.block_slot:
-                self._block(state.id, market).learn(state.horizons.block_z, gauge.horizons.block_z)
-        if not is_gauge:
-            return
-        for other in self._series.values():
-            if other.market != state.market and other.horizons.block_slot == state.horizons.block_slot:
-                self._block(other.id, state.market).learn(other.horizons.block_z, state.horizons.block_z)
+            for pulse in pulses:
+                if abs(pulse.half - source.half) <= SUDDEN * 3:
+                    self.evidence.attribution.share_out(pulse, False)
+                    self._tell(pulse, False, at, out)
 
-    def _block(self, source: str, follower: str) -> Comovement:
-        key = f"{source}|{follower}"
-        if key not in self._blocks:
-            self._blocks[key] = Comovement(360.0)
-        return self._blocks[key]
+    # --- asking -------------------------------------------------------------------------------------------------------
 
-    def forget(self, episode: str, market: str) -> None:
-        """Another episode begins: what was asked or answered for an earlier one is not about this."""
-        self.watches.pop(f"{episode}|{market}", None)
-        self._answered.pop(f"{episode}|{market}", None)
-
-    def ask(self, breach: Breach, market: str, gauge: SeriesState, out: list[Event]) -> None:
-        """Ask one market, or ask again because the breach has grown."""
-        key = pair_key(breach.rule, breach.market, breach.direction, market)
-        pending = self.watches.get(key)
+    def ask(self, breach: Breach, begun: int, market: str, gauge: SeriesState, out: list[Event]) -> None:
+        """Ask one market, or ask again because the breach has grown. begun: ns, of the episode."""
+        key = question_key(breach.rule, breach.market, breach.direction, market, begun)
+        pending = self.questions.get(key)
         if pending is not None:
-            self._ask_again(pending, breach, gauge, out)
+            self._ask_again(pending, breach)
+            self._look_back(pending, breach.at, out)
             return
-        if key in self._answered:
+        if key in self.told:
             return
-        clock = self._clocks[market]
+        clock = self.evidence.clocks[market]
         clock.move(breach.time)
-        watch = Watch(breach.rule, breach.market, breach.direction, market, WINDOW if clock.is_open else REOPENING)
-        watch.breach_at, watch.source, watch.size = breach.time, breach.series, abs(breach.z)
-        watch.source_value, watch.source_time = breach.reference_value, breach.reference_time
-        why_not = self._anchor(watch, gauge)
+        asked = Question(breach.rule, breach.market, breach.direction, market, begun)
+        asked.mode = WINDOW if clock.is_open else REOPENING
+        asked.breach_at, asked.source, asked.size = breach.time, breach.series, abs(breach.z)
+        asked.source_value, asked.source_time = breach.reference_value, breach.reference_time
+        why_not = window_answer.anchor(self.evidence, asked, gauge)
         if why_not:
-            self._answered[key] = why_not
-            out.append(response_to(watch, gauge.id, "could not respond", breach.at, breach.time, True, why_not))
+            asked.wording = "could not respond"
+            asked.deadline = breach.time
+            self.told[key] = asked
+            out.append(asked.response(gauge.id, "could not respond", breach.at, breach.time, True, why_not))
             return
-        self._set_times(watch)
-        self.watches[key] = watch
-        if watch.mode == WINDOW:
-            self._look(watch, gauge, breach.at, breach.time, out)
+        self._set_times(asked)
+        self.questions[key] = asked
+        if asked.mode == REOPENING:
+            opens = clock.calendar.next_open(breach.time)
+            why_not = f"closed ({clock.reason})"
+            response = asked.response(gauge.id, "could not respond", breach.at, breach.time, False, why_not)
+            response.next_open = opens
+            out.append(response)
         else:
-            self._say_if_closed(watch, gauge, breach.at, out)
+            self._look_back(asked, breach.at, out)
 
-    def _ask_again(self, watch: Watch, breach: Breach, gauge: SeriesState, out: list[Event]) -> None:
+    def prepare(self, breach: Breach) -> None:
+        """A breach is about to be asked about: its sudden move is one that others may be put down to."""
+        found = False
+        for pulse in self.evidence.attribution.pulses.get(breach.market, []):
+            if pulse.sign == breach.direction and -SUDDEN <= pulse.onset - breach.time <= 0:
+                found = True
+                pulse.large = pulse.large or breach.horizon in QUICK
+        state = self._series[breach.series]
+        if not found and breach.horizon in QUICK and self._gauges.get(breach.market) is not state:
+            self.evidence.attribution.breached(state, breach.direction, breach.reference_value, breach.time)
+
+    def _ask_again(self, asked: Question, breach: Breach) -> None:
         """The breach has grown while its question was open: the answer counts from here, the moves from where they
         began."""
-        same = breach.time == watch.breach_at
-        if same and abs(breach.z) > watch.size:
-            self._change_source(watch, breach)
+        same = breach.time == asked.breach_at
+        if same and abs(breach.z) > asked.size:
+            window_answer.change_source(self.evidence, asked, breach)
         if same or breach.phase == ENTERED:
             return
-        watch.breach_at = breach.time
-        self._set_times(watch)
+        asked.breach_at = breach.time
+        self._set_times(asked)
 
-    def _change_source(self, watch: Watch, breach: Breach) -> None:
-        """Another series of the market breaches more. In a window its move is measured from the instant that stands."""
-        value, time = breach.reference_value, breach.reference_time
-        if watch.mode == WINDOW:
-            horizons = self._series[breach.series].horizons
-            k = horizons.ring.find(watch.source_time // SLOT, horizons.span_start // SLOT)
-            if k < 0:
-                return
-            value, time = horizons.ring.values[k], horizons.ring.times[k]
-        watch.source, watch.size = breach.series, abs(breach.z)
-        watch.source_value, watch.source_time = value, time
+    def _set_times(self, asked: Question) -> None:
+        clock = self.evidence.clocks[asked.follower]
+        asked.answer_by = clock.after_open_time(asked.breach_at, self._spec.window)
+        asked.deadline = asked.answer_by
+        if asked.mode == REOPENING and asked.opened:
+            asked.deadline = clock.calendar.next_close(asked.breach_at)
 
-    def _anchor(self, watch: Watch, gauge: SeriesState) -> str:
-        """Fix where the follower and the source stood when the move began. Why that cannot be, "" if it can."""
-        if gauge.t == 0:
-            return "no tick of it has been seen"
-        if not gauge.horizons.h5.known:
-            return "its volatility is not known yet"
-        watch.value, watch.time = gauge.y, gauge.t
-        if watch.mode == REOPENING:
-            return ""
-        since = max(watch.source_time, watch.breach_at - LOOK_BACK)
-        source = self._series[watch.source]
-        if since > watch.source_time:
-            k = source.horizons.ring.find(since // SLOT, source.horizons.span_start // SLOT)
-            if k >= 0:
-                watch.source_value, watch.source_time = source.horizons.ring.values[k], source.horizons.ring.times[k]
-        k = gauge.horizons.ring.find(since // SLOT, gauge.horizons.span_start // SLOT)
-        if k >= 0:
-            watch.value, watch.time = gauge.horizons.ring.values[k], gauge.horizons.ring.times[k]
-        elif gauge.open_time > since and gauge.open_value == gauge.open_value:
-            watch.value, watch.time = gauge.open_value, gauge.open_time
-        return ""
+    # --- answering by pulses ------------------------------------------------------------------------------------------
 
-    def _set_times(self, watch: Watch) -> None:
-        clock = self._clocks[watch.follower]
-        watch.answer_by = clock.after_open_time(watch.breach_at, self._spec.window)
-        watch.deadline = watch.answer_by if watch.mode == WINDOW else clock.calendar.next_close(watch.breach_at)
+    def _look_back(self, asked: Question, at: int, out: list[Event]) -> None:
+        """The follower may have answered before the source's move was a breach."""
+        for pulse in self.evidence.attribution.pulses[asked.follower]:
+            if pulse.sign == asked.direction and pulse.half >= asked.source_time - SUDDEN:
+                self.evidence.attribution.share_out(pulse, False)
+                self._tell(pulse, False, at, out)
 
-    def _say_if_closed(self, watch: Watch, gauge: SeriesState, at: int, out: list[Event]) -> None:
-        clock = self._clocks[watch.follower]
-        clock.move(watch.breach_at)
-        if clock.is_open:
-            return
-        opens = clock.calendar.next_open(watch.breach_at)
-        response = response_to(
-            watch, gauge.id, "could not respond", at, watch.breach_at, False, f"closed ({clock.reason})"
+    def _tell(self, pulse: Pulse, refine: bool, at: int, out: list[Event]) -> None:
+        """Answer what this pulse answers, and mend what was said of it. refine: it was measured anew."""
+        for asked in list(self.told.values()):
+            if asked.pulse == pulse.number and asked.follower == pulse.market:
+                self._mend(asked, pulse, refine, at, out)
+        for asked in list(self.questions.values()):
+            if (
+                asked.follower != pulse.market
+                or asked.direction != pulse.sign
+                or not pulse_answer.concerns(asked, pulse)
+            ):
+                continue
+            parent = self.evidence.attribution.find(pulse.parent) if pulse.parent != 0 else None
+            if parent is not None and parent.market == asked.market and pulse_answer.caused(asked, parent):
+                asked.via = ""
+                self._link(asked, pulse, parent, at, out)
+            elif parent is not None and parent.market != asked.market:
+                asked.via = parent.market
+            elif pulse.common == asked.market:
+                self._link(asked, pulse, pulse_answer.beside(self.evidence, asked, pulse), at, out)
+
+    def _told_of(self, pulse: Pulse, asked: Question) -> bool:
+        """Whether the pulse has answered another episode of the market and rule: nothing is told twice."""
+        return any(
+            old.pulse == pulse.number and old.market == asked.market and old.rule == asked.rule
+            for old in self.told.values()
         )
-        response.next_open = opens
-        out.append(response)
 
-    def on_tick(self, gauge: SeriesState, at: int, out: list[Event]) -> None:
-        """A gauge has ticked: does it answer what waits for its market?"""
-        for watch in list(self.watches.values()):
-            if watch.follower == gauge.market and watch.breach_at < gauge.t <= watch.answer_by:
-                self._look(watch, gauge, at, gauge.t, out)
+    def _link(self, asked: Question, pulse: Pulse, source: Pulse | None, at: int, out: list[Event]) -> None:
+        """The pulse answers the question: say so."""
+        if source is None:
+            return
+        del self.questions[asked.key()]
+        for key, old in list(self.told.items()):
+            if at - old.deadline > REMEMBERED:
+                del self.told[key]
+        asked.pulse = pulse.number
+        asked.wording = pulse_answer.word(self.evidence, asked, pulse, source)
+        self.told[asked.key()] = asked
+        edge = self.evidence.attribution.edge(asked.market, asked.follower)
+        if asked.wording != "co-moved":
+            edge.told += 1
+        out.append(pulse_answer.measured(self.evidence, asked, pulse, source, at))
 
-    def _look(self, watch: Watch, gauge: SeriesState, at: int, t: int, out: list[Event]) -> None:
-        z, excess, usual = self._measure(watch, gauge, t, False)
-        bar = self._spec.open_bar if watch.mode == REOPENING else self._spec.bar
-        if self._follows(watch, gauge.y, z, excess, bar):
-            lag = t - watch.breach_at
-            together = watch.mode == WINDOW and lag <= self._spec.co_move
-            self._finish(watch, "co-moved" if together else "followed", gauge, at, t, z, excess, usual, "tick", out)
+    def _mend(self, asked: Question, pulse: Pulse, refine: bool, at: int, out: list[Event]) -> None:
+        """More is known of the pulse that answered: refine what was said, or take it back. refine: its figures are
+        new."""
+        parent = self.evidence.attribution.find(pulse.parent) if pulse.parent != 0 else None
+        before = asked.wording
+        if parent is not None and parent.market == asked.market:
+            word = pulse_answer.word(self.evidence, asked, pulse, parent)
+            # evidence on the pair may fade later; what was earned stands
+            asked.wording = before if before == "spilled over" else word
+            if refine or asked.wording != before:
+                out.append(pulse_answer.measured(self.evidence, asked, pulse, parent, at))
+        elif pulse.common == asked.market and (beside := pulse_answer.beside(self.evidence, asked, pulse)) is not None:
+            asked.wording = "co-moved"
+            response = pulse_answer.measured(self.evidence, asked, pulse, beside, at)
+            if before in LINKS:
+                response.was = before
+                response.reason = "the ticks do not tell which of the two moved first"
+            if refine or before != "co-moved":
+                out.append(response)
+        elif before != "did not respond":
+            asked.wording = "did not respond"
+            gauge = self._gauges[asked.follower]
+            response = asked.response(gauge.id, "did not respond", at, max(pulse.half, asked.breach_at), True)
+            response.was = before
+            if parent is not None:
+                response.via = parent.market
+            response.reason = pulse_answer.why_not(self.evidence, asked, pulse)
+            out.append(response)
+        if before in LINKS and asked.wording not in LINKS:
+            self.evidence.attribution.edge(asked.market, asked.follower).told -= 1
 
-    def _follows(self, watch: Watch, value: float, z: float, excess: float, bar: float) -> bool:
-        """Same sign, large enough to matter, and beyond what is usual."""
-        far_enough = (value - watch.value) * watch.direction * 100.0 >= self._spec.floor_bp
-        return far_enough and z * watch.direction > 0.0 and excess * watch.direction >= bar
-
-    def _measure(self, watch: Watch, gauge: SeriesState, t: int, whole_day: bool) -> tuple[float, float, float]:
-        """The follower's move since the source's began, in its own sigma; the same beyond its usual co-movement; and
-        that co-movement in bp per bp."""
-        source = self._series[watch.source]
-        move = (gauge.y - watch.value) * 100.0
-        sigma = self._sigma(watch, gauge, t, whole_day)
-        source_move = (source.y - watch.source_value) * 100.0
-        daily = watch.mode == REOPENING and source.horizons.daily.scale.sigma > 0.0
-        if daily:
-            source_sigma = source.horizons.daily.scale.sigma
-            slope = self._fixings.usual_slope(watch.source, watch.follower)
-        else:
-            passed = max(source.t - watch.source_time, MINUTE)
-            source_sigma = source.horizons.h5.scale.sigma * math.sqrt(passed / (5.0 * MINUTE))
-            slope = self._block(watch.source, watch.follower).slope()
-        expected = slope * clip(source_move / source_sigma) if source_sigma > 0.0 else 0.0
-        usual = slope * sigma / source_sigma if source_sigma > 0.0 else 0.0
-        z = move / sigma if sigma > 0.0 else 0.0
-        return z, z - expected, usual
-
-    def _sigma(self, watch: Watch, gauge: SeriesState, t: int, whole_day: bool) -> float:
-        """The follower's sigma (bp) over its own open time since the move began, with the gap over a close."""
-        daily = gauge.horizons.daily.scale
-        block = gauge.horizons.h5.scale.sigma
-        knows_daily = gauge.horizons.daily.known
-        if whole_day and knows_daily:
-            return daily.sigma
-        passed = max(self._clocks[watch.follower].calendar.open_between(watch.time, t), MINUTE)
-        variance = block * block * (passed / (5.0 * MINUTE))
-        if watch.mode == REOPENING and knows_daily:
-            variance += GAP_SHARE * daily.sigma * daily.sigma
-        return math.sqrt(variance)
+    # --- answering by the whole window --------------------------------------------------------------------------------
 
     def due(self, now: int, out: list[Event]) -> None:
-        """Settle the questions whose time has come, each at its own time."""
-        late = sorted((watch.deadline, key) for key, watch in self.watches.items() if watch.deadline <= now)
-        for deadline, key in late:
-            watch = self.watches[key]
-            gauge = self._gauges[watch.follower]
-            reason = unseen(gauge.silences, gauge.t > watch.breach_at)
-            if reason:
-                del self.watches[key]
-                out.append(response_to(watch, gauge.id, "could not respond", deadline, deadline, True, reason))
-                continue
-            whole_day = watch.mode == REOPENING
-            z, excess, usual = self._measure(watch, gauge, gauge.t, whole_day)
-            bar = self._spec.daily_bar if whole_day else self._spec.bar
-            wording = "followed" if self._follows(watch, gauge.y, z, excess, bar) else "did not respond"
-            over = "1d" if whole_day else "tick"
-            self._finish(watch, wording, gauge, deadline, deadline, z, excess, usual, over, out)
+        """Settle the pulses and the questions whose time has come, each at its own time."""
+        while True:
+            due = self.next_deadline()
+            if due == 0 or due > now:
+                return
+            for market, watch in self.evidence.attribution.watches.items():
+                if watch.deadline() == due:
+                    self._settle(self._gauges[market], due, out)
+            for key in sorted(key for key, asked in self.questions.items() if asked.deadline == due):
+                asked = self.questions.get(key)
+                if asked is not None:
+                    self._judge(asked, due, out)
 
     def next_deadline(self) -> int:
         """The earliest time at which `due` has something to do; 0 for none."""
         earliest = 0
-        for watch in self.watches.values():
-            if earliest == 0 or watch.deadline < earliest:
-                earliest = watch.deadline
+        for watch in self.evidence.attribution.watches.values():
+            deadline = watch.deadline()
+            if deadline != 0 and (earliest == 0 or deadline < earliest):
+                earliest = deadline
+        for asked in self.questions.values():
+            if earliest == 0 or asked.deadline < earliest:
+                earliest = asked.deadline
         return earliest
 
-    def _finish(
-        self,
-        watch: Watch,
-        wording: str,
-        gauge: SeriesState,
-        at: int,
-        t: int,
-        z: float,
-        excess: float,
-        usual: float,
-        resolution: str,
-        out: list[Event],
-    ) -> None:
-        self.watches.pop(watch.key(), None)
-        if wording != "did not respond":
-            self._answered[watch.key()] = wording
-        response = response_to(watch, gauge.id, wording, at, t, True)
-        source = self._series[watch.source]
-        source_bp = (source.y - watch.source_value) * 100.0
-        response.measured(gauge.y, watch.value, watch.time, z, excess, usual, source_bp)
-        response.resolution = resolution
-        response.lag = t - watch.breach_at
-        response.open_lag = self._clocks[watch.follower].calendar.open_between(watch.breach_at, t)
+    def _judge(self, asked: Question, due: int, out: list[Event]) -> None:
+        """A window, or the session after a reopening, is over."""
+        gauge = self._gauges[asked.follower]
+        active = self.evidence.attribution.watches[asked.follower].active
+        if active is not None and active.sign == asked.direction and active.onset <= due and asked.mode == WINDOW:
+            # its move is still under way: the answer comes when it has settled
+            asked.deadline = active.onset + LONGEST
+            return
+        first = asked.mode == REOPENING and not asked.opened
+        reason = unseen(gauge.silences, gauge.t > asked.breach_at)
+        if first:
+            asked.opened = True
+            asked.deadline = self.evidence.clocks[asked.follower].calendar.next_close(asked.answer_by)
+            if reason:
+                return
+        answer = window_answer.measure(self.evidence, asked, gauge, due, first)
+        bar = self._spec.bar if asked.mode == WINDOW else self._spec.open_bar if first else self._spec.daily_bar
+        if not reason and asked.via == "" and window_answer.follows(self.evidence, asked, gauge, answer, bar):
+            wording = "followed"
+            self.evidence.attribution.edge(asked.market, asked.follower).told += 1
+        elif first:
+            return
+        else:
+            wording = "did not respond"
+        del self.questions[asked.key()]
+        asked.wording = "could not respond" if reason else wording
+        self.told[asked.key()] = asked
+        if reason:
+            out.append(asked.response(gauge.id, "could not respond", due, due, True, reason))
+            return
+        response = asked.response(gauge.id, wording, due, due, True)
+        source_bp = (self._series[asked.source].y - asked.source_value) * 100.0
+        response.measured(gauge.y, asked.value, asked.time, answer.z, answer.excess, answer.usual, source_bp)
+        if asked.mode == REOPENING and not first:
+            response.resolution = "1d"
+        half = due if response.resolution == "1d" else window_answer.half_time(asked, gauge, due)
+        response.lag = half - asked.breach_at
+        response.open_lag = self.evidence.clocks[asked.follower].calendar.open_between(asked.breach_at, half)
+        response.p = answer.p
+        response.p_of = answer.p_of
+        response.base = self.evidence.fixings.base_rate(asked.source, asked.follower, asked.size * asked.direction)
+        response.via = asked.via
         out.append(response)
 
     def state(self) -> dict[str, Any]:
         """Everything that changes, as plain values."""
         return {
-            "blocks": {key: usual.state() for key, usual in self._blocks.items()},
-            "answered": dict(self._answered),
-            "watches": [watch.state() for watch in self.watches.values()],
+            "evidence": self.evidence.state(),
+            "questions": [asked.state() for asked in self.questions.values()],
+            "told": [asked.state() for asked in self.told.values()],
         }
 
     def load(self, state: dict[str, Any]) -> None:
         """Take up where `state` left off; what it says of markets that are gone is dropped."""
-        for key, numbers in state["blocks"].items():
-            source, follower = key.split("|")
-            if source in self._series and follower in self._gauges:
-                self._block(source, follower).load(numbers)
-        self._answered = dict(state["answered"])
-        self.watches = {}
-        for row in state["watches"]:
-            watch = load_watch(row)
-            if watch.follower in self._gauges and watch.source in self._series:
-                self.watches[watch.key()] = watch
+        self.evidence.load(state["evidence"])
+        self.questions = self._kept(state["questions"])
+        self.told = self._kept(state["told"])
+
+    def _kept(self, rows: list[list[Any]]) -> dict[str, Question]:
+        kept: dict[str, Question] = {}
+        for row in rows:
+            asked = load_question(row)
+            if asked.follower in self._gauges and asked.market in self._gauges and asked.source in self._series:
+                kept[asked.key()] = asked
+        return kept

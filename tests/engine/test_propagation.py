@@ -50,7 +50,12 @@ def run(spec: EngineSpec, feed: list[Tick], until: int | None = None) -> list[Ev
 
 
 def answers(events: list[Event], direction: int | None = None) -> list[Response]:
-    return [e for e in events if isinstance(e, Response) and (direction is None or e.direction == direction)]
+    """Each answer once, in its last form: what is said at once is refined when the move has settled."""
+    said: dict[tuple[str, str, int, str], Response] = {}
+    for e in events:
+        if isinstance(e, Response) and (direction is None or e.direction == direction):
+            said[e.market, e.follower, e.direction, f"{e.breach_at} {e.wording}"] = e
+    return list(said.values())
 
 
 def first_breach(events: list[Event], market: str) -> Breach:

@@ -168,7 +168,7 @@ def test_a_move_that_the_feed_did_not_show_is_told_apart() -> None:
 
 
 def follower(market: str, wording: Wording, lag: float | None = None, beta: float | None = None) -> Follower:
-    return Follower(market=market, wording=wording, lag_s=lag, beta=beta)
+    return Follower(market=market, wording=wording, lag_s=lag, open_lag_s=lag, beta=beta)
 
 
 def test_a_link_is_true_from_parent_to_child_and_not_from_root_to_grandchild() -> None:
@@ -186,7 +186,12 @@ def test_a_link_is_true_from_parent_to_child_and_not_from_root_to_grandchild() -
     events = [
         told(10, "JP", episode="J"),
         told(100, "US", episode="U"),
-        told(125, "UK", episode="G", source=Source(episode="U", market="US", wording="spilled over", lag_s=25.0)),
+        told(
+            125,
+            "UK",
+            episode="G",
+            source=Source(episode="U", market="US", wording="spilled over", lag_s=25.0, open_lag_s=25.0),
+        ),
         told(150, "JP", type="propagated", episode="J", followers=answers),
     ]
     found = figures(score(events, labels))["links"]
@@ -195,6 +200,11 @@ def test_a_link_is_true_from_parent_to_child_and_not_from_root_to_grandchild() -
     assert found["recall_both_found"]["n"] == 2
     assert found["median_lag_error_s"] == 7.5
     assert found["median_beta_error"] == pytest.approx(0.0)
+    assert (found["spilled_over"]["k"], found["spilled_over"]["n"]) == (1, 1)
+    assert [(row["pair"], row["n"], row["lag_s"], row["true_lag_s"]) for row in found["pairs"]] == [
+        ("JP -> US", 1, 100.0, 90.0),
+        ("US -> UK", 1, 25.0, 30.0),
+    ]
     without = figures(score(events[:1], labels))["links"]
     assert (without["recall"]["k"], without["recall_both_found"]["n"]) == (0, 0)
 
@@ -231,7 +241,7 @@ MARKETS = st.sampled_from(["JP", "US"])
 MOVES = st.lists(st.builds(move, st.integers(0, 4000), MARKETS, st.sampled_from([-7.0, 7.0])), max_size=8)
 ALERTS = st.lists(
     st.builds(
-        lambda s, market, up: Alert(NOON + s * SECOND, market, up, "e", "", "5m", 7.0, 3.0, "warn"),
+        lambda s, market, up: Alert(NOON + s * SECOND, market, up, "e", "", "5m", 7.0, 3.0, "warn", NOON),
         st.integers(-100, 5000),
         MARKETS,
         st.sampled_from([-1, 1]),

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from stressd.engine.comovement import CLIP
+from stressd.engine.usual import CLIP
 from stressd.lab.connectedness import Matrix
 from stressd.lab.contagion import Change, change
 from stressd.lab.leadlag import FALSE, kept

@@ -15,10 +15,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stressd.engine.comovement import clip
 from stressd.engine.fixings import LONGEST_GAP
 from stressd.engine.moments import LEAST_SIGMA, Scale
 from stressd.engine.spec import DEFAULT_HORIZONS, EngineSpec, MarketSpec
+from stressd.engine.usual import clip
 from stressd.lab.backtest import Daily
 from stressd.lab.connectedness import Matrix
 from stressd.market.times import DAY, EPOCH_ORDINAL

@@ -16,6 +16,8 @@ from stressd.market.times import iso
 CLASSES: Final = ((4.0, 5.5), (5.5, 6.5), (6.5, 8.0), (8.0, 10.0), (10.0, 99.0), (6.0, 99.0), (8.0, 99.0))
 """Sizes of moves in sigmas of five minutes, low <= |k| < high; the last two take in all from six and from eight on."""
 
+SPILLED: Final = "spilled over"
+
 PERIODS: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Years."""
 
@@ -113,17 +115,50 @@ def _links(score: Score) -> dict[str, Any]:
         "precision_co_moved": _share(
             sum(c.child is not None for c in score.claims) - len(true), len(score.claims) - len(leading)
         ),
+        "spilled_over": _share(
+            sum(c.child is not None for c in leading if c.wording == SPILLED),
+            sum(c.wording == SPILLED for c in leading),
+        ),
         "recall": _share(sum(told for _, told in score.links), len(score.links)),
         "recall_both_found": _share(sum(both), len(both)),
         "median_lag_error_s": _median(_lag_error(claim) for claim in true),
         "median_beta_error": _median(_beta_error(claim) for claim in true),
+        "pairs": _pairs(true),
     }
 
 
+def _pairs(true: Sequence[Claim]) -> list[dict[str, Any]]:
+    """By pair of markets: median lag told and true (s of the follower's open time), median beta over the true one."""
+    by_pair: dict[tuple[str, str], list[Claim]] = {}
+    for claim in true:
+        if claim.parent is not None and claim.child is not None:
+            by_pair.setdefault((claim.parent.market, claim.child.market), []).append(claim)
+    rows = []
+    for (source, follower), claims in sorted(by_pair.items()):
+        lags = [claim for claim in claims if _lag_error(claim) is not None]
+        rows.append(
+            {
+                "pair": f"{source} -> {follower}",
+                "n": len(claims),
+                "lag_s": _median(claim.lag_s for claim in lags),
+                "true_lag_s": _median(_true_lag(claim) for claim in lags),
+                "beta_ratio": _median(None if (e := _beta_error(claim)) is None else 1.0 + e for claim in claims),
+            }
+        )
+    return rows
+
+
 def _lag_error(claim: Claim) -> float | None:
-    if claim.lag_s is None or claim.child is None or claim.child.lag_s is None:
+    true = _true_lag(claim)
+    return abs(claim.lag_s - true) if claim.lag_s is not None and true is not None else None
+
+
+def _true_lag(claim: Claim) -> float | None:
+    """From half-move to half-move, in the follower's open time: from its open on where the source moved before that."""
+    child, parent = claim.child, claim.parent
+    if child is None or parent is None or child.open_lag_s is None:
         return None
-    return abs(claim.lag_s - claim.child.lag_s)
+    return child.open_lag_s + 0.5 * (child.ramp_s - (0.0 if child.at_open else parent.ramp_s))
 
 
 def _beta_error(claim: Claim) -> float | None:

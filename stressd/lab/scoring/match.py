@@ -25,7 +25,8 @@ FURTHER: Final = ("escalated", "widened", "peaked")
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One event of an episode, by what led it. time: ns. direction: +1, -1 or 0."""
+    """One event of an episode, by what led it. time: ns; since: from when on its move is measured. direction: +1, -1
+    or 0."""
 
     time: int
     market: str
@@ -36,6 +37,7 @@ class Alert:
     sigma: float
     change_bp: float
     severity: str
+    since: int
 
 
 def alert_of(event: Event) -> Alert:
@@ -51,6 +53,7 @@ def alert_of(event: Event) -> Alert:
         sigma=(lead.sigma or 0.0) if lead is not None else 0.0,
         change_bp=(lead.change_bp or 0.0) if lead is not None else 0.0,
         severity=event.severity,
+        since=parse_time(lead.from_.time if lead is not None and lead.from_ is not None else event.time),
     )
 
 

@@ -99,12 +99,17 @@ def _links(row: Mapping[str, Any]) -> str:
     lines = [
         "links from market to market",
         f"  precision  {_share(row['precision'])}; of co-moved {_share(row['precision_co_moved'])}",
+        f"  spilled    {_share(row['spilled_over'])} of what is said to have spilled over is true",
         f"  recall     {_share(row['recall'])}; where both ends were found {_share(row['recall_both_found'])}",
     ]
     if row["median_lag_error_s"] is not None:
         lines.append(f"  lag        median error {row['median_lag_error_s']:.1f} s")
     if row["median_beta_error"] is not None:
         lines.append(f"  beta       median error {100 * row['median_beta_error']:+.0f}%")
+    for each in row["pairs"]:
+        lags = f"median lag {each['lag_s']:.1f} s, true {each['true_lag_s']:.1f} s" if each["lag_s"] is not None else ""
+        beta = f"beta {each['beta_ratio']:.3f} of the true one" if each["beta_ratio"] is not None else ""
+        lines.append(f"  {each['pair']:<11}{each['n']:>4} links  {'; '.join(part for part in (lags, beta) if part)}")
     return "\n".join(lines)
 
 

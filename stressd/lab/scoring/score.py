@@ -43,7 +43,8 @@ class FalseAlarm:
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Something said about two markets. child: the true move of the follower that comes of the one that the source's
-    episode tells of; None where there is none. lag_s and beta as printed, parent: the source's true move."""
+    episode tells of; None where there is none. lag_s (of the follower's open time) and beta as printed, parent: the
+    source's true move."""
 
     wording: str
     parent: Move | None
@@ -120,7 +121,7 @@ def score(events: Iterable[Event], labels: Sequence[Label], rules: Sequence[str]
                 made.excused += 1
         elif moves[found[number]].kind not in COUNTED:
             made.excused += 1
-    episodes = {alerts[a].episode: moves[move] for a, move in found.items()}
+    episodes = _moves_told(alerts, found, moves, told.last)
     scored = {name: event for name, event in told.last.items() if begin <= parse_time(event.time) < end}
     _links(made, moves, set(delays), episodes, scored)
     made.periods += [
@@ -163,28 +164,58 @@ class _Surroundings:
         return FalseAlarm(alert, tuple(sorted(near)), after)
 
 
+def _moves_told(
+    alerts: Sequence[Alert], found: dict[int, int], moves: Sequence[Move], last: dict[str, Event]
+) -> dict[str, list[Move]]:
+    """By episode the moves of its market and direction that it tells of: the one that it opened with first, then those
+    that began while it was open, or since its own move is measured, or up to a quarter of an hour before."""
+    by_market: dict[str, list[Move]] = {}
+    for move in moves:
+        by_market.setdefault(move.market, []).append(move)
+    told: dict[str, list[Move]] = {}
+    for number, alert in enumerate(alerts):
+        first = [moves[found[number]]] if number in found else []
+        begin, end = min(alert.time - AFTER, alert.since), parse_time(last[alert.episode].time)
+        told[alert.episode] = first + [
+            move
+            for move in by_market.get(alert.market, [])
+            if move not in first and move.k * alert.direction > 0 and begin <= parse_time(move.onset) <= end
+        ]
+    return told
+
+
+def _linked(
+    parents: Sequence[Move], market: str, children: dict[tuple[str | None, str], Move]
+) -> tuple[Move | None, Move | None]:
+    """The first parent with a child in the market, and that child; else the first parent alone."""
+    for parent in parents:
+        if (parent.id, market) in children:
+            return parent, children[parent.id, market]
+    return (parents[0] if parents else None), None
+
+
 def _links(
     made: Score,
     moves: Sequence[Move],
     detected: set[int],
-    episodes: dict[str, Move],
+    episodes: dict[str, list[Move]],
     last: dict[str, Event],
 ) -> None:
-    """Links told and links true. A link is true from parent to child, not from root to grandchild."""
+    """Links told and links true. A link is true from parent to child, not from root to grandchild; its parent is a move
+    that the source's episode tells of."""
     by_id = {move.id: number for number, move in enumerate(moves)}
     children = {(move.parent, move.market): move for move in moves if move.kind == "child"}
     claims: dict[tuple[str, str], Claim] = {}
     for name, event in last.items():
-        parent = episodes.get(name)
+        parents = episodes.get(name, [])
         for each in event.followers:
             if each.wording in LINKED:
-                child = children.get((parent.id, each.market)) if parent is not None else None
-                claims[name, each.market] = Claim(each.wording, parent, child, each.lag_s, each.beta)
+                parent, child = _linked(parents, each.market, children)
+                claims[name, each.market] = Claim(each.wording, parent, child, each.open_lag_s, each.beta)
         source = event.source
         if source is not None and source.wording in LINKED and (source.episode, event.market) not in claims:
-            parent = episodes.get(source.episode)
-            child = children.get((parent.id, event.market)) if parent is not None else None
-            claims[source.episode, event.market] = Claim(source.wording, parent, child, source.lag_s, source.beta)
+            parent, child = _linked(episodes.get(source.episode, []), event.market, children)
+            claims[source.episode, event.market] = Claim(source.wording, parent, child, source.open_lag_s, source.beta)
     made.claims += claims.values()
     begin, end = parse_time(made.runs[0].scored_from), parse_time(made.runs[0].end)
     told = {claim.child.id for claim in claims.values() if claim.child is not None}
