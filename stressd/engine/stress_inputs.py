@@ -7,10 +7,10 @@ import math
 from typing import Any, Final
 
 from stressd.engine.breaches import LIVE
-from stressd.engine.comovement import clip
 from stressd.engine.conformal import PastScores
 from stressd.engine.plain import number, plain
 from stressd.engine.series import SeriesState
+from stressd.engine.usual import clip
 
 KEPT: Final = 1250
 """Sessions among which an input is ranked: five years."""
