@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from stressd.engine.session_model import clipped
+
 SECONDS: Final = 1e9
 
 
 class FixingEdge:
-    """sources: large moves of the source market's own gauges and tenors that the follower's next fixing could answer;
-    followed: those that it did, at the level of the wording. last: time of the last (ns). lag_low, lag_high: open time
-    (ns) of the follower up to that fixing, over those that it followed."""
+    """sources: days on which a series of the source market had moved far before the follower's next fixing; followed:
+    how often that answered, at the level of the wording. last: time of the last such move (ns). lag_low, lag_high: open
+    time (ns) of the follower up to its fixing, over those that it followed."""
 
     __slots__ = ("_cross", "_lag", "_own", "followed", "lag_high", "lag_low", "last", "sources")
 
@@ -24,13 +26,14 @@ class FixingEdge:
         self._own = 0.0
         self._cross = 0.0
 
-    def judged(self, at: int, source_bp: float, follower_bp: float) -> None:
-        """A large move at `at` has had its answer."""
+    def judged(self, at: int, source_z: float, follower_z: float) -> None:
+        """A large move at `at` has had its answer, both in their own sigma."""
         self.sources += 1
         self.last = max(self.last, at)
-        if source_bp == source_bp and follower_bp == follower_bp:
-            self._own += source_bp * source_bp
-            self._cross += source_bp * follower_bp
+        x = clipped(source_z)
+        if x == x:
+            self._own += x * x
+            self._cross += x * clipped(follower_z)
 
     def follow(self, lag: int) -> None:
         """It was followed, after `lag` ns of the follower's open time."""
@@ -39,12 +42,12 @@ class FixingEdge:
         self._lag += lag
         self.followed += 1
 
-    def beta(self) -> float | None:
-        """bp of answer per bp of large move, by least squares through the origin."""
+    def slope(self) -> float | None:
+        """Sigma of answer per sigma of large move, by least squares through the origin."""
         return self._cross / self._own if self._own > 0.0 else None
 
     def row(self, source: str, follower: str) -> dict[str, Any]:
-        """The edge as the graph tells it; p, the usual beta and hints are its caller's to fill in."""
+        """The edge as the graph tells it; p, betas and hints are its caller's to fill in."""
         known = self.followed > 0
         return {
             "source": source,
@@ -53,7 +56,7 @@ class FixingEdge:
             "sources": self.sources,
             "followed": self.followed,
             "rate": self.followed / self.sources if self.sources else None,
-            "beta": self.beta(),
+            "beta": None,
             "usual_beta": None,
             "lag_s": self._lag / self.followed / SECONDS if known else None,
             "lag_low_s": self.lag_low / SECONDS if known else None,

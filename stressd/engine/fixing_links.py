@@ -100,9 +100,13 @@ class FixingLinks:
             known = self._pairs.get(f"{one.id}|{follower}") if one is not None else None
             if one is not None and other is not None and known is not None:
                 sigma = one.horizons.daily.scale.sigma
-                usual = known.model.usual()
-                if usual != 0.0 and sigma > 0.0:
-                    row["usual_beta"] = usual * other.horizons.daily.scale.sigma / sigma
+                # Both in bp at today's sigmas, so that they can be held against each other.
+                ratio = other.horizons.daily.scale.sigma / sigma if sigma > 0.0 else 0.0
+                usual, slope = known.model.usual(), edge.slope() if edge is not None else None
+                if ratio > 0.0 and usual != 0.0:
+                    row["usual_beta"] = usual * ratio
+                if ratio > 0.0 and slope is not None:
+                    row["beta"] = slope * ratio
                 row["p"] = known.model.p()
             rows.append(row)
         return rows
@@ -203,7 +207,7 @@ class FixingLinks:
             edge = self._edges.get(key)
             if edge is None:
                 edge = self._edges[key] = FixingEdge()
-            edge.judged(moved.at, moved.bp, (days.value - days.before_value) * 100.0)
+            edge.judged(moved.at, moved.z, z)
             if self._follows(gauge, days, 1 if moved.largest > 0.0 else -1):
                 edge.follow(self._clocks[gauge.market].calendar.open_between(moved.at, days.time))
 
