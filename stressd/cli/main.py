@@ -28,7 +28,7 @@ COMMANDS: Final = {
     "report": ("report", "connectedness, lags, co-exceedances, links and episodes of a period"),
     "history": ("history", "import the history that warms the engine"),
     "symbols": ("symbols", "what a series name resolves to, and why"),
-    "schema": ("schema", "the JSON Schema of the configuration or of events"),
+    "schema": ("schema", "the JSON Schema of the configuration, of events or of the report"),
 }
 """Command: (module in stressd.cli, one line of help)."""
 

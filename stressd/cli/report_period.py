@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from stressd.cli.report import as_json, write
 from stressd.cli.report_text import report_text
 from stressd.cli.watched import of_config, of_series, tell
 from stressd.config.load import Loaded
+from stressd.engine.engine import Engine, SnapshotError
 from stressd.lab.backtest import Daily, merged
 from stressd.lab.faults import Fault, UnreadFile
 from stressd.lab.history import stored_daily
@@ -26,22 +28,25 @@ from stressd.lab.report.paths import TickLags
 from stressd.lab.report.report import Report
 from stressd.lab.ruleset import daily_trial, tick_trial
 from stressd.lab.ticks import CanonicalNames, in_order, read_tick_file
-from stressd.market.series import market_of
+from stressd.market.series import YIELD, market_of, parse_series
 from stressd.market.tick import Tick
-from stressd.market.times import day_iso, day_of
+from stressd.market.times import day_iso, day_of, iso
+from stressd.runtime.snapshots import Saved, Snapshots
 from stressd.store import Store, StoreError
 
 
 class Given:
-    """What a report is made of. made_of: in words; events: told by the daemon, None where the rules must be run."""
+    """What a report is made of. made_of: in words; events: told by the daemon, None where the rules must be run; saved:
+    the daemon's engine, None where there is none."""
 
-    __slots__ = ("daily", "events", "made_of", "ticks")
+    __slots__ = ("daily", "events", "made_of", "saved", "ticks")
 
     def __init__(self, daily: Mapping[str, Daily], ticks: Sequence[Tick], made_of: str) -> None:
         self.daily = daily
         self.ticks = ticks
         self.made_of = made_of
         self.events: list[Event] | None = None
+        self.saved: Saved | None = None
 
 
 def period(args: argparse.Namespace, days: int) -> int:
@@ -82,6 +87,7 @@ def _report(args: argparse.Namespace, days: int, setup: Setup, given: Given) -> 
         report.tick_lags = TickLags(ticks, setup.spec)
     if given.events is not None:
         report.told(given.events, setup.spec, "the daemon", {})
+        _recall(report, args, setup, given)
     else:
         _run(report, setup, daily, ticks)
     return report
@@ -100,6 +106,22 @@ def _run(report: Report, setup: Setup, daily: Mapping[str, Daily], ticks: Sequen
             days.setdefault(market_of(tick.series), set()).add(day_of(tick.time))
         made_of = f"the rules run over the {'ticks' if ticks else 'fixings'}"
         report.told(trial.events, setup.spec, made_of, {market: len(each) for market, each in days.items()})
+        report.learned(trial.engine, trial.events, made_of)
+
+
+def _recall(report: Report, args: argparse.Namespace, setup: Setup, given: Given) -> None:
+    """Links and the stress index as the daemon's last snapshot has them."""
+    if given.saved is None or given.events is None:
+        return
+    known = [name for name in given.saved.engine["series"] if parse_series(name).kind == YIELD]
+    spec = setup.spec if args.config else of_series(known).spec
+    engine = Engine(spec, given.saved.at)
+    try:
+        engine.restore(given.saved.engine)
+    except (SnapshotError, KeyError, ValueError, TypeError, IndexError) as error:
+        print(f"stressd: the daemon's state cannot be used: {error}", file=sys.stderr)
+        return
+    report.learned(engine, given.events, f"the daemon's state of {iso(given.saved.at)}")
 
 
 def _nobody(event: Event) -> None:
@@ -152,6 +174,7 @@ def _of_store(directory: Path, ticks: Sequence[Tick]) -> Given:
         events = [event for episode in store.episodes() for event in store.events_of(episode.id)]
         if any(event.kind == "market" for event in events):
             given.events = events
+            given.saved = Snapshots(store).load()
         return given
     finally:
         store.close()

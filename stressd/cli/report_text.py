@@ -16,6 +16,7 @@ from stressd.lab.report.links import Links
 from stressd.lab.report.paths import TickLags
 from stressd.lab.report.pictures import lag_text
 from stressd.lab.report.report import KINDS, Report
+from stressd.lab.report.stress_path import StressPath
 from stressd.lab.report.system import HALF_LIFE, HORIZON, LAGS, System
 from stressd.market.times import day_iso
 
@@ -62,6 +63,8 @@ def report_text(report: Report) -> str:
     head = f"{report.instance}: {day_iso(report.since)} to {day_iso(report.until)}, {days} days, from {report.made_of}"
     lines = [head, ""]
     lines += [f"- {sentence}" for sentence in findings(report)]
+    if report.stress is not None:
+        lines += ["", *_stress(report.stress)]
     if report.exposure:
         lines += ["", *_exposure(report)]
         for kind in KINDS:
@@ -97,6 +100,27 @@ def _exposure(report: Report) -> list[str]:
         for each in report.exposure
     ]
     return table(["MARKET", "SERIES", "SESSIONS", "OF HISTORY", "", "ONE MOVE CARRIES"], rows)
+
+
+SHOWN = 8
+"""Closes of the stress index in the terminal."""
+
+
+def _stress(path: StressPath) -> list[str]:
+    names = path.markets()
+    rows = [
+        [
+            day["date"],
+            f"{day['value']:.3f}",
+            *(f"{day['markets'].get(name, 0.0):.3f}" for name in names),
+            f"{day['correlation']:+.3f}",
+            ", ".join(f"{name} {part:.3f}" for name, part in day["dimensions"].items()),
+        ]
+        for day in path.days[-SHOWN:]
+    ]
+    head = ["STRESS INDEX", "0 TO 1", *names, "NOT AS ONE", "BY DIMENSION"]
+    note = f"{len(path.days):,} days; percentile {path.percentile():.0%} of them"
+    return [*table(head, rows), note]
 
 
 def _system(system: System) -> list[str]:

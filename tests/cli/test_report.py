@@ -7,10 +7,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 
 from stressd.cli.main import main
+from stressd.lab.report.shape import REPORT, report_schema
 
 TABLE_KEYS = {"total", "nodes", "table", "from", "to", "net", "rows"}
 
@@ -169,15 +171,13 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-PERIOD_KEYS = {
-    "form", "instance", "version", "method", "config", "made_of", "period", "exposure", "markets_by", "connectedness",
-    "lags", "co_exceedances", "links", "excitation", "episodes", "daemon", "findings",
-}  # fmt: skip
+PERIOD_KEYS = set(REPORT)
 
 
 def test_a_period_from_daily_files_has_every_part_with_its_n(linked: str, capsys: pytest.CaptureFixture[str]) -> None:
     out = json.loads(report(capsys, "--daily", linked, "--days", "365", "--json"))
     assert set(out) == PERIOD_KEYS
+    jsonschema.Draft202012Validator(report_schema()).validate(out)
     assert out["form"] == 1
     assert out["period"] == {"since": "2020-12-31", "until": "2021-12-30", "days": 365}
     assert {row["market"]: row["sessions"] for row in out["exposure"]} == {"JP": 261, "US": 261}
@@ -250,6 +250,7 @@ def test_one_market_alone_gets_what_can_be_told_of_it(tmp_path: Path, capsys: py
     assert out["connectedness"]["moves"]["total"] is None
     assert "two markets" in out["connectedness"]["moves"]["why_not"]
     assert out["lags"]["fixings"] == []
+    jsonschema.Draft202012Validator(report_schema()).validate(out)
     assert "none, two markets" in report(capsys, "--daily", file)
 
 

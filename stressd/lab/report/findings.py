@@ -10,7 +10,7 @@ from stressd.lab.report.system import System
 
 def findings(report: Report) -> list[str]:
     """The most important first; nothing is said of what could not be measured."""
-    out = _episodes(report)
+    out = _episodes(report) + _stress(report)
     out += [_system(report.systems[kind]) for kind in KINDS if report.systems[kind].table is not None]
     out += _flows(report)
     return out + _breadth(report)
@@ -25,6 +25,20 @@ def _episodes(report: Report) -> list[str]:
     outside = [f"{row.rule} in {row.market}" for row in report.rules if row.found["inside"] is False]
     budgets = f"; outside the band of its budget: {listing(outside)}" if outside else ""
     return [f"{told} in {report.until - report.since + 1} days{budgets}"]
+
+
+def _stress(report: Report) -> list[str]:
+    path = report.stress
+    if path is None:
+        return []
+    parts = [f"{name} {path.last['markets'][name]:.2f}" for name in path.markets() if name in path.last["markets"]]
+    high = path.highest()
+    return [
+        f"the stress index is {path.last['value']:.2f} of 1 on {path.last['date']}, "
+        f"the {_percentile(path.percentile())} of its last {count_text(len(path.days))} days; {listing(parts)}, "
+        f"less {-path.last['correlation']:.2f} since "
+        f"they do not move as one; highest {high['value']:.2f} on {high['date']}"
+    ]
 
 
 def _system(system: System) -> str:

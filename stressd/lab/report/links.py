@@ -28,7 +28,9 @@ class Links:
         """For JSON: the edges as the engine gives them, with the 95 % interval of the rate."""
         rows = []
         for edge in self.edges:
-            low, high = binomial_interval(edge["followed"], edge["sources"])
+            # by ticks an answer may be shared between sources: counts are then no whole numbers
+            judged = max(round(edge["sources"]), 1)
+            low, high = binomial_interval(min(round(edge["followed"]), judged), judged)
             rows.append(edge | {"rate_low": round(low, 4), "rate_high": round(high, 4)})
         return {
             "made_of": self.made_of,

@@ -59,6 +59,7 @@ def period_page(report: Report) -> str:
         intervals=pictures.intervals([flow for flow in report.flows if flow.step == 1]),
         counts=pictures.counts(report.breadth_history),
         ring=Markup("") if report.links is None else pictures.ring(report.links),
+        stack=Markup("") if report.stress is None else pictures.stacked(report.stress),
         links=None if report.links is None else report.links.plain(),
     )
 

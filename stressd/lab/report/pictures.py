@@ -11,8 +11,9 @@ from stressd.lab.poisson import interval
 from stressd.lab.report.breadth import Breadth
 from stressd.lab.report.flows import Flow
 from stressd.lab.report.links import Links
-from stressd.lab.report.svg import WIDTH, Frame, area, box, dot, line, path, svg, ticks, words
-from stressd.market.times import day_iso
+from stressd.lab.report.stress_path import StressPath
+from stressd.lab.report.svg import WIDTH, Frame, area, box, dot, line, polyline, svg, ticks, words
+from stressd.market.times import day_iso, parse_day
 
 COLOURS = 6
 """Classes c0 .. c5 of the style sheet; further markets begin again."""
@@ -27,7 +28,7 @@ def totals(found: Sequence[tuple[int, float]], title: str, chance: float | None 
     shapes = frame.shapes(" %")
     if chance is not None:
         shapes += [line(frame.left, frame.y(chance), frame.right, frame.y(chance), "chance")]
-    shapes += [path([(frame.x(day), frame.y(total)) for day, total in found], "stroke")]
+    shapes += [polyline([(frame.x(day), frame.y(total)) for day, total in found], "stroke")]
     if chance is not None:
         shapes += [words(frame.left + 4.0, frame.y(chance) - 4.0, "once in twenty by chance", "label")]
     day, total = found[-1]
@@ -88,20 +89,26 @@ def counts(found: Sequence[Breadth]) -> Markup:
     return svg(bottom + 24.0, "days with two markets or more beyond their tails, beside chance", shapes)
 
 
-def stacked(days: Sequence[int], parts: Mapping[str, Sequence[float]], total: Sequence[float]) -> Markup:
-    """Contributions that add up to `total`, from 0 to 1, over the days."""
+def stacked(path: StressPath) -> Markup:
+    """What each market adds to the stress index, one upon the other, and the index: lower by what they do not move as
+    one."""
+    days = [parse_day(day["date"]) for day in path.days]
     if len(days) < 2:
         return Markup("")
-    frame = Frame(days[0], days[-1], 0.0, max(0.2, max(total) * 1.08))
+    total = [float(day["value"]) for day in path.days]
+    parts = [[float(day["markets"].get(name, 0.0)) for day in path.days] for name in path.markets()]
+    frame = Frame(days[0], days[-1], 0.0, max(0.2, 1.05 * max(map(sum, zip(*parts, strict=True)))))
     shapes = frame.shapes()
+    if path.since > days[0]:
+        shapes += [line(frame.x(path.since), frame.top, frame.x(path.since), frame.bottom, "axis")]
     floor = [0.0] * len(days)
-    for k, part in enumerate(parts.values()):
+    for k, part in enumerate(parts):
         top = [base + value for base, value in zip(floor, part, strict=True)]
         upper = [(frame.x(day), frame.y(value)) for day, value in zip(days, top, strict=True)]
         lower = [(frame.x(day), frame.y(value)) for day, value in zip(days, floor, strict=True)]
         shapes += [area([*upper, *reversed(lower)], f"c{k % COLOURS}")]
         floor = top
-    shapes += [path([(frame.x(day), frame.y(value)) for day, value in zip(days, total, strict=True)], "thin")]
+    shapes += [polyline([(frame.x(day), frame.y(value)) for day, value in zip(days, total, strict=True)], "thin")]
     return svg(200.0, f"stress index, {day_iso(days[0])} to {day_iso(days[-1])}, last {total[-1]:.2f}", shapes)
 
 

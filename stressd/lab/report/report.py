@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from stressd import METHOD, __version__
 from stressd.alerts.event import Event
+from stressd.engine.engine import Engine
 from stressd.engine.spec import SEVERITIES, EngineSpec
 from stressd.lab.backtest import Daily, episode_lines
 from stressd.lab.hawkes import Excitation
@@ -17,6 +18,7 @@ from stressd.lab.report.flows import Direction, Flow, directions, flows
 from stressd.lab.report.links import Links
 from stressd.lab.report.panel import MarketMoves, common_days, market_moves
 from stressd.lab.report.paths import TickLags
+from stressd.lab.report.stress_path import StressPath
 from stressd.lab.report.system import System
 from stressd.lab.report.told import Opened, RuleRow, by_rule
 from stressd.market.times import day_iso, day_of, parse_time
@@ -61,7 +63,8 @@ class Report:
 
     __slots__ = (
         "breadth", "breadth_history", "config", "daemon", "directions", "episodes", "excited", "exposure", "flows",
-        "instance", "links", "made_of", "markets", "rules", "rules_of", "since", "systems", "tick_lags", "until",
+        "instance", "links", "made_of", "markets", "rules", "rules_of", "since", "stress", "systems", "tick_lags",
+        "until",
     )  # fmt: skip
 
     def __init__(
@@ -87,6 +90,7 @@ class Report:
         self.links: Links | None = None
         self.tick_lags: TickLags | None = None
         self.excited: Excitation | None = None
+        self.stress: StressPath | None = None
         self.daemon: dict[str, Any] | None = None
 
     def told(self, events: Sequence[Event], spec: EngineSpec, made_of: str, days: Mapping[str, int]) -> None:
@@ -97,6 +101,12 @@ class Report:
         sessions = {**days, **{each.market: each.sessions for each in self.exposure}}
         self.rules = by_rule(self.episodes, spec, sessions, float(self.since), float(self.until + 1))
         self.rules_of = made_of
+
+    def learned(self, engine: Engine, events: Iterable[Event], made_of: str) -> None:
+        """What an engine has learned: the graph of links and the stress index. events: that were told on the way."""
+        self.links = Links(engine.graph(), made_of, unanswered(events, self.since, self.until))
+        path = StressPath(engine.stress.days, self.since, self.until)
+        self.stress = path if path.days else None
 
     def gravest(self, most: int = 12) -> list[Opened]:
         """Episodes of the period, the gravest and latest first."""
@@ -125,6 +135,7 @@ class Report:
                 "period": [each.plain() for each in self.breadth],
                 "history": [each.plain() for each in self.breadth_history],
             },
+            "stress_index": None if self.stress is None else self.stress.plain(),
             "links": None if self.links is None else self.links.plain(),
             "excitation": None if self.excited is None else excited.plain(self.excited),
             "episodes": {"made_of": self.rules_of or None, "by_rule": [row.plain() for row in self.rules]},

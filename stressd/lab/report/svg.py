@@ -28,7 +28,7 @@ def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{kind}"/>'
 
 
-def path(points: Sequence[tuple[float, float]], kind: str) -> str:
+def polyline(points: Sequence[tuple[float, float]], kind: str) -> str:
     """A line through points."""
     return f'<polyline points="{_points(points)}" class="{kind}"/>' if points else ""
 
