@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +17,15 @@ from stressd.lab.backtest import Daily, merged
 from stressd.lab.publishers import read_daily
 from stressd.lab.report.breadth import Breadth, breadth
 from stressd.lab.report.flows import directions, flows
+from stressd.lab.report.links import Links
 from stressd.lab.report.panel import MarketMoves, common_days, component, market_moves, scores
 from stressd.lab.report.paths import TickLags, clean
+from stressd.lab.report.pictures import ring, stacked
+from stressd.lab.report.stress_path import StressPath
 from stressd.lab.report.svg import dates, svg, ticks, words
 from stressd.lab.report.system import System
 from stressd.market.tick import Tick
-from stressd.market.times import SECOND, parse_day
+from stressd.market.times import SECOND, day_iso, parse_day
 
 END = parse_day("2026-02-20")
 
@@ -221,3 +225,63 @@ def test_names_in_pictures_are_escaped() -> None:
     assert "<script>" not in text
     assert "&lt;script&gt;&amp;" in text
     assert 'aria-label="a&quot;b&lt;c&gt;"' in text
+
+
+# --- links and the stress index ---------------------------------------------------------------------------------------
+
+
+def edge(source: str, follower: str, layer: str, followed: float, sources: float, p: float | None) -> dict[str, Any]:
+    """As `Engine.graph()` gives it."""
+    return {
+        "source": source, "follower": follower, "layer": layer, "sources": sources, "followed": followed,
+        "rate": followed / sources if sources else None, "beta": 0.5, "usual_beta": None, "lag_s": 95.0,
+        "lag_low_s": None, "lag_high_s": None, "p": p, "forward": None, "backward": None, "spilled_over": False,
+        "hinted": False, "last": 0,
+    }  # fmt: skip
+
+
+def test_a_link_has_the_bounds_of_its_rate_and_the_surest_comes_first() -> None:
+    found = Links(
+        [
+            edge("JP", "US", "fixings", 3, 10, 0.2),
+            edge("US", "UK", "ticks", 7.6, 9.2, 0.001),
+            edge("UK", "JP", "ticks", 0, 0, None),
+        ],
+        "ticks",
+        {("JP", "DE"): 2},
+    )
+    plain = found.plain()
+    assert [(row["source"], row["follower"]) for row in plain["edges"]] == [("US", "UK"), ("JP", "US")]
+    surest, other = plain["edges"]
+    assert (surest["rate_low"], surest["rate_high"]) == pytest.approx((0.5175, 0.9972), abs=1e-4)
+    assert other["rate_low"] == pytest.approx(0.0667, abs=1e-4)
+    assert plain["could_not_respond"] == [["JP", "DE", 2]]
+    assert set(found.markets()) == {"JP", "US", "UK", "DE"}
+    drawn = str(ring(found))
+    assert drawn.count("marker-end") == 2
+    assert drawn.count("dotted") == 1
+    assert drawn.count("95 s") == 2
+
+
+def test_the_stress_index_is_placed_in_its_past_and_drawn_by_market() -> None:
+    first = parse_day("2026-01-01")
+    days = [
+        {
+            "date": day_iso(first + k),
+            "value": 0.1 + 0.01 * k,
+            "correlation": -0.05,
+            "markets": {"JP": 0.1 + 0.01 * k, "US": 0.05},
+            "dimensions": {"volatility": 0.15 + 0.01 * k},
+            "high": 0.5,
+        }
+        for k in range(20)
+    ]
+    path = StressPath(days, first + 10, first + 14)
+    assert [len(path.days), len(path.of_period())] == [15, 5]
+    assert path.percentile() == 1.0
+    assert path.highest()["date"] == "2026-01-15"
+    assert path.markets() == ["JP", "US"]
+    plain = path.plain()
+    for day in plain["days"]:
+        assert sum(day["markets"].values()) + day["correlation"] == pytest.approx(day["value"])
+    assert str(stacked(path)).count("<polygon") == 2

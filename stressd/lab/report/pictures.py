@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from markupsafe import Markup
 
@@ -118,23 +119,26 @@ def ring(links: Links) -> Markup:
     names = sorted(links.markets())
     if len(names) < 2:
         return Markup("")
-    middle, reach = (WIDTH / 2.0, 160.0), 112.0
+    reach = 112.0 if len(names) > 2 else 60.0
+    middle = (WIDTH / 2.0, reach + 46.0)
     place = {
         name: (
-            middle[0] + 1.25 * reach * math.sin(2.0 * math.pi * k / len(names) - math.pi / 2.0),
+            middle[0] + 140.0 * math.sin(2.0 * math.pi * k / len(names) - math.pi / 2.0),
             middle[1] - reach * math.cos(2.0 * math.pi * k / len(names) - math.pi / 2.0),
         )
         for k, name in enumerate(names)
     }
     shapes = [ARROW]
-    best: dict[tuple[str, str], Mapping[str, object]] = {}
+    best: dict[tuple[str, str], Mapping[str, Any]] = {}
     for edge in links.edges:
         best.setdefault((edge["source"], edge["follower"]), edge)
-    for pair in dict.fromkeys([*links.closed, *best]):
-        shapes += _edge(place[pair[0]], place[pair[1]], best.get(pair), pair in links.closed)
+    for source, follower in links.closed:
+        shapes += [_curve(place[source], place[follower], 0.26, "edge dotted")]
+    for (source, follower), edge in best.items():
+        shapes += _edge(place[source], place[follower], edge)
     for name, (x, y) in place.items():
         shapes += [dot(x, y, 24.0, "node"), words(x, y + 5.0, name, "node-name", "middle")]
-    return svg(320.0, "who followed whom", shapes)
+    return svg(2.0 * middle[1], "who followed whom", shapes)
 
 
 ARROW = (
@@ -143,31 +147,39 @@ ARROW = (
 )
 
 
-def _edge(
-    start: tuple[float, float], end: tuple[float, float], edge: Mapping[str, object] | None, closed: bool
-) -> list[str]:
+Point = tuple[float, float]
+
+
+def _bent(start: Point, end: Point, bend: float) -> tuple[Point, Point, Point]:
+    """From rim to rim, with the point that draws it aside by `bend` of its length: every edge keeps to its own side, so
+    that both directions of a pair can be seen."""
     (x1, y1), (x2, y2) = start, end
     length = math.hypot(x2 - x1, y2 - y1)
-    along, across = ((x2 - x1) / length, (y2 - y1) / length), ((y1 - y2) / length, (x2 - x1) / length)
-    # every edge keeps to its own side, so that both directions of a pair can be seen
-    bend = 0.14 * length
-    bx, by = (x1 + x2) / 2.0 + bend * across[0], (y1 + y2) / 2.0 + bend * across[1]
-    sx, sy = x1 + 26.0 * along[0] + 8.0 * across[0], y1 + 26.0 * along[1] + 8.0 * across[1]
-    tx, ty = x2 - 28.0 * along[0] + 8.0 * across[0], y2 - 28.0 * along[1] + 8.0 * across[1]
-    curve = f"M{sx:.1f},{sy:.1f} Q{bx:.1f},{by:.1f} {tx:.1f},{ty:.1f}"
-    if edge is None:
-        return [f'<path d="{curve}" class="edge dotted"/>']
-    beta, p, lag = edge.get("beta"), edge.get("p"), edge.get("lag_s")
-    width = 1.2 + 5.0 * min(abs(beta), 1.0) if isinstance(beta, float | int) else 1.2
-    dark = max(1.0 - p, 0.12) if isinstance(p, float | int) else 0.3
-    dotted = " dotted" if closed else ""
-    shapes = [
-        f'<path d="{curve}" class="edge{dotted}" style="stroke-width:{width:.1f};opacity:{dark:.2f}" '
-        'marker-end="url(#arrow)"/>'
-    ]
-    if isinstance(lag, float | int):
-        mx, my = (sx + 2.0 * bx + tx) / 4.0 + 12.0 * across[0], (sy + 2.0 * by + ty) / 4.0 + 12.0 * across[1]
-        shapes += [words(mx, my + 4.0, lag_text(float(lag)), "label", "middle")]
+    ax, ay, cx, cy = (x2 - x1) / length, (y2 - y1) / length, (y1 - y2) / length, (x2 - x1) / length
+    aside = 8.0 + 60.0 * (bend - 0.14)
+    return (
+        (x1 + 26.0 * ax + aside * cx, y1 + 26.0 * ay + aside * cy),
+        ((x1 + x2) / 2.0 + bend * length * cx, (y1 + y2) / 2.0 + bend * length * cy),
+        (x2 - 28.0 * ax + aside * cx, y2 - 28.0 * ay + aside * cy),
+    )
+
+
+def _curve(start: Point, end: Point, bend: float, kind: str, more: str = "") -> str:
+    (sx, sy), (bx, by), (tx, ty) = _bent(start, end, bend)
+    return f'<path d="M{sx:.1f},{sy:.1f} Q{bx:.1f},{by:.1f} {tx:.1f},{ty:.1f}" class="{kind}"{more}/>'
+
+
+def _edge(start: Point, end: Point, edge: Mapping[str, Any]) -> list[str]:
+    beta, p, lag = edge["beta"], edge["p"], edge["lag_s"]
+    width = 1.2 if beta is None else 1.2 + 5.0 * min(abs(beta), 1.0)
+    dark = 0.3 if p is None else max(1.0 - p, 0.12)
+    more = f' style="stroke-width:{width:.1f};opacity:{dark:.2f}" marker-end="url(#arrow)"'
+    shapes = [_curve(start, end, 0.14, "edge", more)]
+    if lag is not None:
+        (sx, sy), (bx, by), (tx, ty) = _bent(start, end, 0.14)
+        shapes += [
+            words((sx + 2.0 * bx + tx) / 4.0, (sy + 2.0 * by + ty) / 4.0 + 4.0, lag_text(lag), "label", "middle")
+        ]
     return shapes
 
 

@@ -21,7 +21,7 @@ from stressd.lab.report.paths import TickLags
 from stressd.lab.report.stress_path import StressPath
 from stressd.lab.report.system import System
 from stressd.lab.report.told import Opened, RuleRow, by_rule
-from stressd.market.times import day_iso, day_of, parse_time
+from stressd.market.times import DAY, EPOCH_ORDINAL, day_iso, day_of, parse_time
 
 FORM: Final = 1
 """Of the JSON: raised when a key changes its meaning or goes."""
@@ -103,7 +103,9 @@ class Report:
         self.rules_of = made_of
 
     def learned(self, engine: Engine, events: Iterable[Event], made_of: str) -> None:
-        """What an engine has learned: the graph of links and the stress index. events: that were told on the way."""
+        """What an engine has learned up to the end of the period: the graph of links and the stress index. events: that
+        were told on the way."""
+        engine.advance((self.until + 1 - EPOCH_ORDINAL) * DAY - 1)
         self.links = Links(engine.graph(), made_of, unanswered(events, self.since, self.until))
         path = StressPath(engine.stress.days, self.since, self.until)
         self.stress = path if path.days else None
