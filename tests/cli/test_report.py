@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,7 +13,13 @@ import numpy as np
 import pytest
 
 from stressd.cli.main import main
+from stressd.cli.watched import of_series
+from stressd.lab.backtest import fixing_ticks
+from stressd.lab.history import stored_daily
 from stressd.lab.report.shape import REPORT, report_schema
+from stressd.market.times import DAY
+from stressd.runtime.snapshots import Saved, Snapshots
+from stressd.store import Commit, Store
 
 TABLE_KEYS = {"total", "nodes", "table", "from", "to", "net", "rows"}
 
@@ -287,3 +294,40 @@ def test_a_tick_file_that_cannot_be_read_is_told_by_line(tmp_path: Path, capsys:
     file = written(tmp_path, ["time,series,value", "2025-01-08T13:00:00Z,US.GOV.10Y,x"])
     assert main(["report", "--ticks", file]) == 1
     assert f"{file}:2: error:" in capsys.readouterr().err
+
+
+def test_the_report_of_a_daemon_has_what_it_told_and_what_it_learned(
+    linked: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["history", "import", linked, "--state", str(tmp_path)]) == 0
+    store = Store.open(tmp_path)
+    daily = stored_daily(store)
+    setup = of_series(daily)
+    ticks = fixing_ticks(daily, setup.spec)
+    pipeline = setup.pipeline(ticks[0].received, "live")
+    told = [*pipeline.feed(ticks), *pipeline.advance(ticks[-1].received + DAY)]
+    store.commit(Commit(routed=told)).result()
+    asyncio.run(Snapshots(store).save(Saved(pipeline.engine.now, pipeline.engine.snapshot())))
+    store.close()
+    out = json.loads(report(capsys, "--state", str(tmp_path), "--days", "1460", "--json"))
+    opened = [each.event for each in told if each.event.type == "opened" and each.event.kind == "market"]
+    assert len(opened) > 20
+    assert out["episodes"]["made_of"] == "the daemon"
+    assert sum(row["episodes"] for row in out["episodes"]["by_rule"]) == len(opened)
+    assert out["links"]["made_of"].startswith("the daemon's state of 2021-12-31")
+    edges = {(row["source"], row["follower"]): row for row in out["links"]["edges"]}
+    assert edges["US", "JP"]["sources"] > 10
+    assert edges["US", "JP"]["rate_low"] <= edges["US", "JP"]["rate"] <= edges["US", "JP"]["rate_high"]
+    index = out["stress_index"]
+    assert index["date"] == "2021-12-30"
+    assert index["percentile_n"] == len(index["days"]) > 200
+    for day in index["days"]:
+        assert sum(day["markets"].values()) + day["correlation"] == pytest.approx(day["value"], abs=1e-9)
+        assert sum(day["dimensions"].values()) + day["correlation"] == pytest.approx(day["value"], abs=1e-9)
+    jsonschema.Draft202012Validator(report_schema()).validate(out)
+    page = tmp_path / "page.html"
+    report(capsys, "--state", str(tmp_path), "--html", str(page))
+    found = Page(page.read_text(encoding="utf-8"))
+    assert "Who followed whom" in found.shown
+    assert "Stress index" in found.shown
+    assert found.asks == []
