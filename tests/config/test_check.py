@@ -234,8 +234,8 @@ def test_history_in_the_store_is_told_a_week(tmp_path: Path, capsys: pytest.Capt
     assert re.search(r"sink terminal: 0\.\d\d messages a week", out)
 
 
-@pytest.mark.parametrize("what", [[], ["config"], ["event"]])
+@pytest.mark.parametrize("what", [[], ["config"], ["event"], ["report"]])
 def test_schema_prints_what_is_checked_in(what: list[str], root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", *what]) == 0
-    name = "event.schema.json" if what == ["event"] else "stressd.schema.json"
+    name = f"{what[0]}.schema.json" if what not in ([], ["config"]) else "stressd.schema.json"
     assert capsys.readouterr().out == (root / "config" / name).read_text()

@@ -134,8 +134,8 @@ def ring(links: Links) -> Markup:
         best.setdefault((edge["source"], edge["follower"]), edge)
     for source, follower in links.closed:
         shapes += [_curve(place[source], place[follower], 0.26, "edge dotted")]
-    for (source, follower), edge in best.items():
-        shapes += _edge(place[source], place[follower], edge)
+    for (source, follower), most_certain in best.items():
+        shapes += _edge(place[source], place[follower], most_certain)
     for name, (x, y) in place.items():
         shapes += [dot(x, y, 24.0, "node"), words(x, y + 5.0, name, "node-name", "middle")]
     return svg(2.0 * middle[1], "who followed whom", shapes)
