@@ -131,7 +131,7 @@ class Attribution:
         return self._clocks[follower.market].calendar.open_between(source.half, follower.half)
 
     def share_out(self, pulse: Pulse, learn: bool) -> None:
-        """Find what explains the pulse: its parent and share, or the market of a common shock. learn: from it."""
+        """Find what explains the pulse: its parent and share, or the markets of a common shock. learn: from it."""
         market = pulse.market
         total = CHANCE
         if pulse.opening:
@@ -140,8 +140,7 @@ class Attribution:
         best: Pulse | None = None
         best_weight = 0.0
         common_weight = 0.0
-        common = ""
-        most_common = 0.0
+        common: list[str] = []
         found: list[Pulse] = []
         weights: list[float] = []
         for other, pulses in self.pulses.items():
@@ -155,10 +154,8 @@ class Attribution:
                     continue
                 reach = self.reach(source, pulse)
                 if -reach <= passed <= reach:
-                    weight = COMMON * SECOND / (2.0 * reach)
-                    common_weight += weight
-                    if weight > most_common:
-                        most_common, common = weight, other
+                    common_weight += COMMON * SECOND / (2.0 * reach)
+                    common.append(other)
                     continue
                 if passed < 0 or not source.large:
                     continue
@@ -175,7 +172,7 @@ class Attribution:
         for weight in weights:
             total += weight
         sure = SURE if pulse.settled else AT_ONCE
-        pulse.parent, pulse.source, pulse.share, pulse.common = 0, "", 0.0, ""
+        pulse.parent, pulse.source, pulse.share, pulse.common = 0, "", 0.0, []
         if best is not None and best_weight / total > sure:
             pulse.parent, pulse.source, pulse.share = best.number, best.market, best_weight / total
         elif common_weight / total > sure:

@@ -18,7 +18,9 @@ from stressd.engine.spec import MINUTE, SECOND
 from stressd.engine.tail import DROP, survival
 
 LEAST_BAR: Final = 3.5
-"""Sigma that a pulse has at least."""
+MOST_BAR: Final = 8.0
+MOST_LARGE: Final = 10.0
+"""Sigma that a pulse has at least; and beyond which every move is one, and a large one, however many there are."""
 
 A_DAY: Final = 0.5
 """Pulses a session that ordinary times have on each of the two horizons."""
@@ -51,8 +53,8 @@ class Pulse:
     lies between the ticks at half_low and half_high. base, top: levels before and after, bp between them, signed. z:
     |bp| in sigma of five minutes. gap: usual time between ticks. large: others are put down to it. opening: it lies in
     the first quarter of an hour of the market's session. parent: number of the pulse that it is put down to, 0 for
-    none; source: that one's market; share: how surely; common: a market that moved at the same time, as far as the
-    ticks can tell, or "".
+    none; source: that one's market; share: how surely; common: the markets that moved at the same time, as far as the
+    ticks can tell, where that explains it.
     """
 
     __slots__ = (
@@ -80,7 +82,7 @@ class Pulse:
         self.parent = 0
         self.source = ""
         self.share = 0.0
-        self.common = ""
+        self.common: list[str] = []
 
     def state(self) -> list[Any]:
         """Everything, as plain values."""
@@ -94,7 +96,7 @@ class Pulse:
             [self.large, self.opening, self.settled],
             self.parent,
             self.source,
-            self.common,
+            list(self.common),
         ]
 
 
@@ -104,7 +106,7 @@ def load_pulse(state: list[Any]) -> Pulse:
     pulse.half, pulse.half_low, pulse.half_high, pulse.gap, pulse.since = (int(x) for x in state[4])
     pulse.base, pulse.top, pulse.bp, pulse.z, pulse.share = (float(x) for x in state[5])
     pulse.large, pulse.opening, pulse.settled = (bool(x) for x in state[6])
-    pulse.parent, pulse.source, pulse.common = int(state[7]), str(state[8]), str(state[9])
+    pulse.parent, pulse.source, pulse.common = int(state[7]), str(state[8]), [str(name) for name in state[9]]
     return pulse
 
 
@@ -185,10 +187,10 @@ class PulseWatch:
         blocks = max(state.horizons.blocks_a_year(state.horizons.h5) / 250.0, 1.0)
         q = A_DAY / blocks
         fit = state.horizons.h1.tail.fit(DROP, q)
-        self.bar1, self.large1 = max(fit.bar(q), LEAST_BAR), max(fit.bar(LARGE * q), LEAST_BAR)
+        self.bar1, self.large1 = _held(fit.bar(q), MOST_BAR), _held(fit.bar(LARGE * q), MOST_LARGE)
         fit = state.horizons.h5.tail.fit(DROP, q)
         self._tail = fit.numbers()
-        self.bar5, self.large5 = max(fit.bar(q), LEAST_BAR), max(fit.bar(LARGE * q), LEAST_BAR)
+        self.bar5, self.large5 = _held(fit.bar(q), MOST_BAR), _held(fit.bar(LARGE * q), MOST_LARGE)
 
     def rarity(self, z: float) -> float:
         """How much rarer than a pulse that just reaches its bar one of |z| is in ordinary times: 1 down to RAREST."""
@@ -303,6 +305,11 @@ class PulseWatch:
         self.bar1, self.bar5, self.large1, self.large5 = (math.inf if x is None else float(x) for x in state[3])
         self.gap = float(state[4])
         self._tail = [float(x) for x in state[5]]
+
+
+def _held(bar: float, most: float) -> float:
+    """The bar, between the least and the most that one may be."""
+    return min(max(bar, LEAST_BAR), most)
 
 
 def _crossing(values: list[float], high: int, level: float, sign: int) -> int:

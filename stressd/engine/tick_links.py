@@ -198,7 +198,7 @@ class TickLinks:
                 self._link(asked, pulse, parent, at, out)
             elif parent is not None and parent.market != asked.market:
                 asked.via = parent.market
-            elif pulse.common == asked.market:
+            elif asked.market in pulse.common:
                 self._link(asked, pulse, pulse_answer.beside(self.evidence, asked, pulse), at, out)
 
     def _told_of(self, pulse: Pulse, asked: Question) -> bool:
@@ -235,7 +235,10 @@ class TickLinks:
             asked.wording = before if before == "spilled over" else word
             if refine or asked.wording != before:
                 out.append(pulse_answer.measured(self.evidence, asked, pulse, parent, at))
-        elif pulse.common == asked.market and (beside := pulse_answer.beside(self.evidence, asked, pulse)) is not None:
+        elif not pulse.settled:
+            # what is not clear yet takes nothing back
+            return
+        elif asked.market in pulse.common and (beside := pulse_answer.beside(self.evidence, asked, pulse)) is not None:
             asked.wording = "co-moved"
             response = pulse_answer.measured(self.evidence, asked, pulse, beside, at)
             if before in LINKS:
@@ -319,6 +322,8 @@ class TickLinks:
         if asked.mode == REOPENING and not first:
             response.resolution = "1d"
         half = due if response.resolution == "1d" else window_answer.half_time(asked, gauge, due)
+        if asked.mode == WINDOW and wording == "followed" and half - asked.breach_at <= self._spec.co_move:
+            response.wording = asked.wording = "co-moved"
         response.lag = half - asked.breach_at
         response.open_lag = self.evidence.clocks[asked.follower].calendar.open_between(asked.breach_at, half)
         response.p = answer.p
