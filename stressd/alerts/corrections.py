@@ -65,11 +65,11 @@ def _told_before(episode: Episode) -> str:
 
 def reason_against(response: Response, answers: Mapping[str, Answer]) -> str:
     """Why a link is taken back. answers: of the source's episode."""
-    if response.reason:
-        return response.reason
     if response.via:
         middle = answers.get(response.via)
         return put_down_to(response.via, response.market, middle is not None and held(middle.follower) > 0)
+    if response.reason:
+        return response.reason
     if response.lag is not None and response.lag < 0:
         return f"late ticks show that it moved {duration_text(-response.lag / 1e9)} earlier"
     return TOGETHER if response.wording == "co-moved" else NOT_BORNE_OUT

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from stressd.alerts.words import tenor_name, yield_text
-from stressd.cli.ask import ask
+from stressd.cli.ask import NoDaemon, ask
 from stressd.cli.errors import UserError
+from stressd.cli.graph_text import graph_lines
 from stressd.cli.place import add_state, state_of
+from stressd.cli.records import open_store
 from stressd.cli.table import age, table
+from stressd.runtime.graph import kept
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,19 +25,36 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "status",
         help="what the running daemon sees and can alert on",
         description="Feeds, what can alert now and when the rest can, open episodes, deliveries. "
-        "Exit status 1 when the daemon is blind or stuck, or when there is none.",
+        "Exit status 1 when the daemon is blind or stuck, or when there is none. With --graph: which markets follow "
+        "which, how often, how fast and how strongly; without a daemon as it was when its state was last saved.",
     )
     add_state(parser)
+    parser.add_argument("--graph", action="store_true", help="which markets follow which, instead")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit status."""
+    if args.graph:
+        return _graph(state_of(args), args.json)
     status = ask(state_of(args), "/api/v1/status")
     if not isinstance(status, dict) or "state" not in status:
         raise UserError("whatever answers there is no daemon of this version")
     print(json.dumps(status, ensure_ascii=False) if args.json else "\n".join(_lines(status)))
     return 1 if status["state"] in ("blind", "stuck") else 0
+
+
+def _graph(state: Path, as_json: bool) -> int:
+    try:
+        found = ask(state, "/api/v1/graph")
+    except NoDaemon as nobody:
+        with open_store(state) as store:
+            found = kept(store)
+        if found is None:
+            raise nobody from None
+        print(f"stressd: {nobody}; this is what it saved last", file=sys.stderr)
+    print(json.dumps(found, ensure_ascii=False) if as_json else "\n".join(graph_lines(found)))
+    return 0
 
 
 def _lines(status: dict[str, Any]) -> list[str]:
@@ -151,8 +173,11 @@ def _in_bp(size: float | None) -> str:
 def _episodes(episodes: Sequence[dict[str, Any]]) -> list[str]:
     if not episodes:
         return ["no open episodes"]
-    rows = [[e["episode"], e["severity"], e["rule"], e["market"], e["direction"] or "", e["opened"]] for e in episodes]
-    return table(["OPEN EPISODE", "SEVERITY", "RULE", "MARKET", "", "OPENED"], rows)
+    rows = [
+        [e["episode"], e["severity"], e["rule"], e["market"], e["direction"] or "", e["opened"], "; ".join(e["links"])]
+        for e in episodes
+    ]
+    return table(["OPEN EPISODE", "SEVERITY", "RULE", "MARKET", "", "OPENED", "LINKS"], rows)
 
 
 def _sinks(sinks: Sequence[dict[str, Any]]) -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
 
 from stressd.alerts.event import Origin
@@ -17,7 +18,7 @@ from stressd.config.load import Loaded
 from stressd.config.registry import Registry
 from stressd.engine.spec import HIGH
 from stressd.feeds.base import Feed
-from stressd.runtime import warm
+from stressd.runtime import graph, warm
 from stressd.runtime.build import Built, build_pipeline, make_feeds, make_sinks
 from stressd.runtime.clock import Clock, WallClock
 from stressd.runtime.delivery import Deliverer
@@ -224,8 +225,10 @@ class Daemon:
     async def save(self) -> None:
         """Save the engine's state now."""
         engine = self.pump.pipeline.engine
+        links = msgspec.json.encode(self.reporter.graph())
         try:
             await self.snapshots.save(Saved(engine.now, engine.snapshot(), self.history.signature()))
+            await asyncio.wrap_future(self.store.save_snapshot(graph.NAME, graph.FORMAT, links))
         except StoreError as error:
             log.error("snapshot.failed", error=str(error))
 

@@ -52,6 +52,7 @@ class _FromReport(Collector):
         yield from _detectors(report["detectors"])
         yield from _agenda(report["agenda"])
         yield from stress_metrics(report["stress"])
+        yield from _answers(report["answers"])
 
 
 def stress_metrics(reading: Report | None) -> Iterable[Metric]:
@@ -87,6 +88,17 @@ def _detectors(rows: Iterable[Report]) -> Iterable[Metric]:
         found.add_metric([row["rule"]], row["hits"])
     yield series
     yield found
+
+
+def _answers(rows: Iterable[Report]) -> Iterable[Metric]:
+    answers = CounterMetricFamily(
+        "stressd_link_responses",
+        "Answers of other markets to a breach, by what was said of them.",
+        labels=["source", "follower", "wording"],
+    )
+    for row in rows:
+        answers.add_metric([row["source"], row["follower"], row["wording"]], row["count"])
+    yield answers
 
 
 def _agenda(windows: Iterable[Report]) -> Iterable[Metric]:

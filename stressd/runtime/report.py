@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from stressd import METHOD, __version__
+from stressd.alerts.episode import Episode
+from stressd.alerts.evidence import link_clauses, source_clause
 from stressd.engine.agenda import Agenda
 from stressd.engine.detectors import DetectorWatch
 from stressd.engine.form import FORM
 from stressd.engine.spec import HORIZONS, SEVERITIES, EngineSpec
 from stressd.market.times import iso
+from stressd.runtime.graph import graph
 
 if TYPE_CHECKING:
     from stressd.runtime.daemon import Daemon
@@ -85,6 +88,7 @@ class Reporter:
             "detectors": detectors(d.pump.pipeline.engine.detectors()),
             "agenda": agenda(d.loaded.engine, now),
             "episodes": [_episode(each) for each in d.pump.pipeline.episodes.open_episodes()],
+            "answers": answers(d.pump.pipeline.episodes.answers()),
             "sinks": d.deliverer.report(),
             "conditions": [{"rule": c.rule, "source": c.source, "text": c.text} for c in d.pump.conditions.lasting()],
             "pump": _pump(d),
@@ -105,6 +109,10 @@ class Reporter:
                 "age_s": None if saved_at is None else (now - saved_at) / SECOND,
             },
         }
+
+    def graph(self) -> dict[str, Any]:
+        d = self._daemon
+        return graph(d.loaded.engine, d.pump.pipeline.engine.graph(), d.clock.now())
 
     def summary(self) -> str:
         """One line for `systemctl status`."""
@@ -274,7 +282,8 @@ def _feed(daemon: Daemon, name: str, now: int) -> dict[str, Any]:
     }
 
 
-def _episode(episode: Any) -> dict[str, Any]:
+def _episode(episode: Episode) -> dict[str, Any]:
+    source = [source_clause(episode.source)] if episode.source is not None else []
     return {
         "episode": episode.id,
         "rule": episode.rule,
@@ -282,7 +291,17 @@ def _episode(episode: Any) -> dict[str, Any]:
         "direction": {1: "up", -1: "down"}.get(episode.direction),
         "severity": SEVERITIES[episode.severity],
         "opened": iso(episode.opened_at),
+        "links": [*source, *link_clauses(answer.follower for answer in episode.answers.values())],
     }
+
+
+def answers(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """How other markets answered since the state began. counts: `Episodes.answers()`."""
+    rows = []
+    for name, count in sorted(counts.items()):
+        source, follower, wording = name.split("|")
+        rows.append({"source": source, "follower": follower, "wording": wording, "count": count})
+    return rows
 
 
 def _pump(daemon: Daemon) -> dict[str, Any]:

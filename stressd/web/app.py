@@ -34,6 +34,10 @@ class Provider(Protocol):
         """The stress index as it stands, with its last closes, at most `days` of them."""
         ...
 
+    def graph(self) -> Mapping[str, Any]:
+        """Which markets follow which, ready for JSON: `time`, `markets`, `edges`."""
+        ...
+
 
 PROVIDER: Final = web.AppKey("provider", Provider)
 
@@ -47,6 +51,7 @@ def make_app(provider: Provider) -> web.Application:
     app.router.add_get("/metrics", _metrics)
     app.router.add_get("/api/v1/status", _status)
     app.router.add_get("/api/v1/stress", _stress)
+    app.router.add_get("/api/v1/graph", _graph)
     return app
 
 
@@ -73,6 +78,10 @@ async def _stress(request: web.Request) -> web.Response:
     if not days.isascii() or not days.isdigit() or len(days) > 6:
         return _text("`days` is a number of closes of the index, such as 250", 400)
     return _json(request.app[PROVIDER].stress(int(days)))
+
+
+async def _graph(request: web.Request) -> web.Response:
+    return _json(request.app[PROVIDER].graph())
 
 
 def _json(said: Mapping[str, Any]) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,9 @@ class Told:
 
     def stress(self, days: int) -> dict[str, Any]:
         return {"value": 0.71, "days": [{"date": "2026-01-20", "value": 0.7}][:days]}
+
+    def graph(self) -> dict[str, Any]:
+        return {"time": "2026-01-20T09:07:00Z", "markets": [], "edges": []}
 
 
 @pytest.fixture
@@ -78,6 +82,11 @@ async def test_the_unix_socket_serves_the_same_status(served: tuple[Told, str, P
     over_unix = await get("http://stressd/api/v1/status", aiohttp.UnixConnector(str(path)))
     assert over_tcp == over_unix == (200, "application/json", '{"instance": "rates-tokyo", "feeds": []}')
     assert path.stat().st_mode & 0o007 == 0
+
+
+async def test_the_graph_has_its_own_address(served: tuple[Told, str, Path]) -> None:
+    status, kind, text = await get(f"{served[1]}/api/v1/graph")
+    assert (status, kind, text) == (200, "application/json", json.dumps(served[0].graph()))
 
 
 async def test_a_socket_left_behind_by_a_killed_daemon_is_replaced(tmp_path: Path) -> None:
