@@ -117,7 +117,8 @@ def _headline(spec: EpisodesSpec, episode: Episode, type: str, at: int) -> str:
     if type == "stale":
         return fit(blind_clauses(moves[0]))
     if type == "corrected":
-        return fit([*statements(episode), *market_clauses(moves)])
+        first, *others = statements(episode)
+        return fit([f"corrected: {first}", *others, *market_clauses(moves)])
     first = market_clauses(moves)
     record = notable_clauses(moves[0], datetime.fromtimestamp(at // SECOND, spec.zone(episode.market)).date())
     breadth = [] if type == "propagated" else breadth_clauses(moves)

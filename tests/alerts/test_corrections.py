@@ -33,7 +33,7 @@ def test_a_follower_that_led_is_taken_back_on_both_episodes_and_says_why() -> No
     assert (ours.market, theirs.market) == ("JP", "US")
     for event in (ours, theirs):
         assert event.note == f"US did not follow JP: {LATE} (told before: US followed JP)"
-        assert event.headline.startswith(f"US did not follow JP: {LATE} · ")
+        assert event.headline.startswith(f"corrected: US did not follow JP: {LATE} · ")
     us = ours.followers[0]
     assert (us.wording, us.was, us.reason, us.episode) == ("did not respond", "followed", LATE, None)
     assert told[2].source is not None
@@ -55,7 +55,7 @@ def test_without_a_reason_the_engine_gives_the_lag_or_the_wording_does() -> None
     ):
         told = run([OPENED, FOLLOWED, taken_back(FIXING_20 + 90 * SECOND, **changes)])
         assert told[-1].type == "corrected"
-        assert told[-1].headline.startswith(words)
+        assert told[-1].headline.startswith(f"corrected: {words}")
     back = taken_back(FIXING_20 + 90 * SECOND, wording="followed", was="spilled over")
     told = run([OPENED, by_ticks(FIXING_20 + 41 * SECOND, wording="spilled over"), back])
     assert told[-1].note is not None

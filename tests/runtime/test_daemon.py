@@ -15,6 +15,7 @@ from mqtt5 import ConnAckReasonCode
 from prometheus_client.parser import text_string_to_metric_families
 
 from stressd.feeds.base import Frame
+from stressd.runtime import graph
 from stressd.store import Store, StoreError
 from tests.runtime.desk import LAST, Desk, desk_in, until
 
@@ -74,6 +75,17 @@ async def test_health_readiness_metrics_and_status_are_served(desk: Desk) -> Non
         assert status["feeds"][0]["state"] == "connected"
         assert status["alerting"]["series"] == len(LAST)
         assert status["sinks"][0]["name"] == "hook"
+        async with session.get(f"{url}/api/v1/graph") as answer:
+            links = await answer.json()
+        assert [(each["market"], each["gauge"], each["open"]) for each in links["markets"]] == [
+            ("JP", "JP.GOV.10Y", True),
+            ("US", "US.GOV.10Y", True),
+        ]
+    store = Store.open(desk.state, create=False)
+    saved = graph.kept(store)
+    store.close()
+    assert saved is not None
+    assert saved["markets"] == links["markets"]
 
 
 async def test_a_cold_daemon_says_that_it_cannot_alert_yet_and_a_warm_one_that_it_can(desk: Desk) -> None:
