@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import cast
 
+from stressd.alerts.claims import strength
 from stressd.alerts.corrections import statements
 from stressd.alerts.curve import curve_shape, noise_clauses, shape_clauses, smooth_clauses
 from stressd.alerts.episode import CHANGE, HALT, MODEL, NOISE, NOTE, SIGMA, SILENCE, Episode
 from stressd.alerts.event import DataQuality, Event, EventType, Kind
+from stressd.alerts.evidence import answer_clause
 from stressd.alerts.headline import (
     blind_clauses,
     breadth_clauses,
@@ -117,9 +119,12 @@ def _headline(spec: EpisodesSpec, episode: Episode, type: str, at: int) -> str:
     if type == "stale":
         return fit(blind_clauses(moves[0]))
     if type == "corrected":
-        first, *others = statements(episode)
-        return fit([f"corrected: {first}", *others, *market_clauses(moves)])
+        most, *others = statements(episode)
+        return fit([f"corrected: {most}", *others, *market_clauses(moves)])
     first = market_clauses(moves)
     record = notable_clauses(moves[0], datetime.fromtimestamp(at // SECOND, spec.zone(episode.market)).date())
-    breadth = [] if type == "propagated" else breadth_clauses(moves)
-    return with_links(first, followers, episode.source, record + breadth)
+    if type != "propagated":
+        return with_links(first, followers, episode.source, record + breadth_clauses(moves))
+    absent = [answer_clause(each, episode.market) for each in followers if each.wording == "did not respond"]
+    linked = any(strength(each.wording) for each in followers)
+    return with_links(first, followers, episode.source, record, [] if linked else absent)

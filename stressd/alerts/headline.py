@@ -60,10 +60,12 @@ def notable_clauses(lead: SeriesMove, today: date) -> list[str]:
     return []
 
 
-def with_links(first: list[str], followers: Sequence[Follower], source: Source | None, rest: list[str]) -> str:
-    """A headline of `first`, then `rest`, then the market's source and its followers. Where that is too long, `rest`
-    makes room for who led and who followed, and who moved together comes last."""
-    said = [source_clause(source)] if source is not None else []
+def with_links(
+    first: list[str], followers: Sequence[Follower], source: Source | None, rest: list[str], absent: Sequence[str] = ()
+) -> str:
+    """A headline of `first`, then `rest`, then the market's source and its followers, or who is `absent`. Where that is
+    too long, `rest` makes room for who led and who followed, and who moved together comes last."""
+    said = [*([source_clause(source)] if source is not None else []), *absent]
     room = LIMIT - len(fit(first)) - len(JOIN) - sum(len(text) + len(JOIN) for text in said)
     ordered = [each for each in followers if strength(each.wording) > TOGETHER]
     said += link_clauses(ordered, room)

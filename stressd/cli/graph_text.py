@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from stressd.alerts.evidence import lag_text, p_text
-from stressd.alerts.words import count_text, moment_text, number_text, series_name
+from stressd.alerts.words import moment_text, number_text, series_name
 from stressd.cli.table import table
 
 SPILLS: Final = "⇒"
 FOLLOWS: Final = "→"
 LEGEND: Final = (
-    f"{SPILLS} spills over: its moves come more often after than before, and are larger than usual. {FOLLOWS} follows: "
-    "they came after.",
-    "* named under `pairs`. LAG in the follower's open time. PER BP: its answer in bp for each bp.",
+    f"{SPILLS} spills over: its moves come after the other's more often than before, by more than chance. {FOLLOWS} is "
+    "watched, and may follow. * is named under `pairs`.",
+    "FOLLOWED: large moves of the first, and how many of the second's are put down to them; by ticks older ones count "
+    "less.",
+    "LAG: in the follower's open time. PER BP: its answer in bp for each bp. P: by ticks, that there is no direction; by "
+    "fixings, that large moves carry over no more than others.",
 )
 
 
@@ -48,7 +51,7 @@ def _row(edge: Mapping[str, Any]) -> Sequence[str]:
     return [
         f"{edge['source']} {arrow} {edge['follower']}{' *' if edge['hinted'] else ''}",
         edge["layer"],
-        f"{count_text(edge['followed'])} of {count_text(edge['sources'])}",
+        f"{_count(edge['followed'])} of {_count(edge['sources'])}",
         rate,
         _lag(edge),
         _beta(edge),
@@ -56,6 +59,11 @@ def _row(edge: Mapping[str, Any]) -> Sequence[str]:
         "-" if None in counts else f"{counts[0]} / {counts[1]}",
         moment_text(edge["last"]) if edge["last"] else "never",
     ]
+
+
+def _count(counted: float) -> str:
+    """Counts of ticks fade, and need not be whole."""
+    return f"{counted:,.1f}".removesuffix(".0")
 
 
 def _lag(edge: Mapping[str, Any]) -> str:

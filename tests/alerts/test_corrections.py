@@ -238,7 +238,7 @@ def truth(facts: Sequence[engine.Event]) -> dict[tuple[str, str], int]:
 
 
 @given(STEPS)
-@settings(max_examples=400)
+@settings(max_examples=150)
 def test_every_link_that_was_told_is_true_or_has_been_corrected(steps: Steps) -> None:
     facts = facts_of(steps)
     told, true = run(facts), truth(facts)
@@ -264,7 +264,7 @@ UPDATES = st.sets(st.sampled_from(["opened", "escalated", "propagated", "resolve
 @given(
     STEPS, st.lists(st.tuples(UPDATES, st.sampled_from(["warn", "high"])), min_size=1, max_size=3), st.integers(0, 25)
 )
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_every_sink_that_was_told_a_wrong_link_hears_of_it_and_no_other(
     steps: Steps, routes: list[tuple[tuple[str, ...], str]], restart: int
 ) -> None:
@@ -296,7 +296,7 @@ def test_every_sink_that_was_told_a_wrong_link_hears_of_it_and_no_other(
 
 
 @given(STEPS, st.integers(0, 28), st.lists(st.integers(0, 7200).map(lambda s: FIXING_20 + s * SECOND), max_size=10))
-@settings(max_examples=200)
+@settings(max_examples=150)
 def test_corrections_survive_restarts_and_do_not_depend_on_when_the_clock_is_looked_at(
     steps: Steps, cut: int, pauses: list[int]
 ) -> None:
@@ -308,7 +308,7 @@ def test_corrections_survive_restarts_and_do_not_depend_on_when_the_clock_is_loo
 
 
 @given(STEPS)
-@settings(max_examples=200)
+@settings(max_examples=150)
 def test_no_message_of_a_link_says_more_than_its_layer(steps: Steps) -> None:
     for event in run(facts_of(steps)):
         message = render(event, first=False)
