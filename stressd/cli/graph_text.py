@@ -16,8 +16,8 @@ LEGEND: Final = (
     "watched, and may follow. * is named under `pairs`.",
     "FOLLOWED: large moves of the first, and how many of the second's are put down to them; by ticks older ones count "
     "less.",
-    "LAG: in the follower's open time. PER BP: its answer in bp for each bp. P: by ticks, that there is no direction; by "
-    "fixings, that large moves carry over no more than others.",
+    "LAG: in the follower's open time. PER BP: its answer in bp for each bp. P: by ticks, that there is no direction; "
+    "by fixings, that large moves carry over no more than others.",
 )
 
 
