@@ -134,10 +134,12 @@ def _what(follower: Follower, source: str, linked: Iterable[str]) -> str:
     if follower.next_open:
         local = f" ({follower.next_open_local})" if follower.next_open_local else ""
         text += f", opens {moment_text(follower.next_open)}{local}"
-    if follower.lag_s is not None and follower.lag_s >= 0.0:
+    if follower.wording == "co-moved" and follower.lag_s is not None and follower.lag_s < 0.0:
+        text += f" within {duration_text(-follower.lag_s)}"
+    elif follower.lag_s is not None and follower.lag_s >= 0.0:
         within = follower.wording in ("did not respond", "co-moved")
         interval = None if within else (follower.lag_low_s, follower.lag_high_s)
-        if within and not follower.open_lag_s:
+        if within and not (follower.lag_s if follower.open_lag_s is None else follower.open_lag_s):
             at = f"{duration_text(follower.lag_s)} later, none of it open" if follower.lag_s else "at the same instant"
             text += f" {at}"
         else:
@@ -205,7 +207,7 @@ def base_rate_text(base: BaseRate) -> str:
     text = f"{series_name(base.source)} beyond {base.beyond:+g}σ: "
     since, name = f"since {base.since[:4]}", series_name(base.series)
     if base.times == 0:
-        return f"{text}never before {since}"
+        return f"{text}never {since}"
     mean = f", mean {round(base.mean_sigma, 1) + 0.0:+.1f}σ" if base.mean_sigma is not None else ""
     if base.times == 1:
         return f"{text}once {since}, {name} {'the same way' if base.same_sign else 'not the same way'}{mean}"

@@ -52,7 +52,7 @@ class _FromReport(Collector):
         yield from _detectors(report["detectors"])
         yield from _agenda(report["agenda"])
         yield from stress_metrics(report["stress"])
-        yield from _answers(report["answers"])
+        yield from answer_metrics(report["answers"])
 
 
 def stress_metrics(reading: Report | None) -> Iterable[Metric]:
@@ -90,7 +90,8 @@ def _detectors(rows: Iterable[Report]) -> Iterable[Metric]:
     yield found
 
 
-def _answers(rows: Iterable[Report]) -> Iterable[Metric]:
+def answer_metrics(rows: Iterable[Report]) -> Iterable[Metric]:
+    """What was said of links between markets, by pair and wording."""
     answers = CounterMetricFamily(
         "stressd_link_responses",
         "Answers of other markets to a breach, by what was said of them.",

@@ -87,7 +87,7 @@ class Reporter:
             "stress": d.pump.pipeline.engine.stress.reading,
             "detectors": detectors(d.pump.pipeline.engine.detectors()),
             "agenda": agenda(d.loaded.engine, now),
-            "episodes": [_episode(each) for each in d.pump.pipeline.episodes.open_episodes()],
+            "episodes": [episode_row(each) for each in d.pump.pipeline.episodes.open_episodes()],
             "answers": answers(d.pump.pipeline.episodes.answers()),
             "sinks": d.deliverer.report(),
             "conditions": [{"rule": c.rule, "source": c.source, "text": c.text} for c in d.pump.conditions.lasting()],
@@ -282,7 +282,8 @@ def _feed(daemon: Daemon, name: str, now: int) -> dict[str, Any]:
     }
 
 
-def _episode(episode: Episode) -> dict[str, Any]:
+def episode_row(episode: Episode) -> dict[str, Any]:
+    """An open episode, with its source and its followers in words."""
     source = [source_clause(episode.source)] if episode.source is not None else []
     return {
         "episode": episode.id,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from stressd.alerts.episodes import Episodes
 from stressd.engine.engine import Engine
 from stressd.engine.spec import MINUTE, SECOND
 from stressd.market.tick import MIDDLE, Tick
 from stressd.market.times import parse_time
-from stressd.runtime.metrics import series_metrics
-from stressd.runtime.report import alerting
+from stressd.runtime.metrics import answer_metrics, series_metrics
+from stressd.runtime.report import alerting, answers, episode_row
 from stressd.testing.worlds import world
+from tests.alerts import facts
 
 START = parse_time("2026-01-13T00:00:00Z")
 
@@ -39,3 +41,26 @@ def test_a_series_is_told_with_its_state_its_dirt_and_its_quotes() -> None:
     assert found["stressd_series_ticks_total", "AA.GOV.10Y", "crossed"] == 20.0
     assert round(found["stressd_series_bid_ask_mean_bp", "AA.GOV.10Y"], 9) == 1.2
     assert ("stressd_series_bid_ask_bp", "AA.GOV.30Y") not in found
+
+
+def test_links_are_counted_by_pair_and_wording_and_open_episodes_name_them() -> None:
+    machine = Episodes(facts.spec())
+    at = facts.FIXING_20
+    machine.apply(facts.breach(at, horizon="5m"))
+    machine.apply(facts.by_ticks(at + 41 * SECOND))
+    machine.apply(facts.by_ticks(at + 42 * SECOND, "UK", "did not respond"))
+    machine.apply(facts.breach(at + 50 * SECOND, "US.GOV.10Y", horizon="5m"))
+    assert [episode_row(each)["links"] for each in machine.open_episodes()] == [
+        ["followed by US 10Y +3.1bp"],
+        ["followed JP"],
+    ]
+    machine.apply(facts.taken_back(at + 90 * SECOND))
+    restarted = Episodes(facts.spec())
+    restarted.restore(machine.snapshot())
+    (family,) = answer_metrics(answers(restarted.answers()))
+    assert {(s.name, *s.labels.values(), s.value) for s in family.samples} == {
+        ("stressd_link_responses_total", "JP", "US", "followed", 1.0),
+        ("stressd_link_responses_total", "JP", "US", "taken back", 1.0),
+        ("stressd_link_responses_total", "JP", "UK", "did not respond", 1.0),
+    }
+    assert [episode_row(each)["links"] for each in machine.open_episodes()] == [[], []]
