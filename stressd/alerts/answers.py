@@ -158,17 +158,19 @@ class Links:
                 new, was=told if wrong else None, reason=why if wrong else response.reason, earlier=earlier
             )
             before.at, before.final, before.breach_at = response.at, response.final, response.breach_at
-        if held(before.follower) < strength(told or old.wording):
-            self._disown(episode, response, now, why)
+        self._disown(episode, response, held(before.follower), now, why)
         if not now and market in episode.answered and not before.awaited:
             # The link had not been told yet, and its absence is no news.
             episode.answered.remove(market)
             before.told = ""
 
-    def _disown(self, episode: Episode, response: Response, now: int, why: str) -> None:
-        """The follower's own episodes name another source, none, or a looser link to this one."""
+    def _disown(self, episode: Episode, response: Response, holds: int, now: int, why: str) -> None:
+        """The follower's own episodes name another source, none, or a looser link to this one. holds: what is still
+        true of the link; now: what this answer says."""
         for each in list(self.kept(response.at)):
             if each.source is None or each.source.episode != episode.id or each.market != response.follower:
+                continue
+            if strength(each.source.wording) <= holds:
                 continue
             each.why_not = why
             each.source = source(episode.id, episode.market, self._follower(response, None), None) if now else None

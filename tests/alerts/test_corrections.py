@@ -130,6 +130,16 @@ def test_a_closer_link_is_told_with_what_comes_next_and_a_looser_answer_never_re
     assert "JP spilled over into it after 41 s" in render(told[-1], first=False).text
 
 
+def test_a_closer_link_that_was_never_told_leaves_the_followers_episode_too() -> None:
+    closer = by_ticks(FIXING_20 + MINUTE, wording="spilled over")
+    back = taken_back(FIXING_20 + 2 * MINUTE, wording="followed", was="spilled over")
+    grown = breach(FIXING_20 + HOUR, "US.GOV.10Y", horizon="5m", phase="raised", severity=2)
+    told = run([OPENED, FOLLOWED, US_OWN, closer, back, grown])
+    assert types(told) == ["opened", "propagated", "opened", "escalated"]
+    assert told[-1].source is not None
+    assert told[-1].source.wording == "followed"
+
+
 def test_a_later_breach_that_was_not_answered_does_not_hide_the_one_that_was() -> None:
     later = by_ticks(FIXING_20 + HOUR, wording="did not respond", breach_at=FIXING_20 + 50 * MINUTE)
     end = breach(FIXING_20 + 2 * HOUR, horizon="5m", phase="left")
@@ -238,7 +248,7 @@ def truth(facts: Sequence[engine.Event]) -> dict[tuple[str, str], int]:
 
 
 @given(STEPS)
-@settings(max_examples=150)
+@settings(max_examples=250)
 def test_every_link_that_was_told_is_true_or_has_been_corrected(steps: Steps) -> None:
     facts = facts_of(steps)
     told, true = run(facts), truth(facts)
@@ -264,7 +274,7 @@ UPDATES = st.sets(st.sampled_from(["opened", "escalated", "propagated", "resolve
 @given(
     STEPS, st.lists(st.tuples(UPDATES, st.sampled_from(["warn", "high"])), min_size=1, max_size=3), st.integers(0, 25)
 )
-@settings(max_examples=150)
+@settings(max_examples=250)
 def test_every_sink_that_was_told_a_wrong_link_hears_of_it_and_no_other(
     steps: Steps, routes: list[tuple[tuple[str, ...], str]], restart: int
 ) -> None:
@@ -296,7 +306,7 @@ def test_every_sink_that_was_told_a_wrong_link_hears_of_it_and_no_other(
 
 
 @given(STEPS, st.integers(0, 28), st.lists(st.integers(0, 7200).map(lambda s: FIXING_20 + s * SECOND), max_size=10))
-@settings(max_examples=150)
+@settings(max_examples=250)
 def test_corrections_survive_restarts_and_do_not_depend_on_when_the_clock_is_looked_at(
     steps: Steps, cut: int, pauses: list[int]
 ) -> None:
@@ -308,7 +318,7 @@ def test_corrections_survive_restarts_and_do_not_depend_on_when_the_clock_is_loo
 
 
 @given(STEPS)
-@settings(max_examples=150)
+@settings(max_examples=250)
 def test_no_message_of_a_link_says_more_than_its_layer(steps: Steps) -> None:
     for event in run(facts_of(steps)):
         message = render(event, first=False)
