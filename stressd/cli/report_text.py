@@ -11,7 +11,7 @@ from stressd.lab.hawkes import Excitation
 from stressd.lab.report.breadth import Breadth
 from stressd.lab.report.columns import ColumnsReport
 from stressd.lab.report.findings import findings
-from stressd.lab.report.flows import LATELY
+from stressd.lab.report.flows import LATELY, shown
 from stressd.lab.report.links import Links
 from stressd.lab.report.paths import TickLags
 from stressd.lab.report.pictures import lag_text
@@ -138,8 +138,8 @@ def _system(system: System) -> list[str]:
 def _flows(report: Report) -> list[str]:
     rows = [
         [
-            f"{flow.source} -> {flow.follower}",
-            str(flow.step),
+            f"{flow.source}{' -> ' if flow.step else ', '}{flow.follower}",
+            str(flow.step or "same"),
             f"{flow.lag_h:.1f} h",
             f"{flow.overlap_h:.1f} h",
             f"{flow.r:+.3f}{'' if flow.real else ' ~'}",
@@ -148,7 +148,7 @@ def _flows(report: Report) -> list[str]:
             count_text(flow.n),
             "-" if flow.lately is None else f"{flow.lately.recent:+.2f} ({flow.lately.adjusted:+.2f})",
         ]
-        for flow in report.flows
+        for flow in shown(report.flows)
     ]
     if not rows:
         return ["LAGS: two markets with sixty fixings are needed"]
@@ -190,7 +190,7 @@ def _excited(found: Excitation) -> list[str]:
 def _breadth(when: str, found: Sequence[Breadth]) -> list[str]:
     rows = []
     for each in found:
-        for count in each.counts[2:]:
+        for count in each.shown():
             rows.append(
                 [
                     ", ".join(each.order),

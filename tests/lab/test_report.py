@@ -25,7 +25,7 @@ from stressd.lab.report.stress_path import StressPath
 from stressd.lab.report.svg import dates, svg, ticks, words
 from stressd.lab.report.system import System
 from stressd.market.tick import Tick
-from stressd.market.times import SECOND, day_iso, parse_day
+from stressd.market.times import DAY, SECOND, day_iso, parse_day
 
 END = parse_day("2026-02-20")
 
@@ -61,6 +61,7 @@ def test_new_york_goes_on_to_tokyo_more_than_tokyo_to_new_york(history: dict[str
     assert not any(found[pair].real for pair in found if pair[2] == 3)
     verdict = directions(flows(markets))[0]
     assert (verdict.stronger.source, verdict.stronger.follower, verdict.told) == ("US", "JP", True)
+    assert east.r > verdict.by_overlap > west.r
 
 
 def test_a_date_orders_nothing_a_week_of_shift_removes_the_flow(history: dict[str, Daily]) -> None:
@@ -69,6 +70,25 @@ def test_a_date_orders_nothing_a_week_of_shift_removes_the_flow(history: dict[st
     found = {(flow.source, flow.follower, flow.step): flow for flow in flows([jp, away])}
     assert abs(found["US", "JP", 1].r) < 0.06
     assert not directions(flows([jp, away]))[0].told
+
+
+def test_a_common_move_of_two_markets_makes_no_direction() -> None:
+    chance = np.random.default_rng(7)
+    hours = chance.standard_normal(24 * 4000)
+    days = np.arange(730_000, 734_000)
+    markets = []
+    for name, clock in (("JP", 6), ("US", 20), ("CA", 20)):
+        own = np.concatenate((np.zeros(24 - clock), hours))[: 24 * 4000].reshape(-1, 24).sum(axis=1)
+        z = (own + chance.standard_normal(4000) * 24**0.5) / 48**0.5
+        at = (days - 719_163) * DAY + clock * 3600 * SECOND
+        markets.append(MarketMoves(name, days, at, z, z, (), z, 1.0))
+    found = flows(markets)
+    by_pair = {(each.stronger.source, each.stronger.follower): each for each in directions(found)}
+    assert by_pair["US", "JP"].low > 0.0
+    assert not by_pair["US", "JP"].told
+    (together,) = [flow for flow in found if flow.step == 0]
+    assert (together.source, together.follower) == ("CA", "US")
+    assert together.r == pytest.approx(0.5, abs=0.05)
 
 
 def test_new_york_is_the_net_transmitter_of_moves_and_beyond_chance(history: dict[str, Daily]) -> None:

@@ -16,11 +16,14 @@ from typing import Any, Final
 
 import numpy as np
 
+from stressd.engine.spec import HOUR
 from stressd.lab.poisson import at_least, at_most, interval, term
 from stressd.lab.report.panel import MarketMoves
-from stressd.market.times import day_iso
+from stressd.market.times import DAY, day_iso
 
 TAIL: Final = 0.05
+APART: Final = 2 * HOUR
+"""ns."""
 
 
 class Count:
@@ -83,6 +86,10 @@ class Breadth:
                 above[k] += days * at_least(k, chances)
         return [Count(k, seen[k], above[k] - above[k + 1], sum(seen[k:]), above[k]) for k in range(size)]
 
+    def shown(self) -> list[Count]:
+        """Two markets, and more where that happened or chance would show it."""
+        return [count for count in self.counts[2:] if count.k == 2 or count.days > 0 or count.expected >= 0.05]
+
     def plain(self) -> dict[str, Any]:
         """For JSON."""
         return {
@@ -98,11 +105,12 @@ class Breadth:
 
 def breadth(markets: Sequence[MarketMoves], since: int, until: int) -> list[Breadth]:
     """Every order and side over the days from `since` to `until` (ordinals). The tails are those of each market's whole
-    history up to `until`; `markets` come in the order of their fixings through the day."""
+    history up to `until`; `markets` come in the order of their fixings through the day. A day begins only where nobody
+    has fixed for two hours: London and Frankfurt are not torn apart."""
     if len(markets) < 2:
         return []
     out = []
-    for cut in range(len(markets)):
+    for cut in _cuts(markets):
         order = [*markets[cut:], *markets[:cut]]
         late = {each.name for each in markets[:cut]}
         for side in (1, -1):
@@ -116,6 +124,12 @@ def breadth(markets: Sequence[MarketMoves], since: int, until: int) -> list[Brea
                         beyond.setdefault(_before(day) if each.name in late else day, {})[each.name] = there
             out.append(Breadth([each.name for each in order], side, beyond))
     return out
+
+
+def _cuts(markets: Sequence[MarketMoves]) -> list[int]:
+    clocks = [int(each.at[-1]) % DAY for each in markets]
+    quiet = [(clocks[k] - clocks[k - 1]) % DAY >= APART for k in range(len(markets))]
+    return [k for k, apart in enumerate(quiet) if apart] or [0]
 
 
 def _as_many(count: int, expected: float) -> float:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from stressd.alerts.words import count_text, listing, ordinal_text
 from stressd.lab.report.breadth import Breadth
 from stressd.lab.report.report import KINDS, Report
 from stressd.lab.report.system import System
+
+MOST: Final = 3
+"""Flows that are told of at the top."""
 
 
 def findings(report: Report) -> list[str]:
@@ -63,17 +68,20 @@ def _percentile(share: float) -> str:
 
 
 def _flows(report: Report) -> list[str]:
+    told = [each for each in report.directions if each.told]
     out = []
-    for each in report.directions:
-        if each.told:
-            one, other = each.stronger, each.weaker
-            out.append(
-                f"{one.source} → {one.follower} is the stronger flow: {one.follower}'s next fixing, "
-                f"{one.lag_h:.0f} hours later, goes with {one.source}'s move by "
-                f"{one.r:.2f} ({one.low:.2f} to {one.high:.2f}, "
-                f"n {count_text(one.n)}); {other.source} → {other.follower} by {other.r:.2f} "
-                f"({other.low:.2f} to {other.high:.2f}, n {count_text(other.n)})"
-            )
+    for each in told[:MOST]:
+        one, other = each.stronger, each.weaker
+        out.append(
+            f"{one.source} → {one.follower} is the stronger flow: {one.follower}'s next fixing, "
+            f"{one.lag_h:.0f} h later, goes with {one.source}'s move by "
+            f"{one.r:.2f} ({one.low:.2f} to {one.high:.2f}, "
+            f"n {count_text(one.n)}; {each.by_overlap:.2f} by the hours that they share); "
+            f"{other.source} → {other.follower} by {other.r:.2f} "
+            f"({other.low:.2f} to {other.high:.2f}, n {count_text(other.n)})"
+        )
+    if len(told) > MOST:
+        out.append(f"{len(told) - MOST} more pairs have a stronger direction, see the table")
     return out
 
 

@@ -33,11 +33,12 @@ HOUR: Final = 3_600e9
 
 
 class Flow:
-    """Source to follower. step: 1 for the follower's next fixing. r: correlation of the moves in sigma, clipped at
-    three; low, high: its 95 % interval; slope: sigma of the follower per sigma of the source; n: pairs; p: two-sided;
-    real: among those that stand at a false discovery rate of 5 % over the whole table. lag_h, overlap_h: hours from
-    fixing to fixing, and of the follower's span that lay in the source's, without weekends. lately: the last 250 pairs
-    beside all before, at the source's usual variance too; None where there are too few."""
+    """Source to follower. step: 1 for the follower's next fixing, 0 for fixings of one instant, which have no order. r:
+    correlation of the moves in sigma, clipped at three; low, high: its 95 % interval; slope: sigma of the follower per
+    sigma of the source; n: pairs; p: two-sided; real: among those that stand at a false discovery rate of 5 % over the
+    whole table. lag_h, overlap_h: hours from fixing to fixing, and of the follower's span that lay in the source's,
+    without weekends. lately: the last 250 pairs beside all before, at the source's usual variance too; None where there
+    are too few."""
 
     __slots__ = (
         "first", "follower", "high", "lag_h", "last", "lately", "low", "n", "overlap_h", "p", "r", "real", "slope",
@@ -95,16 +96,20 @@ def _lately(found: Change) -> dict[str, Any]:
 
 class Direction:
     """The two next-fixing flows of a pair against each other. difference: r of `stronger` minus r of the other, with
-    its 95 % interval; told: the interval excludes 0."""
+    its 95 % interval; by_overlap: what r of the stronger would be if neither led and both r came evenly from the hours
+    that the two spans share; told: the interval excludes 0, and that of the stronger excludes `by_overlap`."""
 
-    __slots__ = ("difference", "high", "low", "stronger", "told", "weaker")
+    __slots__ = ("by_overlap", "difference", "high", "low", "stronger", "told", "weaker")
 
     def __init__(self, one: Flow, other: Flow) -> None:
         self.stronger, self.weaker = (one, other) if one.r >= other.r else (other, one)
         self.difference = self.stronger.r - self.weaker.r
         around = 1.96 * math.hypot(_spread(self.stronger), _spread(self.weaker))
         self.low, self.high = self.difference - around, self.difference + around
-        self.told = self.low > 0.0
+        shared = self.stronger.overlap_h + self.weaker.overlap_h
+        share = self.stronger.overlap_h / shared if shared > 0.0 else 0.5
+        self.by_overlap = (self.stronger.r + self.weaker.r) * share
+        self.told = self.low > 0.0 and self.stronger.low > self.by_overlap
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
@@ -115,6 +120,7 @@ class Direction:
             "difference": round(self.difference, 4),
             "low": round(self.low, 4),
             "high": round(self.high, 4),
+            "by_overlap": round(self.by_overlap, 4),
             "n": min(self.stronger.n, self.weaker.n),
             "told": self.told,
         }
@@ -132,9 +138,17 @@ def flows(markets: Sequence[MarketMoves]) -> list[Flow]:
         for follower in markets:
             if source is not follower:
                 found += _pair(source, follower)
+        found += [each for other in markets if other.name > source.name for each in _at_once(source, other)]
     for flow, real in zip(found, kept([flow.p for flow in found], FALSE), strict=True):
         flow.real = real
     return found
+
+
+def shown(found: Sequence[Flow], most: int = 24) -> list[Flow]:
+    """For readers: all of a short table; of a long one those to the next fixing, the strongest first."""
+    if len(found) <= most:
+        return list(found)
+    return sorted((flow for flow in found if flow.step < 2), key=lambda flow: -abs(flow.r))[:most]
 
 
 def directions(found: Sequence[Flow]) -> list[Direction]:
@@ -167,6 +181,17 @@ def _pair(source: MarketMoves, follower: MarketMoves) -> list[Flow]:
         flow.overlap_h = float(np.percentile(np.maximum(ended - follower.at[k], 0), 25.0)) / HOUR
         out.append(flow)
     return out
+
+
+def _at_once(one: MarketMoves, other: MarketMoves) -> list[Flow]:
+    """The moves of fixings that fall on the same instants."""
+    _, i, j = np.intersect1d(one.at, other.at, return_indices=True)
+    if len(i) < LEAST:
+        return []
+    x, y = np.clip(one.z[i], -CLIP, CLIP), np.clip(other.z[j], -CLIP, CLIP)
+    flow = Flow(one.name, other.name, 0, x, y, one.days[i])
+    flow.overlap_h = 24.0
+    return [flow]
 
 
 def correlation(x: Matrix, y: Matrix) -> float:

@@ -14,7 +14,7 @@ from stressd.lab.connectedness import Connectedness
 from stressd.lab.report import pictures
 from stressd.lab.report.columns import ColumnsReport
 from stressd.lab.report.findings import findings
-from stressd.lab.report.flows import LATELY
+from stressd.lab.report.flows import LATELY, shown
 from stressd.lab.report.report import KINDS, Report
 from stressd.lab.report.system import HALF_LIFE, HORIZON, LAGS, RIDGE, SHIFTS
 from stressd.market.times import day_iso
@@ -56,7 +56,8 @@ def period_page(report: Report) -> str:
             "shifts": SHIFTS,
             "lately": LATELY,
         },
-        intervals=pictures.intervals([flow for flow in report.flows if flow.step == 1]),
+        flows=shown(report.flows),
+        intervals=pictures.intervals([flow for flow in shown(report.flows) if flow.step < 2]),
         counts=pictures.counts(report.breadth_history),
         ring=Markup("") if report.links is None else pictures.ring(report.links),
         stack=Markup("") if report.stress is None else pictures.stacked(report.stress),

@@ -56,7 +56,11 @@ def intervals(flows: Sequence[Flow]) -> Markup:
     for k, flow in enumerate(flows):
         y = 24.0 + 26.0 * k
         kind = "" if flow.real else " faint"
-        shapes += [words(left - 8.0, y + 4.0, f"{flow.source} → {flow.follower}", "name" + kind, "end")]
+        shapes += [
+            words(
+                left - 8.0, y + 4.0, f"{flow.source}{' → ' if flow.step else ', '}{flow.follower}", "name" + kind, "end"
+            )
+        ]
         shapes += [line(x(flow.low), y, x(flow.high), y, "whisker" + kind), dot(x(flow.r), y, 4.5, "fill" + kind)]
         shapes += [words(right + 10.0, y + 4.0, f"{flow.r:.2f}", "label")]
     return svg(bottom + 24.0, "correlation of each market's move with the other's next one", shapes)
@@ -81,8 +85,9 @@ def counts(found: Sequence[Breadth]) -> Markup:
         shapes += [words(x(value), bottom + 16.0, f"{value:g}×", "label", "middle")]
     for k, ((each, count), (less, more)) in enumerate(zip(rows, bounds, strict=True)):
         y = 26.0 + 30.0 * k
-        name = f"{', '.join(each.order)}: {'rises' if each.side > 0 else 'falls'}"
-        shapes += [words(left - 8.0, y + 4.0, name if len(name) < 24 else name[:22] + "…", "name", "end")]
+        order = ", ".join(each.order) if len(each.order) < 3 else f"day from {each.order[0]} on"
+        name = f"{order}: {'rises' if each.side > 0 else 'falls'}"
+        shapes += [words(left - 8.0, y + 4.0, name if len(name) < 26 else name[:24] + "…", "name", "end")]
         shapes += [box(left, y - 8.0, x(count.at_least / count.expected_at_least) - left, 16.0, "bar")]
         shapes += [line(x(less / count.expected_at_least), y, x(more / count.expected_at_least), y, "whisker")]
         shapes += [words(right + 8.0, y + 4.0, f"{count.at_least} of {count.expected_at_least:.1f}", "label")]

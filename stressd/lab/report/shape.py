@@ -61,7 +61,8 @@ REPORT: Final[dict[str, Any]] = {
     "connectedness": {"volatility": _SYSTEM, "moves": _SYSTEM},
     "lags": {
         "fixings": [{
-            "source": "text", "follower": "text", "step": "count 1 for the follower's next fixing",
+            "source": "text", "follower": "text",
+            "step": "count 1 for the follower's next fixing, 0 for fixings of one instant",
             "r": "number correlation of moves in sigma", "low": "number", "high": "number",
             "slope": "number sigma per sigma", "n": "count pairs of moves", "p": "share",
             "real": "yes stands at a false discovery rate of 5 % over the table", "lag_h": "number hours",
@@ -70,7 +71,9 @@ REPORT: Final[dict[str, Any]] = {
         }],
         "directions": [{
             "stronger": "list [source, follower]", "weaker": "list", "r": "list of both", "difference": "number",
-            "low": "number", "high": "number", "n": "count", "told": "yes the interval excludes 0",
+            "low": "number", "high": "number", "n": "count",
+            "by_overlap": "number what shared hours alone would make",
+            "told": "yes both intervals exclude chance and shared hours",
         }],
         "ticks": "?map first, last, ticks, dirt, apart, pairs: first, second, lag_s, correlation, ratio, n, p",
     },
