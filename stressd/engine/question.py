@@ -12,6 +12,9 @@ WINDOW: Final = "window"
 REOPENING: Final = "reopening"
 """The follower was closed: its first `window` of open time answers, else its close."""
 
+SILENT: Final = "silent"
+"""The follower was open but silent or halted: `window` of open time from its next tick on answers."""
+
 
 class Question:
     """A breach of (rule, market, direction) and one follower. Values percent, times ns UTC.

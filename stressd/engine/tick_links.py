@@ -17,7 +17,7 @@ from stressd.engine.evidence import Evidence
 from stressd.engine.fixing_links import FixingLinks
 from stressd.engine.pulse import BEGAN, LONGEST, MINUTE_PASSED, SETTLED, SHAPED, Pulse
 from stressd.engine.pulse_answer import SUDDEN
-from stressd.engine.question import REOPENING, WINDOW, Question, load_question, question_key
+from stressd.engine.question import REOPENING, SILENT, WINDOW, Question, load_question, question_key
 from stressd.engine.series import SeriesState
 from stressd.engine.silence import unseen
 from stressd.engine.spec import HOUR, PropagationSpec
@@ -72,6 +72,7 @@ class TickLinks:
             return False
         if found & MINUTE_PASSED != 0:
             self.evidence.minute(state)
+            self._heard(state)
         if found & BEGAN != 0:
             self._tell(self.evidence.attribution.begin(state), False, at, out)
         elif found & SHAPED != 0 and watch.active is not None:
@@ -80,6 +81,14 @@ class TickLinks:
         elif found & SETTLED != 0:
             self._settle(state, at, out)
         return found != MINUTE_PASSED
+
+    def _heard(self, state: SeriesState) -> None:
+        """A gauge ticks: what waited for its voice is asked anew."""
+        for asked in self.questions.values():
+            if asked.mode == SILENT and asked.follower == state.market and state.t > asked.breach_at:
+                asked.mode = WINDOW
+                asked.answer_by = self.evidence.clocks[state.market].after_open_time(state.t, self._spec.window)
+                asked.deadline = asked.answer_by
 
     def _settle(self, state: SeriesState, at: int, out: list[Event]) -> None:
         pulse = self.evidence.attribution.settle(state)
@@ -139,8 +148,18 @@ class TickLinks:
             response = asked.response(gauge.id, "could not respond", breach.at, breach.time, False, why_not)
             response.next_open = opens
             out.append(response)
+        elif silent := unseen(gauge.silences, True):
+            self._wait(asked, silent, breach.at, breach.time, out)
         else:
             self._look_back(asked, breach.at, out)
+
+    def _wait(self, asked: Question, reason: str, at: int, time: int, out: list[Event]) -> None:
+        """The follower is open, but cannot be seen: until it ticks again, at most until its close."""
+        asked.mode = SILENT
+        closes = self.evidence.clocks[asked.follower].calendar.next_close(time)
+        asked.answer_by = asked.deadline = min(closes, time + REMEMBERED)
+        gauge = self._gauges[asked.follower]
+        out.append(asked.response(gauge.id, "could not respond", at, time, False, reason))
 
     def prepare(self, breach: Breach) -> None:
         """A breach is about to be asked about: its sudden move is one that others may be put down to."""
@@ -301,6 +320,9 @@ class TickLinks:
             asked.deadline = self.evidence.clocks[asked.follower].calendar.next_close(asked.answer_by)
             if reason:
                 return
+        if reason and asked.mode == WINDOW and unseen(gauge.silences, True):
+            self._wait(asked, reason, due, due, out)
+            return
         answer = window_answer.measure(self.evidence, asked, gauge, due, first)
         bar = self._spec.bar if asked.mode == WINDOW else self._spec.open_bar if first else self._spec.daily_bar
         if not reason and asked.via == "" and window_answer.follows(self.evidence, asked, gauge, answer, bar):

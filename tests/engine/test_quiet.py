@@ -249,9 +249,12 @@ def test_a_market_that_fell_silent_could_not_respond_and_is_not_said_not_to_have
             tick.value = round(tick.value + 0.1, 4)
         if tick.series != "BB.GOV.2Y" or tick.received < jump + 30 * SECOND:
             ticks.append(tick)
-    said = [event for event in Engine(spec, START).feed(ticks) if isinstance(event, Response)]
-    final = [event for event in said if event.follower == "BB" and event.final and event.breach_at >= jump]
-    assert {(event.wording, event.reason) for event in final} == {("could not respond", "it is silent")}
+    engine = Engine(spec, START)
+    events = engine.feed(ticks) + engine.advance(jump + 14 * HOUR)
+    said = [event for event in events if isinstance(event, Response)]
+    about = [event for event in said if event.follower == "BB" and event.breach_at >= jump]
+    assert {(event.wording, event.reason) for event in about} == {("could not respond", "it is silent")}
+    assert [event.final for event in about if event.market == "AA"][-1]
 
 
 def test_of_a_halted_series_nothing_is_said_that_it_did_not_do() -> None:

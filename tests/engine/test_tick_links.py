@@ -211,3 +211,20 @@ def test_a_restart_amid_the_chains_changes_nothing_that_is_said() -> None:
         again = Engine(spec, START - 1)
         again.restore(json.loads(json.dumps(whole.snapshot())))
         assert [facts(e) for e in again.feed(feed[at:])] == [facts(e) for e in whole.feed(feed[at:])]
+
+
+def test_a_market_that_is_silent_could_not_respond_and_is_judged_when_it_ticks_again() -> None:
+    spec = world({"AA": "always", "BB": "always"}, ("10Y",), silence=2 * MINUTE, levels=False, floor_bp=3.0)
+    rules = tuple(replace(rule, horizons=("1m", "5m")) for rule in spec.sigma_rules)
+    spec = replace(spec, sigma_rules=rules)
+    shock = START + 6 * HOUR
+    feed = walk(spec, shock + 2 * HOUR, {"AA": steps([shock], [0.12]), "BB": steps([shock + 90 * SECOND], [0.1])})
+    quiet = (shock - 10 * MINUTE, shock + 30 * MINUTE)
+    heard = [t for t in feed if not (t.series.startswith("BB") and quiet[0] <= t.time < quiet[1])]
+    answers = [r for r in said(Engine(spec, START - 1).feed(heard)) if (r.market, r.follower) == ("AA", "BB")]
+    assert [(r.wording, r.reason, r.final) for r in answers[:1]] == [("could not respond", "it is silent", False)]
+    assert answers[-1].wording == "followed"
+    assert answers[-1].final
+    assert answers[-1].at >= quiet[1]
+    mute = [t for t in feed if not (t.series.startswith("BB") and t.time >= quiet[0])]
+    assert {r.wording for r in said(Engine(spec, START - 1).feed(mute))} == {"could not respond"}
