@@ -71,6 +71,7 @@ class Bridges:
         self.seed = scenario.seed if seed is None else seed
         self.calendars = {market: calendars[spec.calendar] for market, spec in scenario.markets.items()}
         self._all: list[Tick] | None = None
+        self._paths: dict[str, tuple[_OpenTime, _Bridge, _Bounds]] = {}
 
     def ticks(self) -> list[Tick]:
         """The live part, ordered by time: `starts` <= time < `ends`."""
@@ -79,6 +80,12 @@ class Bridges:
     def warmup_ticks(self) -> list[Tick]:
         """From the first anchor up to `starts`, ordered by time."""
         return [tick for tick in self._drawn() if tick.time < self.scenario.starts]
+
+    def level(self, series: str, t: int) -> float:
+        """Percent: what the ticks of a series stand around at t, a tick before and after."""
+        self._drawn()
+        clock, path, bounds = self._paths[series]
+        return bounds.within(t, path.at(clock.offset(t)))
 
     def warmup_daily(self) -> dict[str, list[tuple[int, float]]]:
         """Fixings (ordinal day, percent) by series, ascending: simulated up to the first published one, then those that
@@ -141,6 +148,7 @@ class Bridges:
     ) -> list[Tick]:
         anchors = self.scenario.anchors_of(series)
         path = _Bridge([(clock.offset(time), level, not clock.is_open(time - 1)) for time, level, _ in anchors], noise)
+        self._paths[series] = clock, path, bounds
         draw = self._random(f"{series}/ticks")
         ticks = []
         offset = 0

@@ -121,17 +121,38 @@ def load_scenario(name: str = DEFAULT) -> Scenario:
         except (OSError, UnicodeDecodeError) as error:
             raise UnreadFile([Fault(name, 0, f"cannot be read: {error}")]) from None
         return read_scenario(name, text)
+    return read_scenario(f"{name}.yaml", _packaged(name))
+
+
+def _packaged(name: str) -> str:
+    """The text of a scenario of the package. Raises UnreadFile."""
     folder = resources.files("stressd.lab").joinpath("scenarios")
     known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
     if name not in known:
         raise UnreadFile(
             [Fault(name, 0, f"no such scenario; there is {', '.join(known)}, or give the path of a YAML file")]
         )
-    return read_scenario(f"{name}.yaml", folder.joinpath(f"{name}.yaml").read_text(encoding="utf-8"))
+    return folder.joinpath(f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def read_scenario(path: str, text: str) -> Scenario:
-    """The scenario in a YAML text. Raises UnreadFile with every fault."""
+    """The scenario in a YAML text. With `extends:` it is one of the package with what the text says otherwise, and with
+    the text's markets, sources and anchors beside its own. Raises UnreadFile with every fault."""
+    raw = _read(path, text)
+    base = raw.pop("extends", None)
+    if base is not None:
+        other = _read(f"{base}.yaml", _packaged(str(base)))
+        for key in ("markets", "sources"):
+            raw[key] = {**other.get(key, {}), **(raw.get(key) or {})}
+        raw["anchors"] = [*other.get("anchors", []), *(raw.get("anchors") or [])]
+        raw = {**other, **raw}
+    try:
+        return Scenario.model_validate(raw)
+    except ValidationError as error:
+        raise UnreadFile([Fault(path, 0, _worded(fault["loc"], fault["msg"])) for fault in error.errors()]) from None
+
+
+def _read(path: str, text: str) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -139,10 +160,7 @@ def read_scenario(path: str, text: str) -> Scenario:
         raise UnreadFile([Fault(path, mark.line + 1 if mark else 0, f"not YAML: {error}")]) from None
     if not isinstance(raw, dict):
         raise UnreadFile([Fault(path, 0, "not a scenario: expected `name:`, `markets:`, `anchors:` and so on")])
-    try:
-        return Scenario.model_validate(raw)
-    except ValidationError as error:
-        raise UnreadFile([Fault(path, 0, _worded(fault["loc"], fault["msg"])) for fault in error.errors()]) from None
+    return raw
 
 
 def _worded(where: tuple[int | str, ...], message: str) -> str:
