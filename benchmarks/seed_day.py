@@ -14,7 +14,7 @@ from stressd.config.load import load_text
 from stressd.lab.bridges import Bridges
 from stressd.lab.demo import calendars, config_text
 from stressd.lab.scenario import load_scenario
-from stressd.lab.seed_day import RULES, SCENARIO, watch
+from stressd.lab.seed_day import MORE, SCENARIO, watch
 from stressd.market.times import iso
 from stressd.runtime.registry import registry
 
@@ -22,7 +22,7 @@ from stressd.runtime.registry import registry
 def main() -> None:
     began = time.process_time()
     scenario = load_scenario(SCENARIO)
-    text = config_text(scenario, "mqtt://127.0.0.1:1883", console=False) + RULES
+    text = config_text(scenario, "mqtt://127.0.0.1:1883", console=False) + MORE
     loaded = load_text(text, Path("seed-day.yaml"), registry())
     found = watch(of_config(loaded), Bridges(scenario, calendars(scenario)), lambda said: print(said, file=sys.stderr))
     print(f"series whose ticks are judged by their own tail: {sum(p == 'live' for p in found.phases.values())} of "
@@ -33,16 +33,15 @@ def main() -> None:
         print(f"              the path crosses the bar at {iso(found.seen)}: {found.late_s():+.0f} s")
     closed = found.closed()
     if closed is not None:
-        print(
-            f"New York      {closed.wording}: {closed.reason}; next open {closed.next_open} ({closed.next_open_local})"
-        )
+        opens = f"{closed.next_open} ({closed.next_open_local})"
+        print(f"New York      {closed.wording}: {closed.reason}; next open {opens}")
     for at, each in found.answers("JP", "US"):
-        lag = (
-            "-"
-            if each.lag_s is None
-            else f"{each.lag_s / 3600.0:.1f} h, open for {(each.open_lag_s or 0.0) / 60.0:.0f} min"
-        )
-        print(f"  JP -> US    {at}  {each.wording}  lag {lag}  {each.change_bp} bp  p {each.p}  {each.reason or ''}")
+        said = [f"  JP -> US    {at}  {each.wording}"]
+        if each.lag_s is not None:
+            said.append(f"lag {each.lag_s / 3600.0:.1f} h, of which open {(each.open_lag_s or 0.0) / 60.0:.0f} min")
+        if each.change_bp is not None:
+            said.append(f"{each.change_bp:+.1f}bp, p {each.p} of {each.p_of}")
+        print("  ".join([*said, each.reason or ""]))
     for market in ("UK", "DE"):
         said = [f"{at[5:16]} {each.wording}" for at, each in found.answers("JP", market)]
         print(f"  JP -> {market}    {'; '.join(said) or '-'}")

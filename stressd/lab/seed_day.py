@@ -20,9 +20,11 @@ from stressd.market.times import parse_time
 
 SCENARIO: Final = "seed-day"
 SUPER_LONG: Final = ("JP.GOV.30Y", "JP.GOV.40Y")
-RULES: Final = """  - {name: silence, type: silence, series: "*.GOV.*", severity: warn}
+MORE: Final = """  - {name: silence, type: silence, series: "*.GOV.*", severity: warn}
+propagation:
+  pairs: [JP -> US]
 """
-"""Beside those of the demo's configuration: whoever goes silent is told of."""
+"""Beside the demo's configuration: whoever goes silent is told of, and the desk has named the pair that it looks at."""
 
 LOOK: Final = SECOND
 """ns between two looks at the path."""

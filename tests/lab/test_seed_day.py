@@ -1,4 +1,4 @@
-"""19 to 21 January 2026 as ticks of four markets, through engine, episodes and all: what must be told, and what must not.
+"""19 to 21 January 2026 as ticks of four markets, through engine, episodes and all: what must be told, and what not.
 The same figures by hand: benchmarks/seed_day.py."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from stressd.config.load import load_text
 from stressd.lab.bridges import Bridges
 from stressd.lab.demo import SPILLED, calendars, config_text
 from stressd.lab.scenario import load_scenario
-from stressd.lab.seed_day import RULES, SCENARIO, SUPER_LONG, SeedDay, watch
+from stressd.lab.seed_day import MORE, SCENARIO, SUPER_LONG, SeedDay, watch
 from stressd.market.times import parse_time
 from stressd.runtime.registry import registry
 
@@ -25,7 +25,7 @@ def simulator() -> Bridges:
 
 @pytest.fixture(scope="module")
 def day(simulator: Bridges) -> SeedDay:
-    text = config_text(simulator.scenario, "mqtt://127.0.0.1:1883", console=False) + RULES
+    text = config_text(simulator.scenario, "mqtt://127.0.0.1:1883", console=False) + MORE
     return watch(of_config(load_text(text, Path("seed-day.yaml"), registry())), simulator)
 
 
@@ -90,8 +90,16 @@ def test_no_closed_hour_and_no_lunch_break_is_silence(day: SeedDay, simulator: B
     assert simulator.calendars["US"].span_at(parse_time("2026-01-19T15:00:00Z")).reason.startswith("holiday")
 
 
-def test_the_stress_of_japan_rises_while_its_market_sells_off(day: SeedDay) -> None:
-    values = {at[:13]: reading["markets"] for at, reading in day.stress.items()}
-    before, after = values["2026-01-19T00"], values["2026-01-20T08"]
-    assert after["JP"] > before["JP"]
-    assert after["JP"] > after["US"]
+def test_the_stress_of_japan_is_read_while_its_market_sells_off(day: SeedDay) -> None:
+    hours = {at[:13]: reading for at, reading in day.stress.items()}
+    before, after = (
+        {row["dimension"]: row for row in hours[hour]["inputs"] if row["market"] == "JP"}
+        for hour in ("2026-01-19T00", "2026-01-20T05")
+    )
+    assert after["volatility"]["state"] == "live", "before any fixing of the day"
+    assert after["volatility"]["value"] > 1.4 * before["volatility"]["value"]
+    assert after["volatility"]["stress"] > max(before["volatility"]["stress"], 0.99)
+    assert hours["2026-01-20T05"]["markets"]["JP"] > 2.0 * hours["2026-01-20T05"]["markets"]["US"]
+    york = [row for row in hours["2026-01-19T15"]["inputs"] if row["market"] == "US"]
+    assert {row["state"] for row in york} == {"closed"}
+    assert min(row["age_s"] for row in york) > 60 * 3600.0, "what it says of New York is of Friday"
