@@ -90,8 +90,8 @@ def main() -> None:
         print(f"\nrank correlation with the OFR FSI over {len(both):,} days: {rho:.2f}")
         for market in ("JP", "US"):
             own = spearman([volatility(d, market) for d in both], theirs)
-            part = spearman([d["markets"].get(market, 0.0) for d in both], theirs)
-            print(f"  contribution of {market}: {part:.2f}; its volatility in bp by itself: {own:.2f}")
+            added = spearman([d["markets"].get(market, 0.0) for d in both], theirs)
+            print(f"  contribution of {market}: {added:.2f}; its volatility in bp by itself: {own:.2f}")
 
 
 if __name__ == "__main__":

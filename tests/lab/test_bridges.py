@@ -175,3 +175,20 @@ def test_a_wrong_scenario_is_refused_in_words(before: str, after: str, expected:
 def test_an_unknown_scenario_names_those_there_are() -> None:
     with pytest.raises(UnreadFile, match="there is january-2026"):
         load_scenario("january-2025")
+
+
+def test_a_scenario_that_extends_another_has_its_anchors_and_markets_beside_its_own(scenario: Scenario) -> None:
+    text = """
+extends: january-2026
+name: later
+ends: "2026-01-21T17:40:00-05:00"
+anchors:
+  - {time: "2026-01-21T15:00:00+09:00", basis: published, source: mof, levels: {JP.GOV.30Y: 3.647}}
+"""
+    later = read_scenario("later.yaml", text)
+    assert (later.name, later.starts, later.markets) == ("later", scenario.starts, scenario.markets)
+    assert later.anchors[:-1] == scenario.anchors
+    assert later.anchors[-1].levels == {"JP.GOV.30Y": 3.647}
+    assert later.ends > scenario.ends
+    with pytest.raises(UnreadFile, match="no such scenario"):
+        read_scenario("later.yaml", text.replace("january-2026", "january-1926"))
