@@ -75,6 +75,11 @@ async def test_health_readiness_metrics_and_status_are_served(desk: Desk) -> Non
         assert status["feeds"][0]["state"] == "connected"
         assert status["alerting"]["series"] == len(LAST)
         assert status["sinks"][0]["name"] == "hook"
+        async with session.get(f"{url}/api/v1/stress?days=5") as answer:
+            stress = await answer.json()
+        assert answer.status == 200
+        assert {"value", "days"} <= set(stress)
+        assert len(stress["days"]) <= 5
         async with session.get(f"{url}/api/v1/graph") as answer:
             links = await answer.json()
         assert [(each["market"], each["gauge"], each["open"]) for each in links["markets"]] == [
