@@ -124,12 +124,13 @@ def _what(follower: Follower, source: str, linked: Iterable[str]) -> str:
     """Wording and lag, or why there is none and from when there can be."""
     if follower.via:
         return put_down_to(follower.via, source, follower.via in linked)
-    if strength(follower.wording):
+    is_link = strength(follower.wording) > 0
+    if is_link:
         text = f"{source} spilled over into it" if follower.wording == "spilled over" else ""
         text = text or ("moved together with" if follower.wording == "co-moved" else "followed") + f" {source}"
     else:
         text = f"did not follow {source}" if follower.was is not None else str(follower.wording)
-    if follower.reason:
+    if follower.reason and not is_link:
         text += f": {follower.reason}"
     if follower.next_open:
         local = f" ({follower.next_open_local})" if follower.next_open_local else ""
@@ -145,7 +146,7 @@ def _what(follower: Follower, source: str, linked: Iterable[str]) -> str:
         else:
             text += f" {'within' if within else 'after'} {lag_text(follower.lag_s, follower.open_lag_s, interval)}"
         text += " (over the day)" if follower.resolution == "1d" else ""
-    return text
+    return f"{text}: {follower.reason}" if follower.reason and is_link else text
 
 
 def lag_text(lag_s: float, open_lag_s: float | None, interval: tuple[float | None, float | None] | None = None) -> str:
@@ -165,7 +166,9 @@ def source_text(source: Source, resolution: str | None = None) -> str:
     words = {"spilled over": "spilled over from", "co-moved": "moved together with"}.get(source.wording, "followed")
     parts = [f"{words} {source.market} ({source.episode})"]
     if source.lag_s is not None and source.lag_s >= 0.0:
-        parts[0] += f" after {lag_text(source.lag_s, source.open_lag_s, (source.lag_low_s, source.lag_high_s))}"
+        together = source.wording == "co-moved"
+        interval = None if together else (source.lag_low_s, source.lag_high_s)
+        parts[0] += f" {'within' if together else 'after'} {lag_text(source.lag_s, source.open_lag_s, interval)}"
     parts += _beta(source.beta, None)
     parts += _p(source.p, source.p_of, resolution)
     if source.was is not None:

@@ -21,6 +21,9 @@ LEVEL: Final = "level"
 ONCE_TOLD: Final = "It is told once, and is over with that."
 """Note of the end of an episode that was over when it was told."""
 
+MILD: Final = ("info", "warn")
+"""Severities of which the absence of an answer is no news once they are over."""
+
 KEEP_NS: Final = 3 * 86_400 * 1_000_000_000
 """How long a router remembers who was told of a resolved episode: answers of other markets may still come."""
 
@@ -73,8 +76,9 @@ class Router:
     A sink that was told of an episode is told when it is resolved, even where its route would no longer match, and
     nobody else is. A sink that was not told yet, and whose route matches only now (the severity rose, a series joined),
     is told by whatever event comes, if the route passes on `opened`; `resolved` is nobody's first. The end of a level
-    episode is for the record only. `corrected` goes to every sink that was told a link which it takes back, whatever
-    its route passes on, and to nobody else.
+    episode is for the record only, and so is, once an episode of little severity is over, what is no new link: that a
+    market which had been closed did not respond to it. `corrected` goes to every sink that was told a link which it
+    takes back, whatever its route passes on, and to nobody else.
     """
 
     def __init__(self, routes: tuple[RouteSpec, ...]) -> None:
@@ -98,6 +102,8 @@ class Router:
             return self._misled(event)
         told = self._told.get(event.episode, [])
         late = event.episode in self._closed
+        if late and event.severity in MILD and not claims(event).keys() - self._claimed(event.episode):
+            return ()
         chosen: list[str] = []
         for route in self._routes:
             if not route.matches(event):
@@ -136,6 +142,10 @@ class Router:
             return ()
         self._closed[event.episode] = now
         return tuple(self._told.get(event.episode, ()))
+
+    def _claimed(self, episode: str) -> set[str]:
+        """Every link that some sink was told of the episode."""
+        return {link for made in self._claims.get(episode, {}).values() for link in made}
 
     def _misled(self, event: Event) -> tuple[str, ...]:
         """The sinks that were told a link which this event does not claim any more, or only as a looser one."""

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stressd.alerts.event import DataQuality, Event, SeriesMove
+from stressd.alerts.event import DataQuality, Event, Follower, SeriesMove
 from stressd.alerts.routing import KEEP_NS, Router, RouteSpec
 from stressd.market.times import iso
 
@@ -141,3 +141,19 @@ def test_told_once_each_resolved_to_exactly_the_told_and_a_restart_changes_nothi
             over.add(name)
             assert set(sinks) == told.get(name, set())
         told.setdefault(name, set()).update(sinks)
+
+
+def test_once_a_mild_episode_is_over_only_a_new_link_is_news() -> None:
+    absent = Follower(market="JP", wording="did not respond")
+    followed = Follower(market="US", wording="followed")
+    for severity, heard in (("warn", ()), ("high", ("mail",))):
+        router = Router((RouteSpec(sinks=("mail",)),))
+        router.assign(event(severity=severity))
+        router.assign(event("resolved", seq=2, severity=severity))
+        assert router.assign(event("propagated", seq=3, severity=severity, followers=[absent])) == heard
+        both = [absent, followed]
+        assert router.assign(event("propagated", seq=4, severity=severity, followers=both)) == ("mail",)
+        assert router.assign(event("propagated", seq=5, severity=severity, followers=both)) == heard
+    router = Router((RouteSpec(sinks=("mail",)),))
+    router.assign(event())
+    assert router.assign(event("propagated", seq=2, followers=[absent])) == ("mail",), "it is not over yet"
