@@ -81,7 +81,6 @@ def engine_spec(
             window=propagation.window,
             bar=propagation.bar,
             open_bar=propagation.open_bar,
-            daily_bar=propagation.daily_bar,
             floor_bp=propagation.floor,
             co_move=propagation.co_move,
             level=propagation.level,

@@ -178,16 +178,15 @@ Aliases = Annotated[
 
 class PropagationConfig(Model):
     """How other markets' responses are measured. pairs: hints; all pairs are watched. window: of the follower's own
-    open time. bar: excess response, in the follower's sigma, from which one of its ticks shows that it has followed;
-    open_bar: the same when it opens after having been closed; daily_bar: the same over a session. level: from fixing to
-    fixing a market has followed where at most this share of comparable days of its own saw it go as far the same way.
-    floor: the least response."""
+    open time. bar: excess response, in the follower's sigma, over the window where none of its sudden moves could be
+    put down to the source; open_bar: the same when it opens after having been closed. level: share of comparable
+    stretches or days of its own past that went as far the same way, at most, of a market that has followed; a tenth
+    of it within the day for pairs that are neither named nor proven. floor: the least response."""
 
     pairs: list[Pair] = written([])
     window: Duration = written("10m")
     bar: float = written(3.0, gt=0)
     open_bar: float = written(2.0, gt=0)
-    daily_bar: float = written(1.0, gt=0)
     level: float = written(0.1, gt=0, le=0.5)
     floor: Bp = written("0.5bp")
     co_move: Duration = written("5s")

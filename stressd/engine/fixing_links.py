@@ -87,6 +87,11 @@ class FixingLinks:
             return None
         return known.base.rate(source, self._gauges[follower].id, z, known.since)
 
+    def day_rank(self, market: str, day: int, z: float, direction: int) -> tuple[float, int]:
+        """p of a day's move of z sigma of the gauge of `market`, among comparable days of its own, and how many."""
+        days = self._days.get(market)
+        return days.rank(day, z, direction) if days is not None else (1.0, 0)
+
     def edges(self) -> list[dict[str, Any]]:
         """The graph of this layer: pairs of markets of which one moved far, or that are hinted."""
         hinted = {f"{source}|{follower}" for source, follower in self._spec.pairs}

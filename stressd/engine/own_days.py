@@ -54,8 +54,7 @@ class OwnDays:
     def take(self, day: int, time: int, value: float, z: float, sigma: float) -> None:
         """Rank a fixing, then learn it. day: ordinal; z: its move in the sigma that stood before it; sigma: the one
         that stands after it (bp)."""
-        closure = 1 if day - self._day > 1 else 0
-        own = self._kinds[2 * self.regime + closure]
+        own = self._kind(day)
         among = own if own.n >= LEAST else self._all
         self.n = among.n if z == z else 0
         self.p_up, self.p_down = among.p(z), among.p_low(z)
@@ -69,6 +68,16 @@ class OwnDays:
             self._sum = LONG * self._sum + size
             ratio = math.exp(size - self._sum / self._weight)
             self.regime = 0 if ratio < CALM else 2 if ratio > WILD else 1
+
+    def _kind(self, day: int) -> PastScores:
+        closure = 1 if day - self._day > 1 else 0
+        return self._kinds[2 * self.regime + closure]
+
+    def rank(self, day: int, z: float, direction: int) -> tuple[float, int]:
+        """p of a move of z sigma since the last fixing, on the day (ordinal) that is under way; and among how many."""
+        own = self._kind(day)
+        among = own if own.n >= LEAST else self._all
+        return among.p(z) if direction > 0 else among.p_low(z), among.n
 
     def p(self, direction: int) -> float:
         """Of the last fixing: the share of comparable days that went as far in this direction, itself among them."""

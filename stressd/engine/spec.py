@@ -205,8 +205,9 @@ class PropagationSpec:
     time after the source's breach.
 
     Where no sudden move of the follower could be put down to the source, its move over a whole window answers: bar is
-    the excess response, in its sigma, that it needs over `window`; open_bar: over an open and the gap before it;
-    daily_bar: until its close. floor_bp: the least response. co_move: ns within which two moves are one.
+    the excess response, in its sigma, that it needs over `window`; open_bar: over an open and the gap before it, and
+    until its close while its days are not known well enough to rank them. floor_bp: the least response. co_move: ns
+    within which two moves are one.
 
     level: an answer the same way has followed where its p is at most this: of days that have nothing to do with the
     source, so many are taken for an answer. Within the day a tenth of it for pairs that are neither named in `pairs`
@@ -217,7 +218,6 @@ class PropagationSpec:
     window: int = 10 * MINUTE
     bar: float = 3.0
     open_bar: float = 2.0
-    daily_bar: float = 1.0
     floor_bp: float = 0.5
     level: float = 0.10
     co_move: int = 5 * SECOND

@@ -1,4 +1,4 @@
-"""One gauge's own past, against which its answers are ranked: stretches of ten minutes, openings, whole sessions.
+"""One gauge's own past, against which its answers within the day are ranked: stretches of ten minutes, and openings.
 
 Every score is in sigma of that stretch: ranks are matched on volatility, on the time of day, and on what closure a gap
 came over. Moves either way count, as rises and as falls.
@@ -25,21 +25,19 @@ MOST: Final = 750
 
 
 class Stretches:
-    """moves, opens, days: the last 750 of each, in sigma, signed; peaks: largest |z| of five minutes
+    """moves, opens: the last 750 of each, in sigma, signed; peaks: largest |z| of five minutes
     within ten."""
 
-    __slots__ = ("_begun", "_close", "_opened", "_peak", "_second", "days", "moves", "opens", "peaks")
+    __slots__ = ("_begun", "_opened", "_peak", "_second", "moves", "opens", "peaks")
 
     def __init__(self) -> None:
         self.moves = PastScores(MOST)
         self.opens = PastScores(MOST)
-        self.days = PastScores(MOST)
         self.peaks = PastScores(MOST)
         self._second = False
         self._peak = 0.0
         self._opened = 0
         self._begun = 0
-        self._close = math.nan
 
     def block(self, state: SeriesState) -> None:
         """Five minutes of trading are over."""
@@ -58,15 +56,9 @@ class Stretches:
             self.moves.learn((state.y - horizons.ring.values[k]) * 100.0 / (h5.sigma * math.sqrt(2.0)))
 
     def minute(self, state: SeriesState) -> None:
-        """A minute has passed: an opening or a session may be complete."""
+        """A minute has passed: an opening may be complete."""
         if state.open_time != self._begun:
             self._begun = state.open_time
-            close = state.gaps.close
-            daily = state.horizons.daily.scale.sigma
-            if close == close:
-                if self._close == self._close and daily > 0.0:
-                    self.days.learn((close - self._close) * 100.0 / daily)
-                self._close = close
         if self._opened != self._begun and self._begun != 0 and state.t - self._begun >= LENGTH:
             self._opened = self._begun
             sigma = open_sigma(state, LENGTH)
@@ -78,21 +70,17 @@ class Stretches:
         return [
             self.moves.state(),
             self.opens.state(),
-            self.days.state(),
             self.peaks.state(),
             [int(self._second), self._peak, self._opened, self._begun],
-            self._close if self._close == self._close else None,
         ]
 
     def load(self, state: list[Any]) -> None:
         """Take up where `state` left off."""
         self.moves.load(state[0])
         self.opens.load(state[1])
-        self.days.load(state[2])
-        self.peaks.load(state[3])
-        second, peak, opened, begun = state[4]
+        self.peaks.load(state[2])
+        second, peak, opened, begun = state[3]
         self._second, self._peak, self._opened, self._begun = second != 0, float(peak), int(opened), int(begun)
-        self._close = math.nan if state[5] is None else float(state[5])
 
 
 def open_sigma(state: SeriesState, passed: int) -> float:

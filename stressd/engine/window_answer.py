@@ -11,7 +11,7 @@ from stressd.engine.question import REOPENING, WINDOW, Question
 from stressd.engine.ring import SLOT, SLOTS
 from stressd.engine.series import SeriesState
 from stressd.engine.spec import MINUTE
-from stressd.engine.stretches import open_sigma, p_of
+from stressd.engine.stretches import LEAST, open_sigma, p_of
 from stressd.engine.usual import clip
 
 GREATEST: Final = 3.0
@@ -59,8 +59,8 @@ def change_source(evidence: Evidence, asked: Question, breach: Breach) -> None:
 
 class WindowAnswer:
     """The follower's move over the window: z in its own sigma, source_z of the source, excess beyond its usual
-    co-movement, that co-movement in bp per bp, and the p of the excess among `p_of` stretches of the same kind (None
-    while too few are known)."""
+    co-movement, that co-movement in bp per bp, and the p of the excess (of a whole day: of the move) among `p_of`
+    stretches of the same kind (None while too few are known)."""
 
     __slots__ = ("excess", "p", "p_of", "source_z", "usual", "z")
 
@@ -90,8 +90,12 @@ def measure(evidence: Evidence, asked: Question, gauge: SeriesState, t: int, fir
     source_z = source_move / source_sigma if source_sigma > 0.0 else 0.0
     usual = slope * sigma / source_sigma if source_sigma > 0.0 else 0.0
     excess = z - slope * clip(source_z)
+    if asked.mode == REOPENING and not first:
+        # a whole day is ranked as a fixing is: by the move itself, among comparable days
+        p, n = evidence.fixings.day_rank(asked.follower, evidence.clocks[asked.follower].day, z, asked.direction)
+        return WindowAnswer(z, source_z, excess, usual, p if n >= LEAST else None, n)
     past = evidence.past[asked.follower]
-    among = past.moves if asked.mode == WINDOW else past.opens if first else past.days
+    among = past.moves if asked.mode == WINDOW else past.opens
     return WindowAnswer(z, source_z, excess, usual, p_of(among, excess * asked.direction), among.n)
 
 
@@ -104,10 +108,8 @@ def follows(evidence: Evidence, asked: Question, gauge: SeriesState, answer: Win
     daily = evidence.series[asked.source].horizons.daily.known
     if asked.mode == REOPENING and daily and answer.z * asked.direction > GREATEST * answer.source_z * asked.direction:
         return False
-    level = evidence.level(asked.market, asked.follower)
-    if asked.mode == WINDOW:
-        # of a short past, more than all of it
-        level = max(level, 1.0 / (1.0 + answer.p_of))
+    # of a short past, more than all of it
+    level = max(evidence.level(asked.market, asked.follower), 1.0 / (1.0 + answer.p_of))
     return answer.p is None or answer.p <= level
 
 

@@ -183,7 +183,7 @@ def test_a_closed_market_that_stays_calm_is_judged_at_its_open_and_its_close() -
 
 def test_a_slow_answer_over_the_day_is_found_at_the_close() -> None:
     opens = parse_time("2026-01-15T12:00:00Z")
-    events, _ = tokyo(lambda t: max(0.0, min((t - opens) / (9 * HOUR), 1.0)) * 0.05)
+    events, _ = tokyo(lambda t: max(0.0, min((t - opens) / (9 * HOUR), 1.0)) * 0.08)
     told = [a for a in answers(events, 1) if a.market == "JP" and a.final]
     assert [(a.wording, a.resolution) for a in told] == [("followed", "1d")]
 
