@@ -69,6 +69,8 @@ class Engine:
         self._gauges: dict[str, SeriesState] = {
             market.name: self._fed[market.gauge] for market in spec.markets if market.gauge in self._fed
         }
+        for state in self._gauges.values():
+            state.is_gauge = True
         self.propagation = Propagation(spec.propagation, self._fed, self._gauges, self._clocks)
         self._spreads = Spreads(self._series, spec)
         self.curves = Curves(spec, self._members)
@@ -232,14 +234,13 @@ class Engine:
         state.on_tick(tick, at, out)
         if not state.quiet and (state.future != future or (self._ahead and tick.source in self._ahead)):
             watch_stamps(self._ahead, tick, at, state.future != future, out)
-        is_gauge = self._gauges.get(state.market) is state
-        if is_gauge and state.horizons.block_slot != block:
+        if state.is_gauge and state.horizons.block_slot != block:
             self.propagation.ticks.on_block(state)
         taken = state.ticks != ticks
         if taken:
             fresh = tick.flags & BACKLOG == 0 and tick.received - state.t <= self._spec.max_age
             self.curves.all[state.curve].on_tick(state, before, at, fresh, out)
-        if is_gauge and self.propagation.ticks.on_tick(state, taken, at, out):
+        if state.is_gauge and self.propagation.ticks.on_tick(state, taken, at, out):
             self._find_due()
         if len(out) > before:
             self._follow_up(before, out)

@@ -35,13 +35,13 @@ from stressd.market.tick import BACKLOG, FIXING, Tick
 class SeriesState:
     """One series. y, t: last accepted value (percent) and its time (ns). shifted, restarts: by how much other sources
     have moved its terms so far, and how often nothing could be carried over. curve, tenor: numbers of its curve among
-    the engine's, and of itself on it."""
+    the engine's, and of itself on it. is_gauge: whether it answers for its market."""
 
     __slots__ = (
         "breaches", "clock", "curve", "detectors", "duplicates", "fixings", "future", "future_tolerance", "gaps",
-        "history", "horizons", "id", "late", "levels", "market", "max_age", "open_day", "open_time", "open_value",
-        "quiet", "records", "rejected", "restarts", "sessions", "shifted", "silences", "sources", "spec", "t", "tenor",
-        "ticks", "unit", "y",
+        "history", "horizons", "id", "is_gauge", "late", "levels", "market", "max_age", "open_day", "open_time",
+        "open_value", "quiet", "records", "rejected", "restarts", "sessions", "shifted", "silences", "sources", "spec",
+        "t", "tenor", "ticks", "unit", "y",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +72,7 @@ class SeriesState:
         self.breaches.carrier = self.source_name()
         self.unit = UnitWatch(spec.id, spec.market)
         self.curve = self.tenor = 0
+        self.is_gauge = False
         self.quiet = False
         self.history = SourceGate("history", 0)
         self.y = 0.0
