@@ -62,6 +62,8 @@ class Propagation:
         if breach.phase not in (ENTERED, RAISED) and not by_fixing:
             return
         if not by_fixing:
+            if breach.market not in self._gauges:
+                return  # nothing of its own that the ticks of others could be put down to
             self.ticks.prepare(breach)
         before = self._before.get(episode, [])
         for market, gauge in self._gauges.items():

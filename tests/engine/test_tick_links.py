@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 
 from stressd.engine.engine import Engine
-from stressd.engine.events import Event
+from stressd.engine.events import Breach, Event
 from stressd.engine.response import Response
 from stressd.engine.spec import HOUR, MINUTE, SECOND, EngineSpec
 from stressd.market.tick import Tick
@@ -228,3 +228,18 @@ def test_a_market_that_is_silent_could_not_respond_and_is_judged_when_it_ticks_a
     assert answers[-1].at >= quiet[1]
     mute = [t for t in feed if not (t.series.startswith("BB") and t.time >= quiet[0])]
     assert {r.wording for r in said(Engine(spec, START - 1).feed(mute))} == {"could not respond"}
+
+
+def test_a_market_without_a_gauge_is_nobodys_source_or_follower_and_the_others_go_on() -> None:
+    times = [6 * HOUR + START + k * EVERY for k in range(2)]
+    spec = chain_spec()
+    bare = replace(spec, markets=tuple(replace(m, gauge="" if m.name == "AA" else m.gauge) for m in spec.markets))
+    paths = {
+        market: steps([t + k * MINUTE for t in times], [0.12, 0.12]) for k, market in enumerate(("AA", "BB", "CC"))
+    }
+    engine = Engine(bare, START)
+    events = engine.feed(walk(bare, times[-1] + HOUR, paths))
+    assert {event.market for event in events if isinstance(event, Breach)} == {"AA", "BB", "CC"}
+    answers = {(response.market, response.follower) for response in said(events)}
+    assert answers
+    assert not any("AA" in pair for pair in answers)
