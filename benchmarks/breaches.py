@@ -5,6 +5,7 @@ usage: breaches.py TICKS     Prints the form of the engine, its breaches and tol
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import sys
 from collections.abc import Iterable
@@ -78,6 +79,8 @@ def main(ticks: int) -> None:
     kept = memory(ticks)
     cut = [kept[i : i + BATCHES] for i in range(0, ticks, BATCHES)]
     engine = Engine(spec(), stream.end_ns(ticks))
+    gc.collect()
+    gc.freeze()  # as the daemon does when it is warm
     began = meter.cpu()
     said = [event for some in cut for event in engine.feed(some)]
     cpu = meter.cpu() - began

@@ -11,6 +11,7 @@ link took longer than 5 ms.
 
 from __future__ import annotations
 
+import gc
 import math
 import random
 import sys
@@ -126,6 +127,8 @@ def main() -> int:
     for ticks in stream.minutes(WARM):
         for engine in engines.values():
             engine.feed(ticks)
+    gc.collect()
+    gc.freeze()  # as the daemon does when it is warm
 
     cost = dict.fromkeys(engines, 0)
     count = 0

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-NEVER: Final = 1 << 62
+NEVER: Final = (1 << 62) - 1
+"""No larger: the compiled engine compares longer integers slowly."""
 _SECOND: Final = 1_000_000_000
 _LOOK_AHEAD: Final = 12 * 366
 """Days after which a recurrence that has not come is taken to have ended: the 29th of February comes within eight

@@ -35,7 +35,7 @@ from stressd.market.tick import BACKLOG, FIXING, Tick
 
 SNAPSHOT_VERSION: Final = 5
 
-NEVER: Final = 1 << 62
+NEVER: Final = (1 << 62) - 1
 
 
 class SnapshotError(ValueError):

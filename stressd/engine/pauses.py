@@ -18,7 +18,7 @@ from stressd.market.calendar import Calendar
 
 HALF_HOUR: Final = 30 * MINUTE
 BINS: Final = 48
-INFINITE: Final = 1 << 62
+INFINITE: Final = (1 << 62) - 1
 
 VISITS: Final = 20.0
 """Days after which what is known of a half hour counts half."""

@@ -33,7 +33,7 @@ DAY_ENDS: Final = 23 * HOUR
 DAYS: Final = 750
 """Closes that are kept: three years."""
 
-NEVER: Final = 1 << 62
+NEVER: Final = (1 << 62) - 1
 
 
 class StressIndex:
