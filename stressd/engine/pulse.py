@@ -214,6 +214,8 @@ class PulseWatch:
         pulse.since = max(state.t - (3 if quick else 7) * MINUTE, self._settled)
         size = abs(state.y - reference) * 100.0 / horizon.sigma
         pulse.large = size >= (self.large1 if quick else self.large5)
+        pulse.bp = (state.y - reference) * 100.0
+        pulse.z = abs(pulse.bp) / horizons.h5.sigma if horizons.h5.sigma > 0.0 else 0.0
         self.active = pulse
         self._extreme = state.t
         self._shaped = False

@@ -205,9 +205,8 @@ class PropagationSpec:
     time after the source's breach.
 
     Where no sudden move of the follower could be put down to the source, its move over a whole window answers: bar is
-    the excess response, in its sigma, that it needs over `window`; open_bar: over an open and the gap before it, and
-    until its close while its days are not known well enough to rank them. floor_bp: the least response. co_move: ns
-    within which two moves are one.
+    the excess response, in its sigma, that it needs over `window`; open_bar: over an open and the gap before it.
+    floor_bp: the least response. co_move: ns within which two moves are one.
 
     level: an answer the same way has followed where its p is at most this: of days that have nothing to do with the
     source, so many are taken for an answer. Within the day a tenth of it for pairs that are neither named in `pairs`

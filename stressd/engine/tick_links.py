@@ -324,9 +324,9 @@ class TickLinks:
             self._wait(asked, reason, due, due, out)
             return
         answer = window_answer.measure(self.evidence, asked, gauge, due, first)
-        bar = self._spec.bar if asked.mode == WINDOW else self._spec.open_bar
-        if asked.mode == REOPENING and not first and answer.p is not None:
-            bar = 0.0
+        bar = self._spec.bar if asked.mode == WINDOW else self._spec.open_bar if first else 0.0
+        if asked.mode == REOPENING and not first and answer.p is None:
+            reason = reason or f"only {answer.p_of} of its days are known to compare with"
         if not reason and asked.via == "" and window_answer.follows(self.evidence, asked, gauge, answer, bar):
             wording = "followed"
             self.evidence.attribution.edge(asked.market, asked.follower).told += 1

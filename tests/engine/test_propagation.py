@@ -171,21 +171,50 @@ def test_another_episode_asks_anew_though_the_last_question_is_still_open() -> N
     assert told[0].time < second <= told[1].time
 
 
-def test_a_closed_market_that_stays_calm_is_judged_at_its_open_and_its_close() -> None:
+def test_a_day_is_not_judged_by_a_market_whose_days_are_not_known() -> None:
     events, _ = tokyo(flat)
-    told = [a for a in answers(events, 1) if a.market == "JP"]
-    assert [(a.wording, a.final, a.resolution) for a in told] == [
-        ("could not respond", False, "tick"),
-        ("did not respond", True, "1d"),
-    ]
+    told = [a for a in events if isinstance(a, Response) and a.direction == 1 and a.market == "JP"]
+    assert [(a.wording, a.final) for a in told] == [("could not respond", False), ("could not respond", True)]
+    assert told[1].reason is not None
+    assert told[1].reason.endswith("of its days are known to compare with")
     assert told[1].at == parse_time("2026-01-15T22:30:00Z")
+
+
+def known_days(engine: Engine, until: int) -> None:
+    """Four hundred fixings of both markets before the ticks: noise of 3 bp a day."""
+    rng = random.Random(4)
+    fixings = []
+    for series, hour in (("JP.GOV.10Y", 6), ("US.GOV.10Y", 20)):
+        level = 2.0 if series.startswith("JP") else 3.0
+        for day in range(400, 0, -1):
+            at = until - day * 24 * HOUR
+            at = at - at % (24 * HOUR) + hour * HOUR
+            level += rng.gauss(0.0, 0.03)
+            fixings.append(Tick(series, round(level, 3), at, at, "ministry", FIXING))
+    engine.warm(sorted(fixings, key=lambda tick: tick.received))
+
+
+def judged_at_the_close(us: Path) -> Response:
+    spec = world({"JP": "JP", "US": "US"}, tenors=("10Y",), silence=None, levels=False, floor_bp=3.0)
+    spec = replace(spec, propagation=replace(spec.propagation, pairs=(("JP", "US"),)))
+    start = parse_time("2026-01-12T00:00:00Z")
+    shock = parse_time("2026-01-15T04:00:00Z")
+    engine = Engine(spec, start - HOUR)
+    known_days(engine, start)
+    feed = ticks(spec, start, parse_time("2026-01-15T23:00:00Z"), {"JP": step(shock, 0.2), "US": us}, every=20 * SECOND)
+    events = engine.feed(feed) + engine.advance(parse_time("2026-01-16T00:00:00Z"))
+    return next(a for a in answers(events, 1) if a.market == "JP" and a.final)
 
 
 def test_a_slow_answer_over_the_day_is_found_at_the_close() -> None:
     opens = parse_time("2026-01-15T12:00:00Z")
-    events, _ = tokyo(lambda t: max(0.0, min((t - opens) / (9 * HOUR), 1.0)) * 0.08)
-    told = [a for a in answers(events, 1) if a.market == "JP" and a.final]
-    assert [(a.wording, a.resolution) for a in told] == [("followed", "1d")]
+    slow = judged_at_the_close(lambda t: max(0.0, min((t - opens) / (9 * HOUR), 1.0)) * 0.08)
+    assert (slow.wording, slow.resolution) == ("followed", "1d")
+    assert slow.p is not None
+    assert slow.p < 0.1
+    calm = judged_at_the_close(flat)
+    assert (calm.wording, calm.resolution) == ("did not respond", "1d")
+    assert calm.at == parse_time("2026-01-15T22:30:00Z")
 
 
 def daily(moves: dict[str, dict[int, float]], days: int = 60) -> list[Event]:
