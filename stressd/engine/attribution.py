@@ -146,11 +146,11 @@ class Attribution:
         for other, pulses in self.pulses.items():
             if other == market:
                 continue
-            edge = self.edge(other, market)
-            rate = edge.rate()
             for source in pulses:
+                if source.sign != pulse.sign:
+                    continue
                 passed = pulse.half - source.half
-                if source.sign != pulse.sign or passed < -DIRECTED or passed > KEPT:
+                if passed < -DIRECTED or passed > KEPT:
                     continue
                 reach = self.reach(source, pulse)
                 if -reach <= passed <= reach:
@@ -160,7 +160,8 @@ class Attribution:
                 if passed < 0 or not source.large:
                     continue
                 lag = self.open_lag(source, pulse) / SECOND
-                weight = rate * edge.kernel.density(lag)
+                edge = self.edge(other, market)
+                weight = edge.rate() * edge.kernel.density(lag)
                 if weight <= 0.0:
                     continue
                 weight *= edge.likes_size(pulse.z / max(source.z, 0.1))

@@ -35,7 +35,7 @@ LINKS: Final = ("followed", "spilled over")
 class TickLinks:
     """The questions that ticks answer (by key; told: those answered, for what may follow), and the evidence."""
 
-    __slots__ = ("_gauges", "_series", "_spec", "evidence", "questions", "told")
+    __slots__ = ("_answered", "_gauges", "_series", "_spec", "evidence", "questions", "told")
 
     def __init__(
         self,
@@ -51,6 +51,8 @@ class TickLinks:
         self.evidence = Evidence(spec, series, gauges, clocks, fixings)
         self.questions: dict[str, Question] = {}
         self.told: dict[str, Question] = {}
+        # Those of them that a pulse answered, by its number.
+        self._answered: dict[int, list[Question]] = {}
 
     # --- ticks --------------------------------------------------------------------------------------------------------
 
@@ -111,7 +113,7 @@ class TickLinks:
             if market == source.market:
                 continue
             for pulse in pulses:
-                if abs(pulse.half - source.half) <= SUDDEN * 3:
+                if pulse.sign == source.sign and abs(pulse.half - source.half) <= SUDDEN * 3:
                     self.evidence.attribution.share_out(pulse, False)
                     self._tell(pulse, False, at, out)
 
@@ -137,7 +139,7 @@ class TickLinks:
         if why_not:
             asked.wording = "could not respond"
             asked.deadline = breach.time
-            self.told[key] = asked
+            self._remember(asked, breach.at)
             out.append(asked.response(gauge.id, "could not respond", breach.at, breach.time, True, why_not))
             return
         self._set_times(asked)
@@ -201,8 +203,8 @@ class TickLinks:
 
     def _tell(self, pulse: Pulse, refine: bool, at: int, out: list[Event]) -> None:
         """Answer what this pulse answers, and mend what was said of it. refine: it was measured anew."""
-        for asked in list(self.told.values()):
-            if asked.pulse == pulse.number and asked.follower == pulse.market:
+        for asked in list(self._answered.get(pulse.number, [])):
+            if asked.follower == pulse.market:
                 self._mend(asked, pulse, refine, at, out)
         for asked in list(self.questions.values()):
             if (
@@ -220,28 +222,33 @@ class TickLinks:
             elif asked.market in pulse.common:
                 self._link(asked, pulse, pulse_answer.beside(self.evidence, asked, pulse), at, out)
 
-    def _told_of(self, pulse: Pulse, asked: Question) -> bool:
-        """Whether the pulse has answered another episode of the market and rule: nothing is told twice."""
-        return any(
-            old.pulse == pulse.number and old.market == asked.market and old.rule == asked.rule
-            for old in self.told.values()
-        )
-
     def _link(self, asked: Question, pulse: Pulse, source: Pulse | None, at: int, out: list[Event]) -> None:
         """The pulse answers the question: say so."""
         if source is None:
             return
         del self.questions[asked.key()]
-        for key, old in list(self.told.items()):
-            if at - old.deadline > REMEMBERED:
-                del self.told[key]
         asked.pulse = pulse.number
         asked.wording = pulse_answer.word(self.evidence, asked, pulse, source)
-        self.told[asked.key()] = asked
+        self._remember(asked, at)
         edge = self.evidence.attribution.edge(asked.market, asked.follower)
         if asked.wording != "co-moved":
             edge.told += 1
         out.append(pulse_answer.measured(self.evidence, asked, pulse, source, at))
+
+    def _remember(self, asked: Question, at: int) -> None:
+        """The question is answered; the first that were, if that is long ago, are forgotten."""
+        while self.told:
+            old = next(iter(self.told.values()))
+            if at - old.deadline <= REMEMBERED:
+                break
+            del self.told[old.key()]
+            if old.pulse != 0:
+                self._answered[old.pulse].remove(old)
+                if not self._answered[old.pulse]:
+                    del self._answered[old.pulse]
+        self.told[asked.key()] = asked
+        if asked.pulse != 0:
+            self._answered.setdefault(asked.pulse, []).append(asked)
 
     def _mend(self, asked: Question, pulse: Pulse, refine: bool, at: int, out: list[Event]) -> None:
         """More is known of the pulse that answered: refine what was said, or take it back. refine: its figures are
@@ -336,7 +343,7 @@ class TickLinks:
             wording = "did not respond"
         del self.questions[asked.key()]
         asked.wording = "could not respond" if reason else wording
-        self.told[asked.key()] = asked
+        self._remember(asked, due)
         if reason:
             out.append(asked.response(gauge.id, "could not respond", due, due, True, reason))
             return
@@ -369,6 +376,10 @@ class TickLinks:
         self.evidence.load(state["evidence"])
         self.questions = self._kept(state["questions"])
         self.told = self._kept(state["told"])
+        self._answered = {}
+        for asked in self.told.values():
+            if asked.pulse != 0:
+                self._answered.setdefault(asked.pulse, []).append(asked)
 
     def _kept(self, rows: list[list[Any]]) -> dict[str, Question]:
         kept: dict[str, Question] = {}

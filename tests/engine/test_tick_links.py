@@ -243,3 +243,12 @@ def test_a_market_without_a_gauge_is_nobodys_source_or_follower_and_the_others_g
     answers = {(response.market, response.follower) for response in said(events)}
     assert answers
     assert not any("AA" in pair for pair in answers)
+
+
+def test_what_was_answered_long_ago_is_forgotten_also_where_nobody_follows() -> None:
+    spec = chain_spec()
+    times = [START + 6 * HOUR + k * EVERY for k in range(20)]
+    engine = Engine(spec, START)
+    events = engine.feed(walk(spec, times[-1] + HOUR, {"AA": steps(times, [0.12 * (-1) ** k for k in range(20)])}))
+    assert len([response for response in said(events) if response.final]) >= 36
+    assert len(engine.propagation.ticks.told) <= 16  # two followers, seven shocks within twelve hours
