@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from stressd.market.calendar import Calendar, Span
 
 _SECOND = 1_000_000_000
+
+HOLIDAY: Final = "holiday"
+"""Begins the reason of a closure that a holiday makes; its name follows."""
 
 
 class MarketClock:
@@ -64,6 +68,17 @@ class MarketClock:
         """Open time in ns up to t, from the calendar's origin."""
         self.move(t)
         return self._open_before + (t - self.start if self.is_open else 0)
+
+    def why_closed(self, t: int) -> str:
+        """Why the market does not trade from t until its next open: a holiday among it says more than a night or a
+        weekend."""
+        span = self.calendar.span_at(t)
+        first = span.reason
+        while not span.is_open:
+            if span.reason.startswith(HOLIDAY):
+                return span.reason
+            span = self.calendar.span_at(span.end)
+        return first
 
     def local_day(self, t: int) -> int:
         """Proleptic ordinal of the market's own date at t."""

@@ -155,7 +155,7 @@ class FixingLinks:
         clock.move(watch.breach_at)
         if clock.is_open:
             return
-        why_not = f"closed ({clock.reason})"
+        why_not = f"closed ({clock.why_closed(watch.breach_at)})"
         response = watch.response(gauge.id, "could not respond", at, watch.breach_at, False, why_not)
         response.next_open = clock.calendar.next_open(watch.breach_at)
         response.base = self.base_rate(watch.source, watch.follower, watch.size * watch.direction)

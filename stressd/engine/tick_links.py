@@ -72,9 +72,10 @@ class TickLinks:
         found = watch.tick(state)
         if found == 0:
             return False
+        heard = False
         if found & MINUTE_PASSED != 0:
             self.evidence.minute(state)
-            self._heard(state)
+            heard = self._heard(state)
         if found & BEGAN != 0:
             self._tell(self.evidence.attribution.begin(state), False, at, out)
         elif found & SHAPED != 0 and watch.active is not None:
@@ -82,15 +83,18 @@ class TickLinks:
             self._tell(watch.active, False, at, out)
         elif found & SETTLED != 0:
             self._settle(state, at, out)
-        return found != MINUTE_PASSED
+        return heard or found != MINUTE_PASSED
 
-    def _heard(self, state: SeriesState) -> None:
-        """A gauge ticks: what waited for its voice is asked anew."""
+    def _heard(self, state: SeriesState) -> bool:
+        """A gauge ticks: what waited for its voice is asked anew. Whether anything did."""
+        heard = False
         for asked in self.questions.values():
             if asked.mode == SILENT and asked.follower == state.market and state.t > asked.breach_at:
                 asked.mode = WINDOW
                 asked.answer_by = self.evidence.clocks[state.market].after_open_time(state.t, self._spec.window)
                 asked.deadline = asked.answer_by
+                heard = True
+        return heard
 
     def _settle(self, state: SeriesState, at: int, out: list[Event]) -> None:
         pulse = self.evidence.attribution.settle(state)
@@ -146,7 +150,7 @@ class TickLinks:
         self.questions[key] = asked
         if asked.mode == REOPENING:
             opens = clock.calendar.next_open(breach.time)
-            why_not = f"closed ({clock.reason})"
+            why_not = f"closed ({clock.why_closed(breach.time)})"
             response = asked.response(gauge.id, "could not respond", breach.at, breach.time, False, why_not)
             response.next_open = opens
             out.append(response)

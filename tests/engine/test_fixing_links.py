@@ -94,7 +94,7 @@ def test_a_holiday_of_the_follower_is_named_at_once_and_its_next_fixing_answers(
 def test_a_holiday_of_tokyo_is_named_and_tokyos_next_fixing_answers_new_york() -> None:
     moves = {"US": {"2026-01-09": 20.0}, "JP": {"2026-01-13": -9.0}}
     closed, answer = about(told(["JP", "US"], moves, "2026-01-16"), "US", "JP", "2026-01-09")
-    assert (closed.wording, closed.reason) == ("could not respond", "closed (weekend)")
+    assert (closed.wording, closed.reason) == ("could not respond", "closed (holiday: Coming of Age Day)")
     assert iso(closed.next_open or 0).startswith("2026-01-12T23:"), "Tuesday morning in Tokyo, the 12th is a holiday"
     assert (answer.wording, iso(answer.time)) == ("did not respond", "2026-01-13T06:00:00Z")
     assert answer.p is not None

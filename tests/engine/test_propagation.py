@@ -6,11 +6,13 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
+from stressd.engine.clock import MarketClock
 from stressd.engine.engine import Engine
 from stressd.engine.events import ENTERED, LEFT, Breach, Event
 from stressd.engine.response import Response
 from stressd.engine.spec import HOUR, MINUTE, SECOND, EngineSpec
 from stressd.market.calendar import Calendar
+from stressd.market.sessions import calendar
 from stressd.market.tick import FIXING, Tick
 from stressd.market.times import parse_time
 from stressd.testing.worlds import world
@@ -283,3 +285,14 @@ def test_after_a_restart_what_was_told_stays_told_and_the_rest_is_told_again() -
     engine.reconcile([], [], [])
     again = [e for e in engine.feed(more[:200]) if isinstance(e, Breach) and e.phase == ENTERED]
     assert {(e.series, e.horizon) for e in again} & told
+
+
+def test_a_closure_with_a_holiday_in_it_is_named_by_the_holiday() -> None:
+    clock = MarketClock(calendar("US"))
+    sunday_evening = parse_time("2026-01-19T04:30:00Z")
+    clock.move(sunday_evening)
+    assert clock.reason == "weekend"
+    assert clock.why_closed(sunday_evening).startswith("holiday: Martin Luther King")
+    assert clock.why_closed(parse_time("2026-01-17T12:00:00Z")).startswith("holiday: Martin Luther King")
+    assert clock.why_closed(parse_time("2026-01-24T12:00:00Z")) == "weekend"
+    assert clock.why_closed(parse_time("2026-01-21T03:00:00Z")) == "overnight"
