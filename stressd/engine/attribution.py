@@ -128,7 +128,10 @@ class Attribution:
         """ns of the follower's open time between two half-moves."""
         if source.half >= follower.half:
             return source.half - follower.half
-        return self._clocks[follower.market].calendar.open_between(source.half, follower.half)
+        clock = self._clocks[follower.market]
+        if clock.is_open and clock.start <= source.half and follower.half <= clock.end:
+            return follower.half - source.half
+        return clock.calendar.open_between(source.half, follower.half)
 
     def share_out(self, pulse: Pulse, learn: bool) -> None:
         """Find what explains the pulse: its parent and share, or the markets of a common shock. learn: from it."""
