@@ -150,6 +150,8 @@ def page(case: Case, figures: dict[str, Any], command: str, years: float) -> str
             f"  false `spilled over`  {false}: {false / years:.2f} a year, at most {upper(false) / years:.2f} (95%)",
             f"  false `followed`      {followed - false}: {(followed - false) / years:.1f} a year",
         ]
+    for resolution, row in links["unlinked_p"].items():
+        lines.append(f"  p < .05 of answers that are no link ({resolution})  {share(row)}")
     return "\n".join(lines)
 
 

@@ -367,3 +367,20 @@ def test_without_matplotlib_the_picture_says_what_to_install(tmp_path: Path, mon
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(NoPlots, match=r"pip install 'stressd\[plots\]'"):
         plot(full(), figures(full()), 1.0, tmp_path / "x.png")
+
+
+def test_the_p_of_answers_that_are_no_link_is_counted_by_resolution() -> None:
+    labels: list[Label] = [
+        RUN,
+        move(0, "JP", k=8.0, name="j"),
+        move(90, "US", k=7.2, name="u", parent="j", kind="child", lag=90.0),
+    ]
+    answers = [
+        Follower(market="US", wording="followed", p=0.001, resolution="tick"),
+        Follower(market="UK", wording="followed", p=0.02, resolution="tick"),
+        Follower(market="DE", wording="did not respond", p=0.4, resolution="tick"),
+        Follower(market="CA", wording="did not respond", p=0.3, resolution="1d"),
+        Follower(market="AU", wording="could not respond"),
+    ]
+    found = figures(score([told(10, "JP", followers=answers)], labels))["links"]["unlinked_p"]
+    assert {name: (row["k"], row["n"]) for name, row in found.items()} == {"tick": (1, 2), "1d": (0, 1)}

@@ -16,6 +16,9 @@ from stressd.market.times import iso
 CLASSES: Final = ((4.0, 5.5), (5.5, 6.5), (6.5, 8.0), (8.0, 10.0), (10.0, 99.0), (6.0, 99.0), (8.0, 99.0))
 """Sizes of moves in sigmas of five minutes, low <= |k| < high; the last two take in all from six and from eight on."""
 
+RARE: Final = 0.05
+"""p that this share of answers without a link is to have at most."""
+
 SPILLED: Final = "spilled over"
 
 PERIODS: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -124,6 +127,10 @@ def _links(score: Score) -> dict[str, Any]:
         "median_lag_error_s": _median(_lag_error(claim) for claim in true),
         "median_beta_error": _median(_beta_error(claim) for claim in true),
         "pairs": _pairs(true),
+        "unlinked_p": {
+            resolution: _share(sum(p < RARE for each, p in score.answers if each == resolution), count)
+            for resolution, count in sorted(Counter(each for each, _ in score.answers).items())
+        },
     }
 
 

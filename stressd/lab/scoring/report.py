@@ -106,6 +106,8 @@ def _links(row: Mapping[str, Any]) -> str:
         lines.append(f"  lag        median error {row['median_lag_error_s']:.1f} s")
     if row["median_beta_error"] is not None:
         lines.append(f"  beta       median error {100 * row['median_beta_error']:+.0f}%")
+    for resolution, each in row["unlinked_p"].items():
+        lines.append(f"  p < .05    {_share(each)} of answers ({resolution}) that are no link")
     for each in row["pairs"]:
         lags = f"median lag {each['lag_s']:.1f} s, true {each['true_lag_s']:.1f} s" if each["lag_s"] is not None else ""
         beta = f"beta {each['beta_ratio']:.3f} of the true one" if each["beta_ratio"] is not None else ""

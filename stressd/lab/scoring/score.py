@@ -65,7 +65,8 @@ class Printed:
 @dataclass(slots=True)
 class Score:
     """What adds up. sessions: scored, by market; years: of scored time, by series; links: true (parent, child) pairs,
-    and whether both ends were found, and the link was told."""
+    and whether both ends were found, and the link was told; answers: resolution and p of those that are no true link.
+    """
 
     runs: list[Run] = field(default_factory=list)
     sessions: dict[str, int] = field(default_factory=dict)
@@ -75,6 +76,7 @@ class Score:
     false: list[FalseAlarm] = field(default_factory=list)
     links: list[tuple[bool, bool]] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
+    answers: list[tuple[str, float]] = field(default_factory=list)
     periods: list[Printed] = field(default_factory=list)
 
     def add(self, other: Score) -> None:
@@ -89,6 +91,7 @@ class Score:
         self.false += other.false
         self.links += other.links
         self.claims += other.claims
+        self.answers += other.answers
         self.periods += other.periods
 
 
@@ -209,8 +212,10 @@ def _links(
     for name, event in last.items():
         parents = episodes.get(name, [])
         for each in event.followers:
+            parent, child = _linked(parents, each.market, children)
+            if each.p is not None and child is None:
+                made.answers.append((each.resolution or "", each.p))
             if each.wording in LINKED:
-                parent, child = _linked(parents, each.market, children)
                 claims[name, each.market] = Claim(each.wording, parent, child, each.open_lag_s, each.beta)
         source = event.source
         if source is not None and source.wording in LINKED and (source.episode, event.market) not in claims:
