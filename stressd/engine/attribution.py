@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from stressd.engine.clock import MarketClock
 from stressd.engine.edge import Edge
+from stressd.engine.lag_kernel import REACH
 from stressd.engine.pulse import Pulse, PulseWatch, load_pulse
 from stressd.engine.series import SeriesState
 from stressd.engine.spec import DAY, MINUTE, SECOND, PropagationSpec
@@ -21,6 +22,8 @@ OPENING: Final = 15 * MINUTE
 
 DIRECTED: Final = 10 * MINUTE
 """Longest lag (ns) that counts as before or after."""
+
+LONGEST_LAG: Final = int(REACH * SECOND)
 
 CHANCE: Final = 0.5 / 28800.0
 """Pulses of one sign that ordinary times have in a second of open time: one of either sign a day."""
@@ -146,14 +149,17 @@ class Attribution:
         common: list[str] = []
         found: list[Pulse] = []
         weights: list[float] = []
+        clock = self._clocks[market]
+        # Within one span of open time a lag is a difference, and most pulses are too old to matter.
+        began = clock.start if clock.is_open and clock.start <= pulse.half <= clock.end else pulse.half
         for other, pulses in self.pulses.items():
             if other == market:
                 continue
             for source in pulses:
-                if source.sign != pulse.sign:
-                    continue
                 passed = pulse.half - source.half
-                if passed < -DIRECTED or passed > KEPT:
+                if source.sign != pulse.sign or passed < -DIRECTED or passed > KEPT:
+                    continue
+                if passed > DIRECTED and (not source.large or (source.half >= began and passed > LONGEST_LAG)):
                     continue
                 reach = self.reach(source, pulse)
                 if -reach <= passed <= reach:
@@ -196,7 +202,7 @@ class Attribution:
                 continue
             for earlier in pulses:
                 passed = pulse.half - earlier.half
-                if earlier.sign != pulse.sign or not self.reach(earlier, pulse) < passed <= DIRECTED:
+                if earlier.sign != pulse.sign or not 0 < passed <= DIRECTED or passed <= self.reach(earlier, pulse):
                     continue
                 if earlier.large and pulse.source in ("", other):
                     self.edge(other, pulse.market).forward += 1
