@@ -112,12 +112,17 @@ class TickLinks:
                 self._again(pulse, at, out)
 
     def _again(self, source: Pulse, at: int, out: list[Event]) -> None:
-        """More is known of a pulse that others may be put down to."""
+        """More is known of a pulse that others may be put down to: weigh those anew that have answered, and those that
+        may answer a question about its market."""
+        about = (source.market, source.sign)
+        waited_for = {each.follower for each in self.questions.values() if (each.market, each.direction) == about}
         for market, pulses in self.evidence.attribution.pulses.items():
             if market == source.market:
                 continue
             for pulse in pulses:
-                if pulse.sign == source.sign and abs(pulse.half - source.half) <= SUDDEN * 3:
+                if pulse.sign != source.sign or abs(pulse.half - source.half) > SUDDEN * 3:
+                    continue
+                if market in waited_for or pulse.number in self._answered:
                     self.evidence.attribution.share_out(pulse, False)
                     self._tell(pulse, False, at, out)
 
