@@ -1,6 +1,6 @@
 """The statistics of propagation on worlds whose truth is known: what they find, and how often they find what is not so.
 
-    python benchmarks/figures.py [hy | hry | contagion | hawkes | discovery]...
+    python benchmarks/figures.py [hy | hry | contagion | hawkes | discovery | gates]...
 
 Prints each figure; README.md has the last ones beside what they should be, `tests/lab/test_figures.py` holds them in
 small.
@@ -8,16 +8,20 @@ small.
 
 from __future__ import annotations
 
+import functools
 import math
 import random
+import statistics
 import sys
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from stressd.engine.discovery import Lord, Saffron
+from stressd.engine.edge import Edge, proven
 from stressd.lab.contagion import change
+from stressd.lab.discovery import Lord, Saffron
 from stressd.lab.hawkes import LN2, excitation
 from stressd.lab.leadlag import GRID, SECOND, Path, Times, contrast, correlation, covariance
 
@@ -174,6 +178,119 @@ def discovery(make: type[Lord] | type[Saffron], share: float, runs: int, seed: i
     return false_share / runs, found / max(true, 1)
 
 
+PAIRS: Final = 12
+TRUE_PAIRS: Final = 3
+FORWARD: Final = 0.85
+"""Of the events of a true pair; of the others it is half."""
+EVENTS: Final = 40 * 3 * PAIRS
+"""40 a pair and year, three years."""
+LEAST: Final = 5
+"""Events of a pair before a p-value says anything."""
+HALF_YEAR: Final = EVENTS // 6
+
+Events = list[tuple[int, bool]]
+"""(pair, whether forward), one after the other."""
+Passing = Iterator[list[bool]]
+"""By pair, after every event."""
+
+
+def desk(rng: random.Random) -> tuple[set[int], Events]:
+    """The true pairs, and events at random pairs."""
+    true = set(rng.sample(range(PAIRS), TRUE_PAIRS))
+    pairs = [rng.randrange(PAIRS) for _ in range(EVENTS)]
+    return true, [(pair, rng.random() < (FORWARD if pair in true else 0.5)) for pair in pairs]
+
+
+@functools.cache
+def binomial_p(forward: int, count: int) -> float:
+    """Of so many forward or more if both directions are equally frequent."""
+    return math.fsum(math.comb(count, k) for k in range(forward, count + 1)) / 2.0**count
+
+
+def by_binomial(events: Events, level: float) -> Passing:
+    """The p-value of the pair's events so far against the same level after every event."""
+    forward, count, passes = [0] * PAIRS, [0] * PAIRS, [False] * PAIRS
+    for pair, ahead in events:
+        forward[pair] += ahead
+        count[pair] += 1
+        passes[pair] = count[pair] >= LEAST and binomial_p(forward[pair], count[pair]) <= level
+        yield passes
+
+
+def by_every_event(events: Events, control: Lord | Saffron) -> Passing:
+    """A test an event, of all the pair's events so far, until it is found: p-values of a pair are not independent."""
+    forward, count, found = [0] * PAIRS, [0] * PAIRS, [False] * PAIRS
+    for pair, ahead in events:
+        forward[pair] += ahead
+        count[pair] += 1
+        if not found[pair] and count[pair] >= LEAST:
+            found[pair] = control.test(binomial_p(forward[pair], count[pair]))
+        yield found
+
+
+def by_half_year(events: Events, control: Lord | Saffron) -> Passing:
+    """A test a pair and half-year, of the events of this half-year alone, until it is found: independent p-values."""
+    forward, count, found = [0] * PAIRS, [0] * PAIRS, [False] * PAIRS
+    for number, (pair, ahead) in enumerate(events, 1):
+        forward[pair] += ahead
+        count[pair] += 1
+        if number % HALF_YEAR == 0:
+            for k in range(PAIRS):
+                if not found[k] and count[k] >= LEAST:
+                    found[k] = control.test(binomial_p(forward[k], count[k]))
+            forward, count = [0] * PAIRS, [0] * PAIRS
+        yield found
+
+
+def by_wealth(events: Events) -> Passing:
+    """The gate of the daemon: the wealth of every pair against what e-BH asks of all of them, after every event."""
+    edges = [Edge(str(k), "", False) for k in range(PAIRS)]
+    for pair, ahead in events:
+        edges[pair].forward += ahead
+        edges[pair].backward += not ahead
+        bar = proven(edges, 0.05)
+        yield [bar < math.inf and edge.wealth() >= bar for edge in edges]
+
+
+GATES: Final[dict[str, Callable[[Events], Passing]]] = {
+    "binomial, p at most .05": lambda events: by_binomial(events, 0.05),
+    "binomial, p at most .05 / 12": lambda events: by_binomial(events, 0.05 / PAIRS),
+    "LORD++, every event": lambda events: by_every_event(events, Lord()),
+    "SAFFRON, every event": lambda events: by_every_event(events, Saffron()),
+    "LORD++, fresh half-years": lambda events: by_half_year(events, Lord()),
+    "SAFFRON, fresh half-years": lambda events: by_half_year(events, Saffron()),
+    "wealth, e-BH": by_wealth,
+}
+
+
+def gate(name: str, desks: int, seed: int = 8) -> tuple[float, float, float, float, float]:
+    """Over desks, the same for every gate: share of pairs without a direction that ever pass; mean share of them among
+    all that pass, when the first of them passes and at the end; share of true pairs that pass at the end; median of
+    the events a true one needs."""
+    rng = random.Random(seed)
+    ever = found = 0
+    at_worst = at_end = 0.0
+    waits: list[float] = []
+    for _ in range(desks):
+        true, events = desk(rng)
+        count, needed, passes = [0] * PAIRS, [math.inf] * PAIRS, [False] * PAIRS
+        wrong = 0
+        for (pair, _ahead), passes in zip(events, GATES[name](events), strict=True):
+            count[pair] += 1
+            new = [k for k in range(PAIRS) if passes[k] and needed[k] == math.inf]
+            for k in new:
+                needed[k] = count[k]
+            if wrong == 0:  # the moment to stop at for one who wishes the gate ill
+                at_worst += sum(k not in true for k in new) / max(sum(passes), 1)
+            wrong += sum(k not in true for k in new)
+        right = sum(passes[k] for k in true)
+        ever, found = ever + wrong, found + right
+        at_end += (sum(passes) - right) / max(sum(passes), 1)
+        waits += [needed[k] for k in sorted(true)]
+    nulls = desks * (PAIRS - TRUE_PAIRS)
+    return ever / nulls, at_worst / desks, at_end / desks, found / len(waits), statistics.median(waits)
+
+
 def print_hy() -> None:
     """400 sessions a row."""
     print("Hayashi-Yoshida, .5 is true; 400 sessions of 8 h: mean and deviation of the covariance,")
@@ -217,12 +334,21 @@ def print_discovery() -> None:
             print("  {} {:.0%} true: {:.4f} {:.3f}".format(make.__name__, share, *discovery(make, share, 2000)))
 
 
+def print_gates() -> None:
+    """500 desks."""
+    print("Gates of a direction, 500 desks of 12 pairs, 3 true: without a direction, ever passed; their share of all")
+    print("that pass, at worst and at the end; true ones that pass at the end; median of the events these need")
+    for name in GATES:
+        print("  {}: {:.4f}; {:.4f} {:.4f}; {:.4f} {:.0f}".format(name, *gate(name, 500)))
+
+
 PRINTED: Final = {
     "hy": print_hy,
     "hry": print_hry,
     "contagion": print_contagion,
     "hawkes": print_hawkes,
     "discovery": print_discovery,
+    "gates": print_gates,
 }
 
 

@@ -71,3 +71,28 @@ def test_a_fit_recovers_the_process_that_made_the_events(figures: ModuleType) ->
     assert ps[0] > 0.01
     assert ps[1] < 1e-50
     assert min(fit_ps) > 0.01
+
+
+def test_wealth_holds_its_promise_however_often_one_looks_and_a_p_value_does_not(figures: ModuleType) -> None:
+    ever, at_worst, at_end, found, events = figures.gate("wealth, e-BH", 40)
+    assert ever <= 0.02
+    assert max(at_worst, at_end) <= 0.05
+    assert found == 1.0
+    assert events <= 25
+    plain, plain_at_worst, plain_at_end, _, _ = figures.gate("binomial, p at most .05", 40)
+    assert plain > 0.15
+    assert plain_at_worst > 0.25
+    assert plain_at_end > 0.05
+
+
+def test_control_of_a_stream_finds_a_direction_later_than_wealth(figures: ModuleType) -> None:
+    events = figures.gate("wealth, e-BH", 15)[4]
+    for name in (
+        "LORD++, every event",
+        "SAFFRON, every event",
+        "LORD++, fresh half-years",
+        "SAFFRON, fresh half-years",
+    ):
+        found = figures.gate(name, 15)
+        assert found[2] <= 0.05
+        assert found[4] > events

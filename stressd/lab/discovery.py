@@ -4,6 +4,10 @@ LORD++ (Ramdas, Yang, Wainwright, Jordan 2017) for long-lived hypotheses of whic
 Wainwright, Jordan 2018), which spends on promising p-values only, for streams in which many are. Both keep the expected
 share of false discoveries below `alpha` where the p-values of true nulls are independent and not too small.
 
+The daemon does not use them: the p-values of one pair that is looked at again and again share their events, and what
+they promise is then not theirs to keep. A direction is proven by wealth (`stressd.engine.edge.proven`);
+`benchmarks/figures.py gates` has them side by side.
+
 Tests may overlap in time (the asynchronous forms of Zrnic, Ramdas, Jordan 2021): a level is given when the test
 *begins*, from what had ended by then. A test that is still open has cost its level and earned nothing, and counts as
 not promising; what it turns out to be counts from its end on.

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stressd.engine.discovery import ALPHA, KEPT, Discoveries, Lord, Saffron, lord_share, saffron_share
+from stressd.lab.discovery import ALPHA, KEPT, Discoveries, Lord, Saffron, lord_share, saffron_share
 
 PS = st.lists(st.one_of(st.floats(0.0, 1.0), st.floats(0.0, 0.01), st.just(0.0)), max_size=60)
 LAGS = st.lists(st.integers(0, 8), min_size=60, max_size=60)
