@@ -67,8 +67,8 @@ class Case:
 CASES: Final = (
     Case("pairs named", True, True, 4, ()),
     Case("nothing named", False, True, 4, ()),
-    Case("no propagation", False, False, 3, ("--no-propagation",)),
-    Case("common volatility", False, False, 3, ("--interdependence",)),
+    Case("no propagation", False, False, 4, ("--no-propagation",)),
+    Case("common volatility", False, False, 4, ("--interdependence",)),
     Case("no propagation, named", True, False, 2, ("--no-propagation",)),
 )
 

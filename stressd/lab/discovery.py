@@ -20,7 +20,7 @@ and the control holds.
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Final
 
 ALPHA: Final = 0.05
 KEPT: Final = 200
@@ -105,26 +105,6 @@ class Discoveries:
         """Begin and end a test at once."""
         number, level = self.begin()
         return self.end(number, level, p)
-
-    def state(self) -> dict[str, Any]:
-        """Everything that changes, as plain values."""
-        return {
-            "tests": self.tests,
-            "found": self.found,
-            "idle": self.idle,
-            "ages": list(self._ages),
-            "ended_at": list(self._ended_at),
-            "oldest_is_first": self._oldest_is_first,
-        }
-
-    def load(self, state: dict[str, Any]) -> None:
-        """Take up where `state` left off."""
-        self.tests = int(state["tests"])
-        self.found = int(state["found"])
-        self.idle = int(state["idle"])
-        self._ages = [int(age) for age in state["ages"]]
-        self._ended_at = [int(number) for number in state["ended_at"]]
-        self._oldest_is_first = bool(state["oldest_is_first"])
 
 
 class Lord(Discoveries):

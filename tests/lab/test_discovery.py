@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 
@@ -84,22 +83,7 @@ def test_a_test_at_once_is_one_that_ends_before_the_next_begins(ps: list[float])
             number, level = other.begin()
             assert one.level() != 0.0
             assert one.test(p) == other.end(number, level, p)
-        assert one.state() == other.state()
-
-
-@given(PS, st.integers(0, 60))
-def test_a_restart_changes_nothing(ps: list[float], cut: int) -> None:
-    for make in (Lord, Saffron):
-        through = make()
-        before = make()
-        for p in ps[:cut]:
-            through.test(p)
-            before.test(p)
-        after = make()
-        after.load(json.loads(json.dumps(before.state())))
-        for p in ps[cut:]:
-            assert after.level() == through.level()
-            assert after.test(p) == through.test(p)
+        assert one.level() == other.level()
 
 
 @given(PS, st.integers(0, 59))
@@ -131,7 +115,6 @@ def test_old_discoveries_stop_earning_and_levels_only_fall_by_it() -> None:
         full = levels_by_the_book(ps, lags, ALPHA, control.wealth, lam)
         assert bounded[: 2 * KEPT] == pytest.approx(full[: 2 * KEPT], rel=1e-12)
         assert all(b <= f * (1.0 + 1e-12) for b, f in zip(bounded, full, strict=True))
-        assert len(json.dumps(control.state())) < 20 * KEPT
         assert bounded[-1] > 0.9 * full[-1]
 
 
