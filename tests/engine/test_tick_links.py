@@ -10,6 +10,7 @@ from functools import cache
 
 import pytest
 
+from stressd.alerts.episodes import Episodes, EpisodesSpec
 from stressd.engine.engine import Engine
 from stressd.engine.events import Breach, Event
 from stressd.engine.response import Response
@@ -252,3 +253,21 @@ def test_what_was_answered_long_ago_is_forgotten_also_where_nobody_follows() -> 
     events = engine.feed(walk(spec, times[-1] + HOUR, {"AA": steps(times, [0.12 * (-1) ** k for k in range(20)])}))
     assert len([response for response in said(events) if response.final]) >= 36
     assert len(engine.propagation.ticks.told) <= 16  # two followers, seven shocks within twelve hours
+
+
+def test_a_link_that_late_ticks_take_back_is_corrected_on_the_episode_that_told_it() -> None:
+    spec, feed, shock = late(0.10)
+    episodes = Episodes(EpisodesSpec(instance="desk", origin="replay", version="0", method="1", config="x"))
+    told = []
+    for event in Engine(spec, START - 1).feed(feed):
+        told += episodes.apply(event)
+    told += episodes.advance(feed[-1].received + HOUR)
+    mine = [event for event in told if event.market == "AA"]
+    assert [event.type for event in mine] == ["opened", "propagated", "corrected", "resolved"]
+    linked, corrected, resolved = mine[1:]
+    assert (linked.followers[0].market, linked.followers[0].wording) == ("BB", "co-moved")
+    assert parse_time(corrected.time) - shock < 5 * MINUTE
+    assert (corrected.followers[0].wording, corrected.followers[0].was) == ("did not respond", "co-moved")
+    assert corrected.note is not None
+    assert "late ticks show that it moved" in corrected.note
+    assert resolved.followers[0].wording == "did not respond"
