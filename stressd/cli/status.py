@@ -148,11 +148,13 @@ def _curves(curves: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def stress_lines(reading: dict[str, Any]) -> list[str]:
-    """The stress index in a line, with what is not in it in a second."""
-    left_out = [f"{each['market']} {each['dimension']} ({each['reason']})" for each in reading["left_out"]]
-    without = [f"  without {', '.join(left_out)}"] if left_out else []
+    """The stress index in a line, with what is not in it in those below."""
     if reading["value"] is None:
-        return ["no stress index yet", *without]
+        return ["no stress index yet: 20 sessions of a market's inputs have to be known"]
+    missing: dict[tuple[str, str], list[str]] = {}
+    for each in reading["left_out"]:
+        missing.setdefault((each["dimension"], each["reason"]), []).append(each["market"])
+    without = [f"  without {what} of {', '.join(names)} ({why})" for (what, why), names in missing.items()]
     parts = [f"{market} {_part(part)}" for market, part in reading["markets"].items()]
     young = f" (young: ranks of {reading['sessions']} sessions)" if reading["young"] else ""
     when = f"{reading['time'][:16].replace('T', ' ')} UTC"

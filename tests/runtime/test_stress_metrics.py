@@ -41,10 +41,14 @@ def test_contributions_and_correlation_in_the_metrics_add_up_to_the_index() -> N
 def test_the_status_says_it_in_a_line_with_what_is_not_in_it() -> None:
     assert stress_lines(READING) == [
         "stress 0.71: JP .52 US .31 correlation -.12, 2026-01-20 05:15 UTC",
-        "  without US bid-ask (no quotes)",
+        "  without bid-ask of US (no quotes)",
     ]
     young = {**READING, "young": True, "sessions": 40, "left_out": [], "correlation": -0.0004}
     assert stress_lines(young) == [
         "stress 0.71: JP .52 US .31 correlation .00, 2026-01-20 05:15 UTC (young: ranks of 40 sessions)"
     ]
-    assert stress_lines({**READING, "value": None, "left_out": []}) == ["no stress index yet"]
+    quotes = [{"market": market, "dimension": "bid-ask", "reason": "no quotes"} for market in ("JP", "US")]
+    assert stress_lines({**READING, "left_out": quotes})[1:] == ["  without bid-ask of JP, US (no quotes)"]
+    assert stress_lines({**READING, "value": None}) == [
+        "no stress index yet: 20 sessions of a market's inputs have to be known"
+    ]
