@@ -11,6 +11,8 @@ import pytest
 
 from stressd.cli.main import main
 
+pytestmark = pytest.mark.once
+
 SERIES: Final = [f"JP.GOV.{t}" for t in ("2Y", "5Y", "10Y", "20Y", "30Y", "40Y")] + [
     f"US.GOV.{t}" for t in ("2Y", "5Y", "10Y", "30Y")
 ]

@@ -15,6 +15,8 @@ from stressd.lab.sim.model import SimSpec
 from stressd.lab.trial import NotWatched, events, trial
 from stressd.runtime.registry import registry
 
+pytestmark = pytest.mark.once
+
 RULES = """\
 instance: detection
 markets: {UK: {tenors: [10Y]}, JP: {tenors: [10Y]}}

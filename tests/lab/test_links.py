@@ -19,6 +19,8 @@ from stressd.lab.shifts import matched, regimes, run, shares, shifted
 from stressd.market.series import market_of
 from stressd.market.times import day_iso, day_of, iso, parse_day
 
+pytestmark = pytest.mark.once
+
 SERIES = ("JP.GOV.10Y", "JP.GOV.30Y", "US.GOV.10Y", "US.GOV.30Y")
 
 

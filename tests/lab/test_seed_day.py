@@ -16,6 +16,8 @@ from stressd.lab.seed_day import MORE, SCENARIO, SUPER_LONG, SeedDay, watch
 from stressd.market.times import parse_time
 from stressd.runtime.registry import registry
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def simulator() -> Bridges:

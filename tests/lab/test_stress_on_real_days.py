@@ -15,6 +15,8 @@ from stressd.lab.backtest import daily_only, fixing_ticks, merged
 from stressd.lab.index_history import closes
 from stressd.lab.publishers import DailyFile
 
+pytestmark = pytest.mark.once
+
 SERIES: Final = [f"JP.GOV.{t}" for t in ("2Y", "5Y", "10Y", "20Y", "30Y", "40Y")] + [
     f"US.GOV.{t}" for t in ("1Y", "2Y", "5Y", "10Y", "20Y", "30Y")
 ]
