@@ -25,8 +25,8 @@ INTERVAL: Final = 1.2816
 
 
 class Evidence:
-    """spec, series, gauges, clocks, fixings: as `TickLinks` has them. past: stretches by market; bar: the wealth from
-    which on a pair counts as directed."""
+    """series: what feeds bring, gauges, clocks: by market; fixings: for what is usual from day to day. past:
+    stretches by market; bar: the wealth from which on a pair counts as directed."""
 
     __slots__ = ("attribution", "bar", "clocks", "fixings", "gauges", "past", "series", "spec", "usual")
 

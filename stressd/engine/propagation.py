@@ -11,6 +11,7 @@ from typing import Any
 from stressd.engine.breaches import LIVE
 from stressd.engine.clock import MarketClock
 from stressd.engine.events import ENTERED, LEFT, RAISED, Breach, Event
+from stressd.engine.evidence import Evidence
 from stressd.engine.fixing_links import FixingLinks
 from stressd.engine.series import SeriesState
 from stressd.engine.spec import PropagationSpec
@@ -35,7 +36,7 @@ class Propagation:
         self._before: dict[str, list[str]] = {}
         self._begun: dict[str, int] = {}
         self.fixings = FixingLinks(spec, series, gauges, clocks)
-        self.ticks = TickLinks(spec, series, gauges, clocks, self.fixings)
+        self.ticks = TickLinks(Evidence(spec, series, gauges, clocks, self.fixings))
 
     def on_breach(self, breach: Breach, out: list[Event]) -> None:
         """Ask every other market, or ask again because the breach has grown."""

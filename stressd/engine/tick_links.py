@@ -11,16 +11,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from stressd.engine import pulse_answer, window_answer
-from stressd.engine.clock import MarketClock
 from stressd.engine.events import ENTERED, Breach, Event
 from stressd.engine.evidence import Evidence
-from stressd.engine.fixing_links import FixingLinks
 from stressd.engine.pulse import BEGAN, LONGEST, MINUTE_PASSED, SETTLED, SHAPED, Pulse
 from stressd.engine.pulse_answer import SUDDEN
 from stressd.engine.question import REOPENING, SILENT, WINDOW, Question, load_question, question_key
 from stressd.engine.series import SeriesState
 from stressd.engine.silence import unseen
-from stressd.engine.spec import HOUR, PropagationSpec
+from stressd.engine.spec import HOUR
 
 REMEMBERED: Final = 12 * HOUR
 """How long what was said can still be refined or taken back."""
@@ -35,20 +33,10 @@ LINKS: Final = ("followed", "spilled over")
 class TickLinks:
     """The questions that ticks answer (by key; told: those answered, for what may follow), and the evidence."""
 
-    __slots__ = ("_answered", "_gauges", "_series", "_spec", "evidence", "questions", "told")
+    __slots__ = ("_answered", "evidence", "questions", "told")
 
-    def __init__(
-        self,
-        spec: PropagationSpec,
-        series: dict[str, SeriesState],
-        gauges: dict[str, SeriesState],
-        clocks: dict[str, MarketClock],
-        fixings: FixingLinks,
-    ) -> None:
-        self._spec = spec
-        self._series = series
-        self._gauges = gauges
-        self.evidence = Evidence(spec, series, gauges, clocks, fixings)
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
         self.questions: dict[str, Question] = {}
         self.told: dict[str, Question] = {}
         # Those of them that a pulse answered, by its number.
@@ -91,7 +79,7 @@ class TickLinks:
         for asked in self.questions.values():
             if asked.mode == SILENT and asked.follower == state.market and state.t > asked.breach_at:
                 asked.mode = WINDOW
-                asked.answer_by = self.evidence.clocks[state.market].after_open_time(state.t, self._spec.window)
+                asked.answer_by = self.evidence.clocks[state.market].after_open_time(state.t, self.evidence.spec.window)
                 asked.deadline = asked.answer_by
                 heard = True
         return heard
@@ -169,7 +157,7 @@ class TickLinks:
         asked.mode = SILENT
         closes = self.evidence.clocks[asked.follower].calendar.next_close(time)
         asked.answer_by = asked.deadline = min(closes, time + REMEMBERED)
-        gauge = self._gauges[asked.follower]
+        gauge = self.evidence.gauges[asked.follower]
         out.append(asked.response(gauge.id, "could not respond", at, time, False, reason))
 
     def prepare(self, breach: Breach) -> None:
@@ -179,8 +167,8 @@ class TickLinks:
             if pulse.sign == breach.direction and -SUDDEN <= pulse.onset - breach.time <= 0:
                 found = True
                 pulse.large = pulse.large or breach.horizon in QUICK
-        state = self._series[breach.series]
-        if not found and breach.horizon in QUICK and self._gauges.get(breach.market) is not state:
+        state = self.evidence.series[breach.series]
+        if not found and breach.horizon in QUICK and self.evidence.gauges.get(breach.market) is not state:
             self.evidence.attribution.breached(state, breach.direction, breach.reference_value, breach.time)
 
     def _ask_again(self, asked: Question, breach: Breach) -> None:
@@ -196,7 +184,7 @@ class TickLinks:
 
     def _set_times(self, asked: Question) -> None:
         clock = self.evidence.clocks[asked.follower]
-        asked.answer_by = clock.after_open_time(asked.breach_at, self._spec.window)
+        asked.answer_by = clock.after_open_time(asked.breach_at, self.evidence.spec.window)
         asked.deadline = asked.answer_by
         if asked.mode == REOPENING and asked.opened:
             asked.deadline = clock.calendar.next_close(asked.breach_at)
@@ -283,7 +271,7 @@ class TickLinks:
                 out.append(response)
         elif before != "did not respond":
             asked.wording = "did not respond"
-            gauge = self._gauges[asked.follower]
+            gauge = self.evidence.gauges[asked.follower]
             response = asked.response(gauge.id, "did not respond", at, max(pulse.half, asked.breach_at), True)
             response.was = before
             if parent is not None:
@@ -303,7 +291,7 @@ class TickLinks:
                 return
             for market, watch in self.evidence.attribution.watches.items():
                 if watch.deadline() == due:
-                    self._settle(self._gauges[market], due, out)
+                    self._settle(self.evidence.gauges[market], due, out)
             for key in sorted(key for key, asked in self.questions.items() if asked.deadline == due):
                 asked = self.questions.get(key)
                 if asked is not None:
@@ -323,7 +311,7 @@ class TickLinks:
 
     def _judge(self, asked: Question, due: int, out: list[Event]) -> None:
         """A window, or the session after a reopening, is over."""
-        gauge = self._gauges[asked.follower]
+        gauge = self.evidence.gauges[asked.follower]
         active = self.evidence.attribution.watches[asked.follower].active
         if active is not None and active.sign == asked.direction and active.onset <= due and asked.mode == WINDOW:
             # its move is still under way: the answer comes when it has settled
@@ -340,7 +328,7 @@ class TickLinks:
             self._wait(asked, reason, due, due, out)
             return
         answer = window_answer.measure(self.evidence, asked, gauge, due, first)
-        bar = self._spec.bar if asked.mode == WINDOW else self._spec.open_bar if first else 0.0
+        bar = self.evidence.spec.bar if asked.mode == WINDOW else self.evidence.spec.open_bar if first else 0.0
         if asked.mode == REOPENING and not first and answer.p is None:
             reason = reason or f"only {answer.p_of} of its days are known to compare with"
         if not reason and asked.via == "" and window_answer.follows(self.evidence, asked, gauge, answer, bar):
@@ -357,12 +345,12 @@ class TickLinks:
             out.append(asked.response(gauge.id, "could not respond", due, due, True, reason))
             return
         response = asked.response(gauge.id, wording, due, due, True)
-        source_bp = (self._series[asked.source].y - asked.source_value) * 100.0
+        source_bp = (self.evidence.series[asked.source].y - asked.source_value) * 100.0
         response.measured(gauge.y, asked.value, asked.time, answer.z, answer.excess, answer.usual, source_bp)
         if asked.mode == REOPENING and not first:
             response.resolution = "1d"
         half = due if response.resolution == "1d" else window_answer.half_time(asked, gauge, due)
-        if asked.mode == WINDOW and wording == "followed" and half - asked.breach_at <= self._spec.co_move:
+        if asked.mode == WINDOW and wording == "followed" and half - asked.breach_at <= self.evidence.spec.co_move:
             response.wording = asked.wording = "co-moved"
         response.lag = half - asked.breach_at
         response.open_lag = self.evidence.clocks[asked.follower].calendar.open_between(asked.breach_at, half)
@@ -394,6 +382,10 @@ class TickLinks:
         kept: dict[str, Question] = {}
         for row in rows:
             asked = load_question(row)
-            if asked.follower in self._gauges and asked.market in self._gauges and asked.source in self._series:
+            if (
+                asked.follower in self.evidence.gauges
+                and asked.market in self.evidence.gauges
+                and asked.source in self.evidence.series
+            ):
                 kept[asked.key()] = asked
         return kept

@@ -149,7 +149,6 @@ def test_the_floor_is_named_where_it_is_the_bar(
 def test_the_picture_is_a_png_for_one_and_for_three(
     curve: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("matplotlib")
     sets = [word for bar in (3.0, 4.0, 9.0) for word in ("-c", config(tmp_path, f"{bar}.yaml", bar))]
     for chosen in ([], sets):
         target = tmp_path / "picture.png"

@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from river import stats
 
 from stressd.engine.moments import CLIP, KAPPA, DecayedMoments, Scale
 
@@ -71,7 +72,6 @@ def test_variance_is_never_negative_and_exact_on_near_constant_quotes(level: flo
 
 
 def test_river_agrees_where_both_are_defined() -> None:
-    stats = pytest.importorskip("river.stats")
     import random
 
     rng = random.Random(7)
@@ -89,7 +89,6 @@ def test_river_agrees_where_both_are_defined() -> None:
 
 @given(st.lists(st.floats(-100.0, 100.0), min_size=5, max_size=200), st.floats(2.0, 200.0))
 def test_river_exponentially_weighted_mean_is_ours_on_an_even_clock(xs: list[float], half_life: float) -> None:
-    stats = pytest.importorskip("river.stats")
     fading = 1.0 - 2.0 ** (-1.0 / half_life)
     theirs = stats.EWMean(fading_factor=fading)
     ours = DecayedMoments(half_life)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from stressd.lab.hawkes import NEEDED, Intensity, Memory, excitation, fits
 from stressd.lab.leadlag import SECOND
@@ -147,7 +148,6 @@ def test_breaches_outside_a_session_are_left_out_and_equal_ones_are_one() -> Non
 
 @given(st.integers(5, 200), st.integers(0, 10_000), st.floats(0.7, 1.4))
 def test_the_fit_of_residuals_is_that_of_scipy(size: int, seed: int, scale: float) -> None:
-    stats = pytest.importorskip("scipy.stats")
     residuals = np.random.default_rng(seed).exponential(scale, size)
     exact = stats.kstest(residuals, "expon").pvalue
     assert fits(residuals) == pytest.approx(exact, abs=0.03)

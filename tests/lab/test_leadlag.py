@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy import stats
 
 from stressd.lab.leadlag import GRID, SECOND, Path, contrast, correlation, covariance, kept, table
 
@@ -171,7 +172,6 @@ def test_the_grid_is_the_same_both_ways() -> None:
 
 @given(st.lists(st.floats(0.0, 1.0), max_size=30), st.floats(0.001, 0.5))
 def test_benjamini_and_hochberg_keep_what_scipy_keeps(ps: list[float], false: float) -> None:
-    stats = pytest.importorskip("scipy.stats")
     expected = (stats.false_discovery_control(ps) if ps else np.array([])) <= false
     found = kept(ps, false)
     close = [abs(p * len(ps) / rank - false) < 1e-12 for rank, p in enumerate(sorted(ps), 1)]

@@ -8,10 +8,9 @@ from itertools import product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from stressd.lab.poisson import at_least, at_most, band, hit_by_chance, interval
-
-stats = pytest.importorskip("scipy.stats")
 
 
 @given(st.floats(0.001, 600.0), st.sampled_from([0.5, 0.9, 0.95, 0.99]))

@@ -353,7 +353,6 @@ def test_figures_are_plain_json() -> None:
 
 
 def test_the_picture_is_a_png_even_of_nothing(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="matplotlib (the plots extra) is not installed")
     for number, scored in enumerate((full(), score([], [RUN]))):
         path = tmp_path / f"{number}.png"
         plot(scored, figures(scored), 1.0, path)
