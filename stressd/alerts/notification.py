@@ -12,6 +12,25 @@ class Row:
     cells: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """What of a message depends on its delivery and not on its event.
+
+    first: this sink was not told of the episode before. page_url: of the page, for links. thread_root: the event that
+    the sink was first told of, and thread_ref: the other side's own name for that message. late_s: seconds since the
+    event, where it is no longer fresh. merged: older updates of the episode that this message stands for.
+    possible_repeat: an earlier attempt may have arrived, and the wire cannot tell.
+    """
+
+    first: bool
+    page_url: str | None = None
+    thread_root: str | None = None
+    thread_ref: str | None = None
+    late_s: float | None = None
+    merged: int = 0
+    possible_repeat: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Notification:
     """One message about one episode.
@@ -46,6 +65,8 @@ class Notification:
     link: str | None = None
     thread_root: str | None = None
     """event_id of the first event of this episode told to this sink: the root of a mail thread."""
+    thread_ref: str | None = None
+    """What the other side calls that first message (the `remote_ref` of its receipt)."""
     late_s: float | None = None
     """Seconds between the event and this attempt where it is no longer fresh."""
     merged: int = 0

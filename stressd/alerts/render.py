@@ -9,7 +9,7 @@ from stressd.alerts.episode import NOISE
 from stressd.alerts.event import Event, SeriesMove, to_json
 from stressd.alerts.evidence import answer_lines, base_rate_text, source_text
 from stressd.alerts.headline import JOIN, LIMIT, during_clauses, fit
-from stressd.alerts.notification import Notification, Row
+from stressd.alerts.notification import Notification, Row, Telling
 from stressd.alerts.routing import LEVEL
 from stressd.alerts.words import (
     bp_text,
@@ -52,30 +52,20 @@ STATUS: Final = {
 NOTHING: Final = "–"
 
 
-def render(
-    event: Event,
-    *,
-    first: bool,
-    page_url: str | None = None,
-    thread_root: str | None = None,
-    late_s: float | None = None,
-    merged: int = 0,
-    possible_repeat: bool = False,
-) -> Notification:
-    """The message. first: this sink was not told of the episode before. thread_root: the event it was first told of.
-    late_s: seconds since the event, where it is no longer fresh. merged: older updates that this one stands for."""
+def render(event: Event, telling: Telling) -> Notification:
+    """The message of this event, for one delivery of it."""
     mark = MARKS.get(event.origin)
     title = fit([mark, *event.headline.split(JOIN)], LIMIT) if mark else event.headline
-    facts = _facts(event, _status(event, first))
+    facts = _facts(event, _status(event, telling.first))
     answers = answer_lines(event.followers, event.market, event.direction == "up")
     footing = _footing(event)
     table = _table(event)
-    remarks = _remarks(late_s, merged, possible_repeat)
-    link = f"{page_url.rstrip('/')}/#{event.episode}" if page_url else None
+    remarks = _remarks(telling)
+    link = f"{telling.page_url.rstrip('/')}/#{event.episode}" if telling.page_url else None
     return Notification(
         event_id=event.id,
         thread=event.episode,
-        first=first,
+        first=telling.first,
         type=event.type,
         kind=event.kind,
         origin=event.origin,
@@ -91,10 +81,11 @@ def render(
         table=tuple(table),
         body=to_json(event),
         link=link,
-        thread_root=thread_root,
-        late_s=late_s,
-        merged=merged,
-        possible_repeat=possible_repeat,
+        thread_root=telling.thread_root,
+        thread_ref=telling.thread_ref,
+        late_s=telling.late_s,
+        merged=telling.merged,
+        possible_repeat=telling.possible_repeat,
         previous_cause_root=f"{event.source.episode}.1" if event.source is not None else None,
     )
 
@@ -122,13 +113,13 @@ def _status(event: Event, first: bool) -> str:
     return word if event.type == "escalated" else f"{word}, {event.severity}"
 
 
-def _remarks(late_s: float | None, merged: int, possible_repeat: bool) -> list[str]:
+def _remarks(telling: Telling) -> list[str]:
     remarks = []
-    if late_s is not None:
-        remarks.append(f"late by {duration_text(max(late_s, 0.0))}")
-    if merged:
-        remarks.append(f"{merged + 1} updates merged into this one")
-    if possible_repeat:
+    if telling.late_s is not None:
+        remarks.append(f"late by {duration_text(max(telling.late_s, 0.0))}")
+    if telling.merged:
+        remarks.append(f"{telling.merged + 1} updates merged into this one")
+    if telling.possible_repeat:
         remarks.append("possible repeat: an earlier attempt may have arrived")
     return remarks
 

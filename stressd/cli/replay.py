@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stressd.alerts.event import Event, to_json
+from stressd.alerts.notification import Telling
 from stressd.alerts.render import render
 from stressd.cli.errors import UserError
 from stressd.cli.place import read_config
@@ -114,7 +115,5 @@ def _worth(found: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def _text(event: Event) -> str:
-    told = render(
-        event, first=event.seq == 1, page_url=None, thread_root=None, late_s=None, merged=0, possible_repeat=False
-    )
+    told = render(event, Telling(first=event.seq == 1))
     return f"{event.time}  {told.severity.upper()}  {told.text}"

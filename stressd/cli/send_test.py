@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stressd import METHOD, __version__
 from stressd.alerts.event import Event
-from stressd.alerts.notification import Notification
+from stressd.alerts.notification import Notification, Telling
 from stressd.alerts.render import render
 from stressd.alerts.spec import EpisodesSpec
 from stressd.cli.errors import UserError
@@ -88,7 +88,7 @@ def message(loaded: Loaded, at: int) -> Notification:
         method=METHOD,
         config=spec.config,
     )
-    return render(event, first=True, page_url=loaded.page_url)
+    return render(event, Telling(first=True, page_url=loaded.page_url))
 
 
 async def _send(sink: Sink, notification: Notification) -> Receipt:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import Counter, OrderedDict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from stressd.alerts.event import Event
@@ -185,7 +185,7 @@ class Lane:
         """So many of an episode went to the dead letters: the next message speaks of them."""
         told = self.told.get(episode)
         if told is not None:
-            self.remember(episode, Told(told.root, told.seq, told.lost + count))
+            self.remember(episode, replace(told, lost=told.lost + count))
 
     def report(self, now: int, monotonic: float) -> dict[str, Any]:
         """For the status and the metrics. Ages and latencies in s; latency is from commit to acceptance."""

@@ -6,7 +6,7 @@ import asyncio
 from typing import Final, Protocol
 
 from stressd.alerts.event import Event
-from stressd.alerts.notification import Notification
+from stressd.alerts.notification import Notification, Telling
 from stressd.runtime.lane import Item, Lane, Waiting
 from stressd.sinks.base import SinkError
 from stressd.store import Store, Told
@@ -18,17 +18,7 @@ FRESH_FOR: Final = 60_000_000_000
 class Render(Protocol):
     """`alerts.render.render`."""
 
-    def __call__(
-        self,
-        event: Event,
-        *,
-        first: bool,
-        page_url: str | None,
-        thread_root: str | None,
-        late_s: float | None,
-        merged: int,
-        possible_repeat: bool,
-    ) -> Notification: ...
+    def __call__(self, event: Event, telling: Telling) -> Notification: ...
 
 
 async def told_of(store: Store, lane: Lane, waiting: Waiting) -> Told:
@@ -37,7 +27,7 @@ async def told_of(store: Store, lane: Lane, waiting: Waiting) -> Told:
     if known is None:
         oldest = waiting.queue[0]
         if oldest.type == "opened" and oldest.event is not None:
-            known = Told(None, -1, 0)
+            known = Told()
         else:
             known = await asyncio.to_thread(store.told, lane.name, waiting.episode)
         lane.remember(waiting.episode, known)
@@ -55,12 +45,13 @@ async def compose(
         raise SinkError("permanent", "the event is not in the store")
     age = now - item.created_at
     first = told.root is None
-    return render(
-        event,
+    telling = Telling(
         first=first,
         page_url=page_url,
         thread_root=told.root,
+        thread_ref=told.root_ref,
         late_s=age / 1e9 if age > FRESH_FOR else None,
         merged=waiting.busy - 1 + (told.lost if first else 0),
         possible_repeat=item.repeat and not lane.traits.idempotent,
     )
+    return render(event, telling)

@@ -208,10 +208,11 @@ def requeued(connection: sqlite3.Connection) -> list[Delivery]:
 
 def told(connection: sqlite3.Connection, sink: str, episode: str) -> Told:
     """What the sink knows of the episode."""
-    root = connection.execute(
-        "SELECT event_id FROM delivery WHERE episode = ? AND sink = ? AND state = 'delivered' ORDER BY seq LIMIT 1",
+    root, root_ref = connection.execute(
+        "SELECT event_id, remote_ref FROM delivery WHERE episode = ? AND sink = ? AND state = 'delivered' "
+        "ORDER BY seq LIMIT 1",
         (episode, sink),
-    ).fetchone()
+    ).fetchone() or (None, None)
     newest, lost = connection.execute(
         "SELECT coalesce(max(seq) FILTER (WHERE state = 'delivered'), -1), "
         "count(*) FILTER (WHERE state = 'dead' AND seq > coalesce("
@@ -219,7 +220,7 @@ def told(connection: sqlite3.Connection, sink: str, episode: str) -> Told:
         "FROM delivery WHERE episode = ?1 AND sink = ?2",
         (episode, sink),
     ).fetchone()
-    return Told(root[0] if root else None, newest, lost)
+    return Told(root, root_ref, newest, lost)
 
 
 def episodes(

@@ -59,12 +59,14 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one sink knows of one episode. root: the first event it was told, None where it was told none. seq: the
-    newest that it was told, -1 for none. lost: dead letters newer than that."""
+    """What one sink knows of one episode. root: the first event it was told, None where it was told none; root_ref:
+    what the other side calls that message. seq: the newest that it was told, -1 for none. lost: dead letters newer than
+    that."""
 
-    root: str | None
-    seq: int
-    lost: int
+    root: str | None = None
+    root_ref: str | None = None
+    seq: int = -1
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from stressd.alerts.claims import claims, strength
 from stressd.alerts.event import Event
 from stressd.alerts.headline import LIMIT
+from stressd.alerts.notification import Telling
 from stressd.alerts.render import render
 from stressd.alerts.routing import Router, RouteSpec
 from stressd.engine import events as engine
@@ -38,10 +39,10 @@ def test_a_follower_that_led_is_taken_back_on_both_episodes_and_says_why() -> No
     assert (us.wording, us.was, us.reason, us.episode) == ("did not respond", "followed", LATE, None)
     assert told[2].source is not None
     assert theirs.source is None
-    text = render(ours, first=False).text
+    text = render(ours, Telling(first=False)).text
     assert f"US 10Y: did not follow JP: {LATE}" in text
     assert "told before as: US followed JP" in text
-    assert ("Status", "corrected, warn") in render(ours, first=False).facts
+    assert ("Status", "corrected, warn") in render(ours, Telling(first=False)).facts
 
 
 def test_without_a_reason_the_engine_gives_the_lag_or_the_wording_does() -> None:
@@ -107,7 +108,7 @@ def test_a_chain_is_told_as_one_and_the_last_market_follows_the_middle_one() -> 
     assert (uk.source.episode, uk.source.was) == (us.episode, jp.episode)
     third = next(each for each in jp.followers if each.market == "UK")
     assert (third.wording, third.via, third.was) == ("did not respond", "US", "followed")
-    assert "UK 10Y: its move is put down to US, which followed JP" in render(jp, first=False).text
+    assert "UK 10Y: its move is put down to US, which followed JP" in render(jp, Telling(first=False)).text
 
 
 def test_what_is_put_down_to_another_market_is_nobodys_follower_in_the_headline() -> None:
@@ -116,7 +117,7 @@ def test_what_is_put_down_to_another_market_is_nobodys_follower_in_the_headline(
     told = run([OPENED, via, FOLLOWED, breach(FIXING_20 + HOUR, horizon="5m", phase="left")])
     assert types(told) == ["opened", "propagated", "resolved"]
     assert all("UK" not in event.headline for event in told)
-    text = render(told[-1], first=False).text
+    text = render(told[-1], Telling(first=False)).text
     assert "UK 10Y: its move is put down to US, which followed JP · " in text
     assert "UK 10Y: did not respond" not in text
 
@@ -127,7 +128,7 @@ def test_a_closer_link_is_told_with_what_comes_next_and_a_looser_answer_never_re
     told = run([OPENED, FOLLOWED, closer, looser, breach(FIXING_20 + HOUR, horizon="5m", phase="left")])
     assert types(told) == ["opened", "propagated", "resolved"]
     assert told[-1].headline.endswith(" · spilled over into US 10Y +3.1bp")
-    assert "JP spilled over into it after 41 s" in render(told[-1], first=False).text
+    assert "JP spilled over into it after 41 s" in render(told[-1], Telling(first=False)).text
 
 
 def test_a_closer_link_that_was_never_told_leaves_the_followers_episode_too() -> None:
@@ -147,7 +148,7 @@ def test_a_later_breach_that_was_not_answered_does_not_hide_the_one_that_was() -
     assert types(told) == ["opened", "propagated", "resolved"]
     us = told[-1].followers[0]
     assert (us.wording, us.earlier, us.was) == ("did not respond", "followed", None)
-    assert "after an earlier breach US followed JP" in render(told[-1], first=False).text
+    assert "after an earlier breach US followed JP" in render(told[-1], Telling(first=False)).text
     told = run([OPENED, FOLLOWED, later, taken_back(FIXING_20 + HOUR + MINUTE), end])
     assert types(told) == ["opened", "propagated", "corrected", "resolved"]
     assert (told[-1].followers[0].earlier, told[-1].followers[0].was) == (None, "followed")
@@ -321,7 +322,7 @@ def test_corrections_survive_restarts_and_do_not_depend_on_when_the_clock_is_loo
 @settings(max_examples=250)
 def test_no_message_of_a_link_says_more_than_its_layer(steps: Steps) -> None:
     for event in run(facts_of(steps)):
-        message = render(event, first=False)
+        message = render(event, Telling(first=False))
         assert len(message.title) <= LIMIT
         wordings = {each.wording for each in event.followers} | {each.was for each in event.followers}
         wordings |= {each.earlier for each in event.followers} | ({event.source.wording} if event.source else set())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from stressd.alerts.event import from_json, to_json
+from stressd.alerts.notification import Telling
 from stressd.alerts.render import render
 from stressd.alerts.routing import Router, RouteSpec
 from stressd.engine.curve_events import CurveMove
@@ -43,7 +44,7 @@ def test_noise_has_an_episode_that_names_the_dislocated_tenor() -> None:
     assert resolved.headline == "US curve noise back to 1.3bp after 12 min · peak 5.9bp"
     assert (opened.market, opened.direction, opened.shape, opened.kind) == ("US", None, None, "market")
     assert escalated.severity == "high"
-    message = render(opened, first=True)
+    message = render(opened, Telling(first=True))
     assert message.subject.startswith("[stressd] US curve · 20 Jan 2026 · #")
     facts = dict(message.facts)
     assert facts["Curve"] == (
@@ -83,8 +84,8 @@ def test_what_no_neighbour_confirms_says_so_in_its_first_words() -> None:
     assert opened.headline.startswith(
         "JP 30Y +12.0bp over 5m to 3.682% · not confirmed: 20Y and 40Y have not moved · 7.0σ"
     )
-    assert dict(render(opened, first=True).facts)["Confirmed"] == "no: 20Y and 40Y have not moved"
-    assert dict(render(opened, first=True).facts)["Curve"] == (
+    assert dict(render(opened, Telling(first=True)).facts)["Confirmed"] == "no: 20Y and 40Y have not moved"
+    assert dict(render(opened, Telling(first=True)).facts)["Curve"] == (
         "noise 2.6bp; cheapest 30Y 11.8bp above the curve through the others"
     )
     assert opened.severity == "warn"
@@ -104,6 +105,6 @@ def test_a_break_in_the_data_is_told_once_to_those_who_look_after_feeds() -> Non
     assert {event.headline for event in told} == {text}
     router = Router((RouteSpec(("ops",), kinds=("feed",)),))
     assert [router.assign(event) for event in told] == [("ops",), (), ("ops",), ()]
-    message = render(told[0], first=True)
+    message = render(told[0], Telling(first=True))
     assert message.subject.startswith("[stressd] JP feed: data-break · 20 Jan 2026")
     assert ("Series", "JP 20Y") in message.facts

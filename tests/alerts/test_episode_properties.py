@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from stressd.alerts.episodes import Episodes
 from stressd.alerts.event import Event, from_json, to_json
 from stressd.alerts.headline import LIMIT
+from stressd.alerts.notification import Telling
 from stressd.alerts.render import render
 from stressd.alerts.routing import Router, RouteSpec
 from stressd.alerts.words import is_spread
@@ -121,7 +122,7 @@ def test_every_message_is_whole_and_says_nothing_that_it_must_not(
     for event in run(build(script)):
         assert 0 < len(event.headline) <= LIMIT
         assert from_json(to_json(event)) == event
-        message = render(event, first=first, late_s=late_s, merged=merged, possible_repeat=repeat)
+        message = render(event, Telling(first=first, late_s=late_s, merged=merged, possible_repeat=repeat))
         if event.kind == "market":
             assert not FORBIDDEN.search(message.text), message.text
         assert subjects.setdefault(event.episode, message.subject) == message.subject

@@ -7,6 +7,7 @@ from datetime import date
 import msgspec
 
 from stressd.alerts.event import from_json
+from stressd.alerts.notification import Telling
 from stressd.alerts.render import render
 from stressd.engine.events import Standing
 from stressd.engine.spec import HIGH
@@ -37,7 +38,9 @@ def test_a_message_is_complete_in_plain_text() -> None:
         evidence(response(US_FIXING_20), p=0.06, of=750, between=(30_000, 31_200), base=JP_THEN_US),
     ]
     event = run(facts)[-1]
-    message = render(event, first=False, page_url="https://stressd.bank.example/", thread_root=f"{event.episode}.1")
+    message = render(
+        event, Telling(first=False, page_url="https://stressd.bank.example/", thread_root=f"{event.episode}.1")
+    )
     number = event.episode.rpartition("-")[2]
     assert message.subject == f"[stressd] JP yields up · 20 Jan 2026 · #{number}"
     assert message.text.splitlines() == [
@@ -75,7 +78,7 @@ def test_a_message_is_complete_in_plain_text() -> None:
 
 def test_a_tenor_that_moved_on_another_day_says_from_when() -> None:
     told = run([breach(FIXING_19, "JP.GOV.10Y", value=2.266), contract_breach()])
-    cells = [row.cells[4] for row in render(told[-1], first=True).table]
+    cells = [row.cells[4] for row in render(told[-1], Telling(first=True)).table]
     assert cells == ["1d from 18 Jan 2026", "1d"]
 
 
@@ -88,22 +91,22 @@ def test_an_answer_against_the_usual_is_told_in_the_sources_direction() -> None:
     down = {"direction": -1, "value": 4.26, "reference_value": 4.30, "z": -0.9, "usual_beta": 0.12}
     for excess, words in ((-0.6, "0.6σ more than usual"), (0.3, "0.3σ less than usual")):
         told = run([breach(FIXING_20, direction=-1), response(US_FIXING_20, excess=excess, **down)])
-        assert words in render(told[-1], first=False).text
+        assert words in render(told[-1], Telling(first=False)).text
 
 
 def test_what_is_not_live_says_so_first_everywhere() -> None:
     live = run([contract_breach()])[0]
     for origin, mark in (("simulated", "SIMULATED"), ("drill", "DRILL"), ("replay", "REPLAY")):
-        message = render(_with(live, origin=origin), first=True)
+        message = render(_with(live, origin=origin), Telling(first=True))
         assert message.text.splitlines()[0] == mark
         assert message.title.startswith(f"{mark} · JP 30Y +20.3bp")
         assert message.subject.startswith(f"[stressd] {mark}: JP yields up")
-    assert "SIMULATED" not in render(live, first=True).text
+    assert "SIMULATED" not in render(live, Telling(first=True)).text
 
 
 def test_late_merged_and_possibly_repeated_messages_say_so() -> None:
     event = run([contract_breach()])[0]
-    message = render(event, first=True, late_s=840.0, merged=2, possible_repeat=True)
+    message = render(event, Telling(first=True, late_s=840.0, merged=2, possible_repeat=True))
     remarks = [
         "late by 14 min",
         "3 updates merged into this one",
@@ -115,8 +118,8 @@ def test_late_merged_and_possibly_repeated_messages_say_so() -> None:
 
 def test_an_end_that_is_the_first_word_says_opened_and_resolved() -> None:
     resolved = run([breach(FIXING_20, horizon="5m"), breach(FIXING_20 + HOUR, phase="left", horizon="5m")])[-1]
-    assert ("Status", "opened and resolved, warn") in render(resolved, first=True).facts
-    message = render(resolved, first=False)
+    assert ("Status", "opened and resolved, warn") in render(resolved, Telling(first=True)).facts
+    message = render(resolved, Telling(first=False))
     assert ("Status", "resolved, warn") in message.facts
     assert ("Peak", "JP 30Y 3.562%") in message.facts
     assert message.title == "JP 30Y move resolved after 1 h · peak +10.0bp at 3.562% · 3.4σ of 2.9bp"
@@ -124,7 +127,7 @@ def test_an_end_that_is_the_first_word_says_opened_and_resolved() -> None:
 
 def test_a_followers_message_names_its_source_and_threads_to_it() -> None:
     told = run([breach(FIXING_20), response(US_FIXING_20), breach(US_FIXING_20, "US.GOV.10Y", value=4.295, bp=6.8)])
-    message = render(told[-1], first=True)
+    message = render(told[-1], Telling(first=True))
     lag = "8 h 30 min of open time, 14 h 30 min by the clock"
     assert ("Source", f"followed JP ({told[0].episode}) after {lag} · 0.3bp per bp") in message.facts
     assert message.title == "US 10Y +6.8bp to 4.295% · 3.4σ of 2.0bp · followed JP"
@@ -136,7 +139,7 @@ def test_intraday_moves_spreads_and_standings_in_words() -> None:
     fact = breach(
         FIXING_20, "US.GOV.2s10s", severity=HIGH, z=4.4, bp=7.8, value=0.709, horizon="30m", standing=standing
     )
-    message = render(run([fact])[0], first=True)
+    message = render(run([fact])[0], Telling(first=True))
     assert message.title == "US 2s10s +7.8bp over 30m to 70.9bp · 4.4σ of 1.8bp · highest since 8 Apr 2025"
     facts = dict(message.facts)
     assert facts["Spread"] == "US 2s10s 70.9bp"
@@ -148,28 +151,28 @@ def test_intraday_moves_spreads_and_standings_in_words() -> None:
 def test_a_return_period_comes_after_the_count_and_p_only_where_it_is_known() -> None:
     event = run([contract_breach(), response(US_FIXING_20)])[-1]
     lead = _with(event.series[0], return_period_years=[0.9, 1.6, 3.9])
-    labels = [label for label, _ in render(_with(event, series=[lead]), first=True).facts]
+    labels = [label for label, _ in render(_with(event, series=[lead]), Telling(first=True)).facts]
     assert labels.index("Count") < labels.index("Return")
-    text = render(_with(event, series=[lead]), first=True).text
+    text = render(_with(event, series=[lead]), Telling(first=True)).text
     assert "about every 1.6 years on its own history (11 months to 3.9 years)" in text
     assert " p " not in text
 
 
 def test_levels_silences_and_notes_are_plain() -> None:
     high = level(FIXING_20, what="highest", level=4.301, value=4.313, since=date(2025, 8, 28).toordinal())
-    message = render(run([high])[0], first=True)
+    message = render(run([high])[0], Telling(first=True))
     assert message.title == "US 10Y 4.313% · highest since 28 Aug 2025"
     assert ("Level", "4.301%") in message.facts
-    down = render(run([level(FIXING_20, what="round", direction=-1, value=4.24)])[0], first=True)
+    down = render(run([level(FIXING_20, what="round", direction=-1, value=4.24)])[0], Telling(first=True))
     assert down.title == "US 10Y fell through 4.25% to 4.24%"
-    silent = render(run([silence(FIXING_19)])[0], first=True)
+    silent = render(run([silence(FIXING_19)])[0], Telling(first=True))
     assert silent.subject.startswith("[stressd] JP feed: blind · 19 Jan 2026 · #")
     assert ("Series", "JP 10Y") in silent.facts
     assert (silent.table_header, silent.table) == ((), ())
     own = note(FIXING_20, rule="store-failing", source="", text="The store cannot be written: disk full.")
     own.kind = "self"
     told = run([own])[0]
-    message = render(told, first=True)
+    message = render(told, Telling(first=True))
     assert told.episode.startswith("SELF-260120-")
     assert message.subject.startswith("[stressd] stressd self: store-failing · 20 Jan 2026 · #")
     assert message.title == "The store cannot be written: disk full."

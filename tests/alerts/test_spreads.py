@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stressd.alerts.notification import Telling
 from stressd.alerts.render import render
 from stressd.engine.spec import HIGH
 from tests.alerts.facts import FIXING_20, MINUTE, SECOND, breach, types
@@ -20,8 +21,8 @@ def test_a_slope_by_itself_has_an_episode_of_its_own() -> None:
     assert slope.episode != yields.episode
     assert slope.market == yields.market == "US"
     assert slope.headline == "US 2s10s +7.8bp over 30m to 70.9bp · 4.4σ of 1.8bp"
-    assert render(slope, first=True).subject.startswith("[stressd] US spreads up · 20 Jan 2026")
-    assert render(yields, first=True).subject.startswith("[stressd] US yields up · 20 Jan 2026")
+    assert render(slope, Telling(first=True)).subject.startswith("[stressd] US spreads up · 20 Jan 2026")
+    assert render(yields, Telling(first=True)).subject.startswith("[stressd] US yields up · 20 Jan 2026")
 
 
 def test_a_slope_that_breaches_with_its_yields_is_a_part_of_their_episode_whatever_its_sign() -> None:
@@ -38,7 +39,7 @@ def test_a_slope_that_breaches_with_its_yields_is_a_part_of_their_episode_whatev
     assert widened.note == "joined by 2s10s"
     assert [move.series for move in widened.series] == ["US.GOV.2Y", SLOPE]
     assert widened.headline.startswith("US 2Y -9.0bp over 5m to 3.50%")
-    rows = {row.cells[0]: row.cells[1:4] for row in render(widened, first=False).table}
+    rows = {row.cells[0]: row.cells[1:4] for row in render(widened, Telling(first=False)).table}
     assert rows["US 2s10s"] == ("80.0bp", "+12.0bp", "7.0σ")
     assert resolved.note is not None
     assert "peak 5.0σ, -9.0bp" in resolved.note
@@ -48,4 +49,4 @@ def test_a_spread_between_markets_is_its_own_market() -> None:
     told = run([breach(FIXING_20, "IT-DE.GOV.10Y", bp=14.0, value=1.42, z=5.0, market="IT-DE", horizon="5m")])
     assert told[0].market == "IT-DE"
     assert told[0].headline.startswith("IT-DE 10Y +14.0bp over 5m to 142.0bp")
-    assert render(told[0], first=True).subject.startswith("[stressd] IT-DE spreads up")
+    assert render(told[0], Telling(first=True)).subject.startswith("[stressd] IT-DE spreads up")

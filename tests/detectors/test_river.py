@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from river import anomaly, drift
 
 from stressd.alerts.event import Event
+from stressd.alerts.notification import Telling
 from stressd.alerts.render import render
 from stressd.cli.main import main
 from stressd.config.faults import ConfigError
@@ -261,7 +262,7 @@ def test_a_jump_among_calm_minutes_is_told_once_at_info_and_in_plain_words() -> 
     assert opened.headline.startswith("AA 10Y +")
     assert " over 1m to " in opened.headline
     assert " is unusual, by GaussianScorer" in opened.headline
-    message = render(opened, first=True)
+    message = render(opened, Telling(first=True))
     assert "Model: anomaly.GaussianScorer, score 1, bar 1" in message.text
     assert "rule r, config" in message.text
     assert message.subject == f"[stressd] REPLAY: AA yields up · 20 Jan 2026 · #{opened.episode[-4:]}"
@@ -281,7 +282,7 @@ def test_a_change_of_behaviour_has_no_direction_and_says_so() -> None:
     assert all(START + 1_200 * MINUTE < parse_time(event.time) < START + 1_500 * MINUTE for event in opened[:1])
     assert (opened[0].direction, opened[0].severity) == (None, "warn")
     assert opened[0].headline.startswith("AA 10Y 1m moves behave differently, by ADWIN · now ")
-    assert "AA 10Y r" in render(opened[0], first=True).subject
+    assert "AA 10Y r" in render(opened[0], Telling(first=True)).subject
 
 
 def test_replay_runs_a_configured_model_and_a_plain_configuration_does_not_mind(
