@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class Notification:
     """event_id of the first event of this episode told to this sink: the root of a mail thread."""
     thread_ref: str | None = None
     """What the other side calls that first message (the `remote_ref` of its receipt)."""
+    life: Literal["open", "over", "once"] = "open"
+    """How the episode stands after this event: it goes on, it is over, or it was told once and has no end."""
     late_s: float | None = None
     """Seconds between the event and this attempt where it is no longer fresh."""
     merged: int = 0

@@ -10,7 +10,7 @@ from stressd.alerts.event import Event, SeriesMove, to_json
 from stressd.alerts.evidence import answer_lines, base_rate_text, source_text
 from stressd.alerts.headline import JOIN, LIMIT, during_clauses, fit
 from stressd.alerts.notification import Notification, Row, Telling
-from stressd.alerts.routing import LEVEL
+from stressd.alerts.routing import LEVEL, is_one_shot
 from stressd.alerts.words import (
     bp_text,
     count_text,
@@ -83,6 +83,7 @@ def render(event: Event, telling: Telling) -> Notification:
         link=link,
         thread_root=telling.thread_root,
         thread_ref=telling.thread_ref,
+        life="once" if is_one_shot(event) else "over" if event.type == "resolved" else "open",
         late_s=telling.late_s,
         merged=telling.merged,
         possible_repeat=telling.possible_repeat,
