@@ -37,6 +37,24 @@ class Exceeded(msgspec.Struct, frozen=True, kw_only=True):
     unit: Literal["days", "sessions"] = "days"
 
 
+class LevelAhead(msgspec.Struct, frozen=True, kw_only=True):
+    """The next level one way. distance_bp: signed, from the value. what: "round" of the 25bp grid, or the name of the
+    rule that watches it."""
+
+    level: float
+    distance_bp: float
+    what: str
+
+
+class PriceMove(msgspec.Struct, frozen=True, kw_only=True):
+    """What the move is in the price of a par bond of that tenor, per 100 face: points gained (+) or lost, what one bp
+    costs (dv01), and the `convention` that the yield is taken for."""
+
+    points: float
+    dv01: float
+    convention: str
+
+
 class SeriesMove(msgspec.Struct, frozen=True, kw_only=True):
     """One series' part in an episode. horizon: 1m, 5m, 30m, session, gap, 1d, "level" or "noise". largest_since,
     highest_since: ISO dates; `since_beginning` says that the date is the first of the series (nothing larger is known),
@@ -44,7 +62,9 @@ class SeriesMove(msgspec.Struct, frozen=True, kw_only=True):
     during: the scheduled event that was on; widened: by how much it had raised the bar. return_period_years: low,
     middle and high, of which the outer two hold 80 percent. account: the state that sigma, bars and return period were
     computed from; `stressd explain` does so again. unconfirmed: what speaks against the move; while something does, the
-    severity is `warn` at most."""
+    severity is `warn` at most. prior_close: the last fixing before the session, or the last value where it has none;
+    session_open, day_low, day_high: of the session that is under way. ahead: the next levels above and below. rungs:
+    the bar of each severity in sigma; floor_bp: the least move that opens."""
 
     series: str
     value: float
@@ -71,6 +91,62 @@ class SeriesMove(msgspec.Struct, frozen=True, kw_only=True):
     widened: float | None = None
     account: dict[str, Any] | None = None
     unconfirmed: str | None = None
+    prior_close: Point | None = None
+    session_open: Point | None = None
+    day_low: Point | None = None
+    day_high: Point | None = None
+    ahead: list[LevelAhead] = []
+    price: PriceMove | None = None
+    rungs: dict[str, float] | None = None
+    floor_bp: float | None = None
+
+
+class SpreadMove(msgspec.Struct, frozen=True, kw_only=True):
+    """A slope, fly or spread between markets beside the move: its value and its change (bp) since `since`. rank: of the
+    change among the last `rank_of` daily changes the same way, where the spread is watched for itself."""
+
+    series: str
+    value_bp: float
+    change_bp: float | None = None
+    since: str | None = None
+    rank: int | None = None
+    rank_of: int | None = None
+
+
+class Path(msgspec.Struct, frozen=True, kw_only=True):
+    """How the leading series came to where it is, in percent (a spread too): since the open of its session, or its last
+    fixings where it has no ticks (resolution "1d").
+
+    The k-th of at most 60 steps begins `step_s` * k after `start`; values: the last one in each step, null where there
+    was none; low, high: the extremes within it. at: the tick that is told of, the end of the path. base: where the move
+    is measured from; lower, upper: what it had to leave, one of them null for a level; both for a move."""
+
+    series: str
+    resolution: Literal["intraday", "1d"] = "intraday"
+    start: str
+    step_s: float
+    values: list[float | None]
+    low: list[float | None]
+    high: list[float | None]
+    at: Point
+    base: Point | None = None
+    lower: float | None = None
+    upper: float | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a move, told when its episode is over. began: where it started; peak: its extreme; now: where it
+    stands; retraced: the part of the way from `began` to `peak` that was given back (0 to 1, more where it went beyond
+    the start)."""
+
+    series: str
+    lasted_s: float
+    peak_bp: float
+    peak_sigma: float | None = None
+    began: Point | None = None
+    peak: Point | None = None
+    now: Point | None = None
+    retraced: float | None = None
 
 
 class BaseRate(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,13 +239,18 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
 
 class DataQuality(msgspec.Struct, frozen=True, kw_only=True):
     """Age of the newest tick when the event was made, and the feeds that it came from. affected: the series that a feed
-    event is about. quotes: where the feed has bid and ask. curve: where the market has five tenors that tick."""
+    event is about. quotes: where the feed has bid and ask. curve: where the market has five tenors that tick. agree,
+    disagree: feeds of the leading series that tick and say the same as, or something else than, the one it is taken
+    from. rejected: bad ticks of the leading series in this session, None where that is not counted."""
 
     age_s: float | None = None
     sources: list[str] = []
     affected: list[str] = []
     quotes: BidAsk | None = None
     curve: Curve | None = None
+    agree: list[str] = []
+    disagree: list[str] = []
+    rejected: int | None = None
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,6 +275,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     followers: list[Follower] = []
     data: DataQuality = DataQuality()
     note: str | None = None
+    spreads: list[SpreadMove] = []
+    path: Path | None = None
+    outcome: Outcome | None = None
+    runbook: str | None = None
     version: str
     method: str
     config: str

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+
+from stressd.alerts.event import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +16,14 @@ class Row:
     cells: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What the desk holds of a series: dv01 is what one bp up costs, in `currency` (negative where it is short)."""
+
+    dv01: float
+    currency: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
     """What of a message depends on its delivery and not on its event.
@@ -20,7 +31,8 @@ class Telling:
     first: this sink was not told of the episode before. page_url: of the page, for links. thread_root: the event that
     the sink was first told of, and thread_ref: the other side's own name for that message. late_s: seconds since the
     event, where it is no longer fresh. merged: older updates of the episode that this message stands for.
-    possible_repeat: an earlier attempt may have arrived, and the wire cannot tell.
+    possible_repeat: an earlier attempt may have arrived, and the wire cannot tell. book: by series, what the desk
+    holds: shown to people, never in the event itself. withheld: what was not told to this sink meanwhile, and why.
     """
 
     first: bool
@@ -30,6 +42,8 @@ class Telling:
     late_s: float | None = None
     merged: int = 0
     possible_repeat: bool = False
+    book: Mapping[str, Position] = field(default_factory=dict)
+    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +90,10 @@ class Notification:
     """Older undelivered updates of the same episode that this one stands for."""
     possible_repeat: bool = False
     """An earlier attempt may have arrived: say so where the wire cannot tell."""
+    path: Path | None = None
+    """How the leading series moved, for a chart: with the threshold and the place of the breach."""
+    sparkline: str = ""
+    """The same in characters, oldest first."""
     previous_cause_root: str | None = field(default=None)
     """event_id of the root of the source's episode, for References across a propagation."""
 
