@@ -1,0 +1,101 @@
+"""What a person may tell the machine, the same from the command line, over HTTP and by a link in a message.
+
+Times are ns UTC. `at` is when the command is carried out: the pump sets it, so that ticks which came before it are
+judged first; starts and ends are what the person asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from stressd.alerts.matching import Match
+
+if TYPE_CHECKING:
+    from stressd.alerts.pipeline import Routed
+
+SECOND: Final = 1_000_000_000
+LONGEST_SILENCE: Final = 30 * 86_400 * SECOND
+"""A silence that should last longer is a change of the configuration."""
+
+LONGEST_ACKNOWLEDGEMENT: Final = 7 * 86_400 * SECOND
+LONGEST_TEXT: Final = 500
+"""Characters of a reason or a note."""
+
+Via = Literal["cli", "http", "link", "config"]
+LabelWord = Literal["useful", "noise", "bad data"]
+LABELS: Final[tuple[LabelWord, ...]] = ("useful", "noise", "bad data")
+
+
+class CommandError(Exception):
+    """A command that cannot be carried out, in a plain sentence that says what to do instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddSilence:
+    """Tell nobody of what matches, from `starts` until `ends`. break_through: "critical" lets critical events pass."""
+
+    at: int
+    author: str
+    via: Via
+    match: Match
+    starts: int
+    ends: int
+    reason: str
+    break_through: Literal["critical"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndSilence:
+    """End a silence before its time."""
+
+    at: int
+    author: str
+    via: Via
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledge:
+    """Somebody looks after an open episode: no reminders and no escalation, for `for_ns` or until it is over. episode:
+    its id, or the end of it where only one open episode ends so."""
+
+    at: int
+    author: str
+    via: Via
+    episode: str
+    for_ns: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """What somebody thinks of an episode, open or over. The latest word of each author counts."""
+
+    at: int
+    author: str
+    via: Via
+    episode: str
+    label: LabelWord
+    note: str = ""
+
+
+Command = AddSilence | EndSilence | Acknowledge | Label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A command that was carried out: what is kept of it for the audit, and what is told because of it.
+
+    verb: "silence", "end silence", "acknowledge", "label". subject: id of the silence or the episode. detail: a plain
+    sentence, also for the person who gave the command.
+    """
+
+    at: int
+    author: str
+    via: Via
+    verb: str
+    subject: str
+    detail: str
+    routed: Sequence[Routed] = ()
