@@ -24,6 +24,15 @@ class Position:
     currency: str
 
 
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that a reader may do about the episode by following a link. label: two words at most ("ack 30m"). The
+    url shows what would happen and acts only when that is confirmed; whoever has it may act, so it is a secret."""
+
+    label: str
+    url: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
     """What of a message depends on its delivery and not on its event.
@@ -33,6 +42,7 @@ class Telling:
     event, where it is no longer fresh. merged: older updates of the episode that this message stands for.
     possible_repeat: an earlier attempt may have arrived, and the wire cannot tell. book: by series, what the desk
     holds: shown to people, never in the event itself. withheld: what was not told to this sink meanwhile, and why.
+    actions: what the reader may do by a link, signed for this sink.
     """
 
     first: bool
@@ -44,6 +54,7 @@ class Telling:
     possible_repeat: bool = False
     book: Mapping[str, Position] = field(default_factory=dict)
     withheld: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,8 @@ class Notification:
     """The same in characters, oldest first."""
     previous_cause_root: str | None = field(default=None)
     """event_id of the root of the source's episode, for References across a propagation."""
+    actions: tuple[Action, ...] = ()
+    """What the reader may do by a link."""
 
     @property
     def moment(self) -> str:

@@ -88,6 +88,7 @@ def render(event: Event, telling: Telling) -> Notification:
         merged=telling.merged,
         possible_repeat=telling.possible_repeat,
         previous_cause_root=f"{event.source.episode}.1" if event.source is not None else None,
+        actions=telling.actions,
     )
 
 
