@@ -2,6 +2,8 @@
 
 from stressd.store.database import Store
 from stressd.store.rows import (
+    ActionRow,
+    Attempt,
     Commit,
     DailyBatch,
     Delivery,
@@ -17,6 +19,8 @@ from stressd.store.rows import (
 from stressd.store.schema import StoreError
 
 __all__ = [
+    "ActionRow",
+    "Attempt",
     "Commit",
     "DailyBatch",
     "Delivery",

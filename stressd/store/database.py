@@ -18,6 +18,8 @@ from stressd.alerts.event import Event, from_json
 from stressd.market.tick import Tick
 from stressd.store import history, outbox
 from stressd.store.rows import (
+    ActionRow,
+    Attempt,
     Commit,
     DailyBatch,
     Delivery,
@@ -163,6 +165,10 @@ class Store:
         """Dead letters back into the queue, all or those named; (event id, sink) of each."""
         return self._writer.submit(partial(outbox.requeue, event_ids=event_ids, sink=sink))
 
+    def log_attempt(self, attempt: Attempt) -> Future[None]:
+        """Into the delivery log, which is bounded."""
+        return self._writer.submit(partial(outbox.log_attempt, attempt=attempt))
+
     def save_snapshot(self, name: str, version: int, blob: bytes) -> Future[None]:
         """Keep `blob` in place of what was kept under `name`."""
         at = self._now()
@@ -200,6 +206,16 @@ class Store:
     def told(self, sink: str, episode: str) -> Told:
         """What the sink knows of the episode."""
         return self._read(partial(outbox.told, sink=sink, episode=episode))
+
+    def attempts(self, event_id: str, sink: str | None = None) -> list[Attempt]:
+        """What the delivery log still holds of an event, in the order of the attempts."""
+        return self._read(partial(outbox.attempts, event_id=event_id, sink=sink))
+
+    def actions(
+        self, *, subject: str | None = None, verb: str | None = None, limit: int | None = None
+    ) -> list[ActionRow]:
+        """What people did, the newest `limit` that match, in their order."""
+        return self._read(partial(outbox.actions, subject=subject, verb=verb, limit=limit))
 
     def event(self, event_id: str) -> Event | None:
         """One event; None where there is none."""

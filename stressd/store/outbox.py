@@ -8,14 +8,18 @@ from typing import Final, cast
 
 from stressd.alerts.event import Event, to_json
 from stressd.market.times import parse_time
-from stressd.store.rows import Commit, Delivery, Episode, Told
+from stressd.store.rows import ActionRow, Attempt, Commit, Delivery, Episode, Told
 from stressd.store.schema import StoreError
 
 _SEVERITIES: Final = ("info", "warn", "high", "critical")
+ATTEMPTS_KEPT: Final = 50_000
+"""Rows of the delivery log: some 20 MB, and weeks of ordinary traffic."""
+
 _WAITING: Final = "state IN ('pending', 'sending')"
 _DELIVERY: Final = (
     "SELECT d.n, d.event_id, d.episode, d.seq, d.sink, d.state, d.created_at, d.attempts, d.first_at, d.next_at, "
-    "d.fault, d.last_error, d.delivered_at, d.remote_ref, d.detail, d.merged_into, d.merged, e.type, e.kind "
+    "d.fault, d.last_error, d.delivered_at, d.remote_ref, d.detail, d.merged_into, d.merged, d.fallback_for, e.type, "
+    "e.kind "
     "FROM delivery d JOIN event e ON e.id = d.event_id "
 )
 _EPISODE: Final = (
@@ -38,6 +42,10 @@ def write(connection: sqlite3.Connection, commit: Commit, at: int) -> None:
     connection.executemany(
         "INSERT INTO machine (key, blob) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET blob = excluded.blob",
         list(commit.machine.items()),
+    )
+    connection.executemany(
+        "INSERT INTO action (at, author, via, verb, subject, detail) VALUES (?, ?, ?, ?, ?, ?)",
+        [(a.at, a.author, a.via, a.verb, a.subject, a.detail) for a in commit.actions],
     )
 
 
@@ -161,6 +169,44 @@ def requeue(connection: sqlite3.Connection, event_ids: Sequence[str] | None, sin
         values,
     ).fetchall()
     return [(row[1], row[2]) for row in sorted(rows)]
+
+
+def actions(
+    connection: sqlite3.Connection, *, subject: str | None, verb: str | None, limit: int | None
+) -> list[ActionRow]:
+    """Newest `limit` that match, in the order in which they were done."""
+    clause, values = _clause(
+        {"subject": None if subject is None else [subject], "verb": None if verb is None else [verb]}
+    )
+    rows = connection.execute(
+        f"SELECT at, author, via, verb, subject, detail FROM action WHERE 1 {clause} ORDER BY n DESC LIMIT ?",
+        [*values, -1 if limit is None else limit],
+    ).fetchall()
+    return [ActionRow(*row) for row in reversed(rows)]
+
+
+def log_attempt(connection: sqlite3.Connection, attempt: Attempt) -> None:
+    """Keep it, and of all the newest ATTEMPTS_KEPT."""
+    row = connection.execute(
+        "INSERT INTO attempt (event_id, sink, attempt, at, took_ms, outcome, fault, error, request, response) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            attempt.event_id, attempt.sink, attempt.attempt, attempt.at, attempt.took_ms, attempt.outcome,
+            attempt.fault, attempt.error, attempt.request, attempt.response,
+        ),
+    ).lastrowid or 0  # fmt: skip
+    connection.execute("DELETE FROM attempt WHERE n <= ?", (row - ATTEMPTS_KEPT,))
+
+
+def attempts(connection: sqlite3.Connection, event_id: str, sink: str | None) -> list[Attempt]:
+    """Those of one event that are still kept, in their order; to one sink, or to all."""
+    clause, values = _clause({"sink": None if sink is None else [sink]})
+    rows = connection.execute(
+        "SELECT event_id, sink, attempt, at, took_ms, outcome, fault, error, request, response FROM attempt "
+        f"WHERE event_id = ? {clause} ORDER BY n",
+        [event_id, *values],
+    ).fetchall()
+    return [Attempt(*row) for row in rows]
 
 
 def _clause(columns: dict[str, Sequence[str] | None]) -> tuple[str, list[str]]:

@@ -23,18 +23,34 @@ class RoutedEvent(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ActionRow:
+    """Something that somebody did. at: ns UTC. author: who, as the way in knows it; via: that way (cli, http, link,
+    config). verb: what (`silenced`, `acknowledged`, ...); subject: to what, such as an episode's id; detail: the rest,
+    in words or as JSON."""
+
+    at: int
+    author: str
+    via: str
+    verb: str
+    subject: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
-    """One transition, all or nothing: the events with one pending delivery per sink, and the state of the machine that
-    made them (key -> blob), so that a restart goes on exactly there."""
+    """One transition, all or nothing: the events with one pending delivery per sink, the state of the machine that made
+    them (key -> blob), so that a restart goes on exactly there, and what people did to bring it about."""
 
     routed: Sequence[RoutedEvent] = ()
     machine: Mapping[str, bytes] = field(default_factory=dict)
+    actions: Sequence[ActionRow] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One event to one sink. Times ns UTC. n: order of commit. merged: older events that a delivered one stood for;
-    merged_into: on a superseded one, the event that was delivered in its place."""
+    merged_into: on a superseded one, the event that was delivered in its place. fallback_for: the sink in whose place
+    this one is told, None where its route names it."""
 
     n: int
     event_id: str
@@ -53,8 +69,26 @@ class Delivery:
     detail: str | None
     merged_into: str | None
     merged: int
+    fallback_for: str | None
     type: str
     kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to deliver. attempt: its number. at: of its beginning, ns UTC. outcome: delivered or failed; fault,
+    error: why it failed. request, response: what went over the wire, without secrets and recipients."""
+
+    event_id: str
+    sink: str
+    attempt: int
+    at: int
+    took_ms: float
+    outcome: Literal["delivered", "failed"]
+    fault: str | None = None
+    error: str | None = None
+    request: str | None = None
+    response: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 FILE: Final = "stressd.db"
-VERSION: Final = 1
 BUSY_TIMEOUT_MS: Final = 5_000
 
 
@@ -16,7 +16,7 @@ class StoreError(Exception):
     """The store cannot be used, or what was asked of it cannot be. The text names the file and what to do."""
 
 
-TABLES: Final = """
+_FIRST: Final = """
 CREATE TABLE event (
   id TEXT PRIMARY KEY, episode TEXT NOT NULL, seq INTEGER NOT NULL, type TEXT NOT NULL, kind TEXT NOT NULL,
   time INTEGER NOT NULL, committed_at INTEGER NOT NULL, json TEXT NOT NULL,
@@ -68,6 +68,30 @@ CREATE TABLE import (
 """
 """Times are ns UTC, days proleptic ordinals, values percent. delivery.n is the order of commit."""
 
+_SECOND: Final = """
+ALTER TABLE delivery ADD COLUMN fallback_for TEXT;
+CREATE INDEX delivery_fallback ON delivery (episode) WHERE fallback_for IS NOT NULL;
+
+CREATE TABLE action (
+  n INTEGER PRIMARY KEY, at INTEGER NOT NULL, author TEXT NOT NULL, via TEXT NOT NULL, verb TEXT NOT NULL,
+  subject TEXT NOT NULL, detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX action_subject ON action (subject);
+
+CREATE TABLE attempt (
+  n INTEGER PRIMARY KEY, event_id TEXT NOT NULL, sink TEXT NOT NULL, attempt INTEGER NOT NULL, at INTEGER NOT NULL,
+  took_ms REAL NOT NULL, outcome TEXT NOT NULL, fault TEXT, error TEXT, request TEXT, response TEXT
+) STRICT;
+CREATE INDEX attempt_event ON attempt (event_id);
+"""
+"""action: what people did, who and by which way. attempt: the log of deliveries, bounded by its rows.
+delivery.fallback_for: the sink in whose place this one is told."""
+
+STEPS: Final = (_FIRST, _SECOND)
+"""What makes each version of the previous one; a new file goes through all of them."""
+
+VERSION: Final = len(STEPS)
+
 _ESSENTIAL: Final = ("event", "episode", "delivery", "machine")
 
 
@@ -118,8 +142,8 @@ def _bring_up(connection: sqlite3.Connection, file: Path) -> None:
             f"{file}: was written by a newer stressd (its schema is {version}, this version knows {VERSION}): "
             "run the newer version, or use another state directory"
         )
-    if version == 0:
-        _create(connection, file)
+    if version < VERSION:
+        _migrate(connection, file)
     mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
         raise StoreError(f"{file}: this file system does not allow SQLite's WAL mode; keep the state on a local disk")
@@ -129,17 +153,35 @@ def _bring_up(connection: sqlite3.Connection, file: Path) -> None:
             raise StoreError(f"{file}: is corrupted ({verdict}): {_RESTORE}")
 
 
-def _create(connection: sqlite3.Connection, file: Path) -> None:
-    """All tables in one transaction; two processes may try at once."""
+def _migrate(connection: sqlite3.Connection, file: Path) -> None:
+    """All steps in one transaction, after a copy of what there was; two processes may try at once."""
     connection.execute("BEGIN IMMEDIATE")
-    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            connection.execute("ROLLBACK")
+    try:
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        if version == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise StoreError(f"{file}: is a SQLite file, but not one of stressd's")
-        for statement in TABLES.split(";"):
+        if 0 < version < VERSION:
+            _copy(file, file.with_name(f"{file.name}.v{version}"))
+        for statement in ";".join(STEPS[version:]).split(";"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
     connection.execute("COMMIT")
+
+
+def _copy(file: Path, to: Path) -> None:
+    """A consistent copy, complete or absent, while the write lock is held by the caller's transaction."""
+    partial = to.with_name(f"{to.name}.partial")
+    try:
+        partial.unlink(missing_ok=True)
+        _make_private(partial)
+        with closing(connect(file, reading=True)) as source, closing(sqlite3.connect(partial)) as target:
+            source.backup(target)
+        os.replace(partial, to)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"{file}: cannot be copied to {to.name} before its tables are changed: {error}") from None
 
 
 _RESTORE: Final = (
