@@ -129,6 +129,16 @@ class Book:
         self.links.seek_sources()
         return [event]
 
+    def find(self, episode_id: str) -> Episode | None:
+        """The episode of this id, if it is open or was closed lately."""
+        everything = (*self.opened.values(), *self.links.closed)
+        return next((each for each in everything if each.id == episode_id), None)
+
+    def mention(self, episode: Episode, type: EventType, at: int, note: str | None = None) -> Event:
+        """An event that not everybody is told who waits for what gathers: that is still told at its own time."""
+        episode.said_all()
+        return compose(self.spec, episode, type, at, note)
+
     def tell(self, episode: Episode, type: EventType, at: int, note: str | None = None) -> Event:
         """An event of the episode, with everything that is known of it."""
         episode.told_all()

@@ -64,6 +64,7 @@ def compose(spec: EpisodesSpec, episode: Episode, type: EventType, at: int, note
             curve=episode.curve,
         ),
         note=note,
+        acknowledged=episode.acknowledged,
         version=spec.version,
         method=spec.method,
         config=spec.config,

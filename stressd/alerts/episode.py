@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from stressd.alerts.claims import strength
-from stressd.alerts.event import BidAsk, Curve, Follower, SeriesMove, Source, Wording
+from stressd.alerts.event import Acknowledged, BidAsk, Curve, Follower, SeriesMove, Source, Wording
 from stressd.alerts.words import is_spread
 
 Key = tuple[str, str, int]
@@ -58,6 +58,7 @@ class Episode(msgspec.Struct, kw_only=True):
     quotes: by series, as of its latest breach; curve: of the market, as of the latest.
     said: the closest link that any event told of each market since it was last corrected; said_source: likewise the
     source; why_not: why that does not hold; correct_at: when what does not hold any more is taken back.
+    acknowledged: the latest.
     """
 
     id: str
@@ -99,6 +100,7 @@ class Episode(msgspec.Struct, kw_only=True):
     said_source: Source | None = None
     why_not: str = ""
     correct_at: int | None = None
+    acknowledged: Acknowledged | None = None
     closed_at: int | None = None
 
     @property

@@ -17,7 +17,7 @@ from typing import Any
 from stressd.alerts.book import Book
 from stressd.alerts.curve import curve_state, noise_move, shape_moves
 from stressd.alerts.episode import CHANGE, HALT, MODEL, NOISE, NOTE, SIGMA, SILENCE, SPREADS, Episode
-from stressd.alerts.event import Event, SeriesMove
+from stressd.alerts.event import Acknowledged, Event, SeriesMove
 from stressd.alerts.moves import bid_ask, breach_move, level_move, model_move
 from stressd.alerts.remarks import BACK_ON, LEVEL_TOLD, MODEL_TOLD, WITHDRAWN, split
 from stressd.alerts.routing import ONCE_TOLD
@@ -38,6 +38,7 @@ from stressd.engine.curve_events import CurveMove
 from stressd.engine.detector import DETECTOR_OFF
 from stressd.engine.response import Response
 from stressd.engine.spec import SEVERITIES
+from stressd.market.times import iso
 
 __all__ = ["Episodes", "EpisodesSpec"]
 
@@ -131,6 +132,27 @@ class Episodes:
                 told.append(self._book.close(episode, at, BACK_ON if scope else WITHDRAWN))
         return told + self._seen_or_blind(at)
 
+    def remind(self, episode_id: str, at: int, note: str) -> list[Event]:
+        """Say that an episode is still open; nothing where it is not. at: ns, engine time; what is due by then is told
+        first."""
+        told = self.advance(at)
+        episode = self._open(episode_id)
+        return told if episode is None else [*told, self._book.mention(episode, "reminder", at, note)]
+
+    def acknowledge(self, episode_id: str, at: int, author: str, note: str) -> list[Event]:
+        """Somebody has taken an open episode on: every later event of it says so. Nothing where it is not open."""
+        told = self.advance(at)
+        episode = self._open(episode_id)
+        if episode is None:
+            return told
+        episode.acknowledged = Acknowledged(by=author, at=iso(at), note=note or None)
+        said = f"acknowledged by {author}" + (f": {note}" if note else "")
+        return [*told, self._book.mention(episode, "acknowledged", at, said)]
+
+    def find(self, episode_id: str) -> Episode | None:
+        """The episode of this id, if it is open or was closed within the last days. To be read, not changed."""
+        return self._book.find(episode_id)
+
     def answers(self) -> dict[str, int]:
         """How many answers of other markets were recorded, by `source|follower|wording`."""
         return dict(self._book.links.counts)
@@ -138,6 +160,9 @@ class Episodes:
     def open_episodes(self) -> list[Episode]:
         """The open episodes, in the order of their opening. To be read, not changed."""
         return list(self._book.opened.values())
+
+    def _open(self, episode_id: str) -> Episode | None:
+        return next((each for each in self._book.opened.values() if each.id == episode_id), None)
 
     def _breach(self, breach: engine.Breach) -> list[Event]:
         name = f"{breach.series}|{breach.horizon}"

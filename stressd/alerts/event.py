@@ -11,7 +11,7 @@ import msgspec
 
 EventType = Literal[
     "opened", "escalated", "widened", "peaked", "propagated", "stale", "resumed", "resolved", "reopened", "reminder",
-    "corrected",
+    "acknowledged", "corrected",
 ]  # fmt: skip
 Kind = Literal["market", "feed", "self"]
 Origin = Literal["live", "drill", "replay", "simulated"]
@@ -253,6 +253,14 @@ class DataQuality(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int | None = None
 
 
+class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
+    """Who has taken the episode on, when, and what they said of it."""
+
+    by: str
+    at: str
+    note: str | None = None
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One transition of one episode. `id` is `<episode>.<seq>` and never changes between attempts and restarts."""
 
@@ -279,6 +287,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     path: Path | None = None
     outcome: Outcome | None = None
     runbook: str | None = None
+    acknowledged: Acknowledged | None = None
     version: str
     method: str
     config: str

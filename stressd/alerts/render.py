@@ -47,6 +47,7 @@ STATUS: Final = {
     "resolved": "resolved",
     "reopened": "reopened",
     "reminder": "still open",
+    "acknowledged": "acknowledged",
     "corrected": "corrected",
 }
 NOTHING: Final = "–"
@@ -144,6 +145,10 @@ def _facts(event: Event, status: str) -> list[tuple[str, str]]:
     facts = [("Status", status)]
     if event.note:
         facts.append(("What", event.note))
+    if event.acknowledged is not None and event.type != "acknowledged":
+        said = f": {event.acknowledged.note}" if event.acknowledged.note else ""
+        moment = moment_text(event.acknowledged.at)
+        facts.append(("Acknowledged", f"by {event.acknowledged.by}, {moment}{said}"))
     if event.source is not None:
         facts.append(("Source", source_text(event.source)))
         if event.source.base_rate is not None:

@@ -323,3 +323,37 @@ def test_a_fail_over_ends_when_the_first_source_is_back_though_the_note_names_an
 def test_a_provisional_sigma_says_so() -> None:
     event = run([breach(FIXING_20, provisional="history of another convention")])[0]
     assert event.series[0].sigma_definition == "robust, 63 sessions; provisional: history of another convention"
+
+
+def test_an_acknowledgement_stays_on_every_later_event() -> None:
+    machine = Episodes(spec())
+    opened = machine.apply(breach(FIXING_20))[0]
+    machine.apply(breach(FIXING_20 + SECOND, "JP.GOV.10Y"))
+    taken = machine.acknowledge(opened.episode, FIXING_20 + 2 * SECOND, "aiko", "on it")
+    assert types(taken) == ["acknowledged"]
+    assert taken[0].note == "acknowledged by aiko: on it"
+    widened = machine.advance(FIXING_20 + MINUTE)
+    assert types(widened) == ["widened"], "what was gathered is told to those who are not told of acknowledgements"
+    end = machine.apply(breach(FIXING_20 + HOUR, "JP.GOV.10Y", "left")) + machine.apply(
+        breach(FIXING_20 + HOUR, phase="left")
+    )
+    for event in (*taken, *widened, *end):
+        assert event.acknowledged is not None
+        assert (event.acknowledged.by, event.acknowledged.note) == ("aiko", "on it")
+        assert event.acknowledged.at == iso(FIXING_20 + 2 * SECOND)
+    assert [event.seq for event in (*taken, *widened, *end)] == [2, 3, 4]
+    assert machine.acknowledge(opened.episode, FIXING_20 + HOUR, "aiko", "") == []
+    found = machine.find(opened.episode)
+    assert found is not None
+    assert found.closed_at == FIXING_20 + HOUR
+    assert machine.find("JP-260120-0000") is None
+
+
+def test_a_reminder_says_that_it_is_still_open_and_what_was_due_comes_first() -> None:
+    machine = Episodes(spec())
+    opened = machine.apply(breach(FIXING_20))[0]
+    machine.apply(breach(FIXING_20 + SECOND, "JP.GOV.10Y"))
+    told = machine.remind(opened.episode, FIXING_20 + HOUR, "open for 1 h, not acknowledged")
+    assert types(told) == ["widened", "reminder"]
+    assert told[1].note == "open for 1 h, not acknowledged"
+    assert machine.remind("JP-260120-0000", FIXING_20 + HOUR, "") == []
