@@ -105,6 +105,12 @@ class Notification:
     """How the leading series moved, for a chart: with the threshold and the place of the breach."""
     sparkline: str = ""
     """The same in characters, oldest first."""
+    chart: bytes | None = None
+    """`path` as a PNG of less than 200 kB, for sinks that show charts, where it could be drawn."""
+    html: str | None = None
+    """The HTML of a sink's own template, where it has one."""
+    own_text: bool = False
+    """text comes from a sink's own template: to be shown in the place of facts, answers, table and footing."""
     previous_cause_root: str | None = field(default=None)
     """event_id of the root of the source's episode, for References across a propagation."""
     actions: tuple[Action, ...] = ()

@@ -35,12 +35,13 @@ class Receipt:
 class Traits:
     """How a sink may be driven; a sink without an attribute `traits` has these defaults. idempotent: the other side
     tells repeats by the event's id, so that a possible repeat needs no mention. per_second, burst: most messages it
-    takes. concurrency: messages of different episodes under way at once."""
+    takes. concurrency: messages of different episodes under way at once. charts: it shows `Notification.chart`."""
 
     idempotent: bool = False
     per_second: float | None = None
     burst: int = 1
     concurrency: int = 1
+    charts: bool = False
 
 
 class Sink(Protocol):
