@@ -5,7 +5,7 @@ from __future__ import annotations
 from stressd.config.registry import FeedType, Registry, SinkType
 from stressd.detectors.river import RiverConfig
 from stressd.feeds import file, mqtt, push
-from stressd.sinks import console, email, slack, webhook
+from stressd.sinks import alertmanager, console, email, slack, webhook
 
 
 def registry() -> Registry:
@@ -21,6 +21,7 @@ def registry() -> Registry:
             "webhook": SinkType(webhook.Config, webhook.build),
             "email": SinkType(email.Config, email.build),
             "console": SinkType(console.Config, console.build),
+            "alertmanager": SinkType(alertmanager.Config, alertmanager.build),
         },
         detectors={"river": RiverConfig},
     )
