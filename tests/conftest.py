@@ -1,4 +1,5 @@
-"""What every test run needs: the engine's form asserted, the real data where it is, a list of what did not run.
+"""What every test run needs: the engine's form asserted, the real data where it is, a real broker, a list of what did
+not run.
 
 STRESSD_EXPECT_FORM=compiled|interpreted makes the run fail unless the engine under test has that form.
 STRESSD_NOT_RUN_FILE names a file to which the list is written instead of the terminal (`make test` prints it last).
@@ -6,7 +7,14 @@ STRESSD_NOT_RUN_FILE names a file to which the list is written instead of the te
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import hypothesis
@@ -76,3 +84,67 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _not_run(report: pytest.TestReport) -> str:
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
     return f"{report.nodeid}: {reason.removeprefix('Skipped: ')}"
+
+
+class Mosquitto:
+    """One mosquitto on one port, started and killed at will; its state stays in `folder`."""
+
+    def __init__(self, program: str, folder: Path, settings: str, port: int) -> None:
+        self.port = port
+        self._program = program
+        self._file = folder / "mosquitto.conf"
+        self._file.write_text(
+            f"persistence true\npersistence_location {folder}/\nautosave_interval 1\nautosave_on_changes true\n"
+            f"user root\nlistener {port} 127.0.0.1\n{settings}\n"
+        )
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            self._program, "-c", str(self._file), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                except OSError:
+                    await asyncio.sleep(0.01)
+                    continue
+                writer.transport.abort()
+                return
+
+    async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            process.send_signal(how)
+            try:
+                await asyncio.wait_for(process.wait(), 2)
+            except TimeoutError:
+                # it forgets a SIGTERM that comes between the opening of its port and its main loop
+                process.kill()
+                await process.wait()
+
+
+MosquittoFactory = Callable[[str], AbstractAsyncContextManager[Mosquitto]]
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> MosquittoFactory:
+    """`async with mosquitto("allow_anonymous true") as broker`: a real broker with these settings for its listener."""
+    program = shutil.which("mosquitto")
+    if program is None:
+        pytest.skip("mosquitto is not installed: no test against a real MQTT broker")
+
+    @asynccontextmanager
+    async def running(settings: str) -> AsyncIterator[Mosquitto]:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+        broker = Mosquitto(program, tmp_path, settings, port)
+        await broker.start()
+        try:
+            yield broker
+        finally:
+            await broker.stop()
+
+    return running

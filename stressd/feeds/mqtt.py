@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import socket
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import urlsplit
+from typing import Any, Final, Literal, Self
 
 import structlog
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from stressd.config.fields import (
     Duration,
     FeedConfig,
     OneOrMany,
     SecretError,
-    SecretRef,
-    TlsOptions,
-    UrlScheme,
     written,
 )
+from stressd.config.mqtt import BrokerOptions, client_id, in_words
 from stressd.feeds.backoff import Backoff
 from stressd.feeds.base import FeedHealth, Frame, Inbox, SeriesResolver
 from stressd.feeds.decoder import PayloadDecoder, TopicDecoder
@@ -37,59 +31,22 @@ from stressd.feeds.topics import TopicMap
 from stressd.market.tick import Tick
 
 _SECOND: Final = 1_000_000_000
-_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
-
-MqttUrl = Annotated[
-    str,
-    AfterValidator(UrlScheme("mqtt", "mqtts")),
-    WithJsonSchema({"type": "string", "format": "uri", "pattern": "^mqtts?://"}),
-]
 
 
-def _version(value: object) -> object:
-    return "5" if value == 5 and not isinstance(value, bool) else value
+class Config(FeedConfig, BrokerOptions):
+    """topics: templates such as `yields/{market}/{tenor}`. session: how long the broker keeps undelivered messages for
+    us while we are away (then the payload needs its own `time`)."""
 
-
-class Config(FeedConfig):
-    """url: mqtt:// or, with TLS, mqtts://host:port. topics: templates such as `yields/{market}/{tenor}`. session: how
-    long the broker keeps undelivered messages for us while we are away (then the payload needs its own `time`)."""
-
-    url: MqttUrl
-    protocol: Annotated[
-        Literal["5", "3.1.1"], BeforeValidator(_version), WithJsonSchema({"enum": [5, "5", "3.1.1"]})
-    ] = "5"
-    username: str | None = None
-    password: SecretRef | None = None
-    client_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
-    tls: TlsOptions = Field(default_factory=TlsOptions)
     topics: OneOrMany[str]
     qos: Literal[0, 1] = 1
     session: Duration = written("0s")
-    keep_alive: Duration = written("30s")
     payload: PayloadMap = Field(default_factory=PayloadMap)
-
-    @field_validator("url")
-    @classmethod
-    def _only_a_server(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.username is not None:
-            raise ValueError("a user name does not belong in the URL: write `username:`")
-        if parts.path not in ("", "/") or parts.query or parts.fragment:
-            raise ValueError("the URL names a server only; topics go into `topics:`")
-        return url
 
     @field_validator("topics")
     @classmethod
     def _templates(cls, topics: list[str]) -> list[str]:
         TopicMap(topics)
         return topics
-
-    @field_validator("keep_alive")
-    @classmethod
-    def _some_seconds(cls, keep_alive: int) -> int:
-        if not _SECOND <= keep_alive <= 65_535 * _SECOND or keep_alive % _SECOND:
-            raise ValueError("keep-alive is whole seconds, from 1s to 18h")
-        return keep_alive
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -105,10 +62,6 @@ class Config(FeedConfig):
             )
         if self.session and self.qos == 0:
             raise ValueError("`session` needs `qos: 1`: a broker keeps nothing of QoS 0")
-        if self.password is not None and self.username is None:
-            raise ValueError("`password` needs `username`")
-        if self.url.startswith("mqtt:") and self.tls != TlsOptions():
-            raise ValueError("`tls` needs an mqtts:// URL")
         return self
 
 
@@ -138,7 +91,7 @@ class MqttFeed:
         self._log: Any = structlog.get_logger("stressd.feeds").bind(feed=config.name, url=config.url)
         self._link: Link | None = None
         self._epoch = 0
-        self._client_id = config.client_id or _client_id(config.name, config.session > 0)
+        self._client_id = config.client_id or client_id(config.name, config.session > 0)
 
     # -- connection
 
@@ -170,10 +123,10 @@ class MqttFeed:
                 await link.close()
         except (Refused, SecretError, ssl.SSLError) as error:
             self._backoff.lived(time.monotonic() - began if began else 0.0)
-            return self._down("refused", _text(error), self._slow)
+            return self._down("refused", in_words(error), self._slow)
         except (Lost, OSError) as error:
             self._backoff.lived(time.monotonic() - began if began else 0.0)
-            return self._down("waiting", _text(error), self._backoff)
+            return self._down("waiting", in_words(error), self._backoff)
         return 0.0
 
     def _up(self, note: str) -> None:
@@ -198,18 +151,17 @@ class MqttFeed:
     def _options(self) -> LinkOptions:
         """Raises SecretError, OSError (with ssl.SSLError)."""
         config = self._config
-        parts = urlsplit(config.url)
         self._epoch += 1
         return LinkOptions(
-            host=parts.hostname or "",
-            port=parts.port or _PORTS[parts.scheme],
+            host=config.host,
+            port=config.port,
             client_id=self._client_id,
             filters=self._topics.filters,
             qos=config.qos,
             keep_alive=config.keep_alive // _SECOND,
             session=config.session // _SECOND,
             epoch=self._epoch,
-            tls=config.tls.context() if parts.scheme == "mqtts" else None,
+            tls=config.context(),
             username=config.username,
             password=config.password.read() if config.password is not None else None,
         )
@@ -224,22 +176,3 @@ class MqttFeed:
 def build(config: Config, resolver: SeriesResolver) -> MqttFeed:
     """The feed of a config."""
     return MqttFeed(config, resolver)
-
-
-def _client_id(feed: str, stable: bool) -> str:
-    """Stable for a session, which is found again by it; else unlike any other's, so that two daemons do not drive each
-    other out."""
-    host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname().split(".")[0])
-    return f"stressd-{host}-{feed}" if stable else f"stressd-{host}-{feed}-{os.urandom(3).hex()}"
-
-
-def _text(error: BaseException) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the server's certificate is not trusted: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason or error}"
-    if isinstance(error, ConnectionRefusedError):
-        return "nobody listens there (connection refused)"
-    if isinstance(error, socket.gaierror):
-        return f"the host name cannot be resolved: {error.strerror}"
-    return str(error) or type(error).__name__

@@ -238,7 +238,7 @@ async def test_a_stopped_feed_says_good_bye(inbox: KeepingInbox, background: Sta
     [
         ({"url": "http://host"}, "must start with mqtt:// or mqtts://"),
         ({"url": "mqtt://user@host"}, "write `username:`"),
-        ({"url": "mqtt://host/topic"}, "topics go into `topics:`"),
+        ({"url": "mqtt://host/topic"}, "topics have a key of their own"),
         ({"topics": ["all/#"]}, "no series is named"),
         ({"topics": ["{tenr}"]}, "unknown placeholder"),
         ({"session": "1h", "payload": {"value": "y"}}, "`session` needs `payload.time`"),
