@@ -5,7 +5,7 @@ from __future__ import annotations
 from stressd.config.registry import FeedType, Registry, SinkType
 from stressd.detectors.river import RiverConfig
 from stressd.feeds import file, mqtt, push
-from stressd.sinks import alertmanager, console, email, slack, webhook
+from stressd.sinks import alertmanager, apprise, console, email, slack, webhook
 from stressd.sinks import mqtt as mqtt_sink
 
 
@@ -23,6 +23,7 @@ def registry() -> Registry:
             "email": SinkType(email.Config, email.build),
             "console": SinkType(console.Config, console.build),
             "alertmanager": SinkType(alertmanager.Config, alertmanager.build),
+            "apprise": SinkType(apprise.Config, apprise.build),
             "mqtt": SinkType(mqtt_sink.Config, mqtt_sink.build),
         },
         detectors={"river": RiverConfig},

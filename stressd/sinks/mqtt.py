@@ -1,4 +1,4 @@
-"""Events by MQTT, for machines: a topic of news, a retained one for each open episode, one for whether stressd is there.
+"""Events by MQTT, for machines: a topic of news, a retained one of each open episode, one for whether stressd is up.
 
 The connection is kept and found again by itself. What is retained is the newest event of each episode that is open, so
 that a screen which subscribes late knows what is on; it is cleared when the episode is over. `status` is `online`, and
