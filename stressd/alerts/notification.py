@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from stressd.alerts.event import Path
+
+REPEAT: Final = "possible repeat: an earlier attempt may have arrived"
+"""The note on a message of which it is not known whether it was delivered before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +41,9 @@ class Telling:
     """What of a message depends on its delivery and not on its event.
 
     first: this sink was not told of the episode before. page_url: of the page, for links. thread_root: the event that
-    the sink was first told of, and thread_ref: the other side's own name for that message. late_s: seconds since the
-    event, where it is no longer fresh. merged: older updates of the episode that this message stands for.
-    possible_repeat: an earlier attempt may have arrived, and the wire cannot tell. book: by series, what the desk
+    the sink was first told of, and thread_ref: the other side's own name for the thread of its messages. late_s:
+    seconds since the event, where it is no longer fresh. merged: older updates of the episode that this message stands
+    for. possible_repeat: an earlier attempt may have arrived, and the wire cannot tell. book: by series, what the desk
     holds: shown to people, never in the event itself. withheld: what was not told to this sink meanwhile, and why.
     actions: what the reader may do by a link, signed for this sink.
     """
@@ -92,7 +95,7 @@ class Notification:
     thread_root: str | None = None
     """event_id of the first event of this episode told to this sink: the root of a mail thread."""
     thread_ref: str | None = None
-    """What the other side calls that first message (the `remote_ref` of its receipt)."""
+    """What the other side calls the thread of the episode's messages (the newest `remote_ref` of a receipt)."""
     life: Literal["open", "over", "once"] = "open"
     """How the episode stands after this event: it goes on, it is over, or it was told once and has no end."""
     late_s: float | None = None

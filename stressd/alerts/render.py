@@ -9,7 +9,7 @@ from stressd.alerts.episode import NOISE
 from stressd.alerts.event import Event, SeriesMove, to_json
 from stressd.alerts.evidence import answer_lines, base_rate_text, source_text
 from stressd.alerts.headline import JOIN, LIMIT, during_clauses, fit
-from stressd.alerts.notification import Notification, Row, Telling
+from stressd.alerts.notification import REPEAT, Notification, Row, Telling
 from stressd.alerts.routing import LEVEL, is_one_shot
 from stressd.alerts.words import (
     bp_text,
@@ -123,7 +123,7 @@ def _remarks(telling: Telling) -> list[str]:
     if telling.merged:
         remarks.append(f"{telling.merged + 1} updates merged into this one")
     if telling.possible_repeat:
-        remarks.append("possible repeat: an earlier attempt may have arrived")
+        remarks.append(REPEAT)
     return remarks
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -256,8 +255,8 @@ class Deliverer:
         lane.tally.outcomes["merged"] += merged
         lane.tally.latencies.append((now - item.created_at) / 1e9)
         lane.tally.failing_since = None
-        known = told if told.root else Told(item.event_id, receipt.remote_ref or None)
-        lane.remember(waiting.episode, replace(known, seq=max(told.seq, item.seq), lost=0))
+        known = Told(told.root or item.event_id, receipt.remote_ref or told.root_ref, max(told.seq, item.seq))
+        lane.remember(waiting.episode, known)
         log.info(
             "delivery.delivered", sink=lane.name, event_id=item.event_id, attempts=item.attempts, merged=merged,
             detail=receipt.detail or None,

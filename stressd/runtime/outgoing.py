@@ -52,6 +52,6 @@ async def compose(
         thread_ref=told.root_ref,
         late_s=age / 1e9 if age > FRESH_FOR else None,
         merged=waiting.busy - 1 + (told.lost if first else 0),
-        possible_repeat=item.repeat and not lane.traits.idempotent,
+        possible_repeat=any(i.repeat for i in waiting.queue[: waiting.busy]) and not lane.traits.idempotent,
     )
     return render(event, telling)

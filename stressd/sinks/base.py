@@ -24,8 +24,9 @@ class SinkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the other side said. remote_ref: its name for the message (Slack ts, Message-ID), "" where it has none.
-    detail: partial failures, in words, "" where there were none."""
+    """What the other side said. remote_ref: its name for the message, or for the thread where it has threads; the next
+    message of the episode is given it as `thread_ref`. "" where it has none. detail: partial failures, in words, ""
+    where there were none."""
 
     remote_ref: str = ""
     detail: str = ""

@@ -19,7 +19,7 @@ from stressd.config.fields import HttpOptions
 from stressd.sinks.base import SinkError
 
 BODY_LIMIT: Final = 4_096
-"""Bytes of an answer that are read; no answer that matters is longer."""
+"""Bytes of an answer that are read: of most, no answer that matters is longer."""
 
 IDLE: Final = 10.0
 """Seconds that a connection is kept: servers and firewalls drop longer ones silently, and a POST on a dropped one
@@ -30,7 +30,8 @@ SHOWN: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. body: at most BODY_LIMIT bytes, as text; complete: it was read to its end or to the limit."""
+    """What came back. body: so many bytes as were asked for, as text; complete: it was read to its end or to the
+    limit."""
 
     status: int
     headers: Mapping[str, str]
@@ -41,14 +42,17 @@ class Answer:
 class Endpoint:
     """One URL to POST to, through a proxy and with a private CA where configured. The session is made at the first use.
 
-    url and the other `secrets` never appear in an error: only the host does. Raises OSError where the CA cannot
-    be read.
+    url and the other `secrets` never appear in an error: only the host does. body_limit: bytes of an answer that are
+    read. Raises OSError where the CA cannot be read.
     """
 
-    def __init__(self, url: str, options: HttpOptions, secrets: Sequence[str] = ()) -> None:
+    def __init__(
+        self, url: str, options: HttpOptions, secrets: Sequence[str] = (), body_limit: int = BODY_LIMIT
+    ) -> None:
         parts = urlsplit(url)
         self.host = parts.hostname or "?"
         self._url = url
+        self._body_limit = body_limit
         self._timeout = options.timeout / 1e9
         self._tls = options.context() if parts.scheme == "https" or options.proxy else None
         self._proxy = options.proxy
@@ -69,16 +73,17 @@ class Endpoint:
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
-    async def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Raises SinkError where no answer came: ambiguous once the request was on its way, else retry."""
-        return await self.request("POST", body, headers)
+    async def post(self, body: bytes, headers: Mapping[str, str], path: str = "") -> Answer:
+        """path: is added to the URL. Raises SinkError where no answer came: ambiguous once the request was on its way,
+        else retry."""
+        return await self.request("POST", body, headers, path)
 
-    async def request(self, method: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+    async def request(self, method: str, body: bytes | None, headers: Mapping[str, str], path: str = "") -> Answer:
         sent: list[bool] = []
         try:
             async with self._open().request(
                 method,
-                self._url,
+                self._url + path,
                 data=body,
                 headers=headers,
                 proxy=self._proxy,
@@ -86,7 +91,7 @@ class Endpoint:
                 allow_redirects=False,
                 trace_request_ctx=sent,
             ) as response:
-                text, complete = await _read(response)
+                text, complete = await _read(response, self._body_limit)
                 return Answer(response.status, response.headers, text, complete)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             words = self._in_words(error)
@@ -144,13 +149,13 @@ async def _mark_sent(session: aiohttp.ClientSession, context: object, params: ob
         sent.append(True)
 
 
-async def _read(response: aiohttp.ClientResponse) -> tuple[str, bool]:
-    """Up to BODY_LIMIT bytes; a body that breaks off does not undo the status that came before it."""
+async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[str, bool]:
+    """Up to `limit` bytes; a body that breaks off does not undo the status that came before it."""
     body = b""
     complete = True
     try:
-        while len(body) < BODY_LIMIT:
-            piece = await response.content.read(BODY_LIMIT - len(body))
+        while len(body) < limit:
+            piece = await response.content.read(limit - len(body))
             if not piece:
                 break
             body += piece

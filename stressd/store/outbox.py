@@ -254,11 +254,12 @@ def requeued(connection: sqlite3.Connection) -> list[Delivery]:
 
 def told(connection: sqlite3.Connection, sink: str, episode: str) -> Told:
     """What the sink knows of the episode."""
+    delivered = "FROM delivery WHERE episode = ?1 AND sink = ?2 AND state = 'delivered'"
     root, root_ref = connection.execute(
-        "SELECT event_id, remote_ref FROM delivery WHERE episode = ? AND sink = ? AND state = 'delivered' "
-        "ORDER BY seq LIMIT 1",
+        f"SELECT (SELECT event_id {delivered} ORDER BY seq LIMIT 1), "
+        f"(SELECT remote_ref {delivered} AND remote_ref <> '' ORDER BY seq DESC LIMIT 1)",
         (episode, sink),
-    ).fetchone() or (None, None)
+    ).fetchone()
     newest, lost = connection.execute(
         "SELECT coalesce(max(seq) FILTER (WHERE state = 'delivered'), -1), "
         "count(*) FILTER (WHERE state = 'dead' AND seq > coalesce("

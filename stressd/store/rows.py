@@ -94,8 +94,8 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class Told:
     """What one sink knows of one episode. root: the first event it was told, None where it was told none; root_ref:
-    what the other side calls that message. seq: the newest that it was told, -1 for none. lost: dead letters newer than
-    that."""
+    what the other side calls the thread of its messages: the newest name that it gave. seq: the newest that it was
+    told, -1 for none. lost: dead letters newer than that."""
 
     root: str | None = None
     root_ref: str | None = None

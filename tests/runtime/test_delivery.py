@@ -442,3 +442,27 @@ async def test_a_storm_is_delivered_in_bounded_messages(bench: Bench) -> None:
     assert len(slack.received) <= 1_000
     assert len({n.thread for n in slack.received}) == len({n.thread for n in hook.received}) == 500
     assert bench.rows(states=["pending", "sending", "dead"]) == []
+
+
+async def test_the_newest_name_of_the_thread_is_the_one_that_counts_also_after_a_restart(bench: Bench) -> None:
+    slack = bench.sink("slack")
+    await bench.start()
+    for seq, kind in enumerate(["opened", "escalated", "widened"], 1):
+        await bench.tell("slack", seq=seq, type=kind)
+    await bench.restart()
+    await bench.tell("slack", seq=4, type="resolved")
+    assert [n.thread_ref for n in slack.received] == [None, "ref-1", "ref-2", "ref-3"]
+    assert {n.thread_root for n in slack.received[1:]} == {f"{JP}.1"}
+
+
+async def test_an_update_that_stands_for_a_doubtful_one_is_a_possible_repeat_too(bench: Bench) -> None:
+    slack = bench.sink("slack")
+    slack.plan = ["kept"]
+    await bench.start()
+    await bench.tell("slack")
+    await bench.tell("slack", seq=2, type="escalated")
+    await bench.time.run(3)
+    assert [(n.event_id, n.first, n.possible_repeat) for n in slack.received] == [
+        (f"{JP}.1", True, False),
+        (f"{JP}.2", True, True),
+    ]
