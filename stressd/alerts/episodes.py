@@ -149,6 +149,12 @@ class Episodes:
         said = f"acknowledged by {author}" + (f": {note}" if note else "")
         return [*told, self._book.mention(episode, "acknowledged", at, said)]
 
+    def lapse(self, episode_id: str) -> None:
+        """Nobody has taken it on any more; nothing is told."""
+        episode = self._open(episode_id)
+        if episode is not None:
+            episode.acknowledged = None
+
     def find(self, episode_id: str) -> Episode | None:
         """The episode of this id, if it is open or was closed within the last days. To be read, not changed."""
         return self._book.find(episode_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -19,6 +19,34 @@ WORDS: Final = {
     "episodes": "episode",
 }
 """How a person says each attribute of `Match`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What an event is about, as far as it can be matched. series: ids, those that a feed event affects too."""
+
+    kind: str
+    market: str
+    rule: str
+    severity: str
+    direction: str | None
+    origin: str
+    episode: str
+    series: tuple[str, ...]
+
+
+def about(event: Event) -> About:
+    """What of an event can be matched."""
+    return About(
+        kind=event.kind,
+        market=event.market,
+        rule=event.rule,
+        severity=event.severity,
+        direction=event.direction,
+        origin=event.origin,
+        episode=event.episode,
+        series=tuple(dict.fromkeys([*(move.series for move in event.series), *event.data.affected])),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,27 +68,27 @@ class Match:
 
     def matches(self, event: Event) -> bool:
         """Whether such an event is meant, whatever its type."""
-        return (
-            (not self.kinds or event.kind in self.kinds)
-            and (not self.markets or event.market in self.markets)
-            and (not self.rules or event.rule in self.rules)
-            and (not self.severities or event.severity in self.severities)
-            and (not self.directions or event.direction in self.directions)
-            and (not self.origins or event.origin in self.origins)
-            and (not self.episodes or event.episode in self.episodes)
-            and (not self.series or self._matches_series(event))
-        )
+        return self.means(about(event))
 
-    def _matches_series(self, event: Event) -> bool:
-        ids = [move.series for move in event.series] + event.data.affected
-        return any(fnmatchcase(name, glob) for name in ids for glob in self.series)
+    def means(self, what: About) -> bool:
+        """Whether this is meant."""
+        return (
+            (not self.kinds or what.kind in self.kinds)
+            and (not self.markets or what.market in self.markets)
+            and (not self.rules or what.rule in self.rules)
+            and (not self.severities or what.severity in self.severities)
+            and (not self.directions or what.direction in self.directions)
+            and (not self.origins or what.origin in self.origins)
+            and (not self.episodes or what.episode in self.episodes)
+            and (not self.series or any(fnmatchcase(name, glob) for name in what.series for glob in self.series))
+        )
 
     @property
     def anything(self) -> bool:
         """Whether nothing is named, so that everything is meant."""
-        return not any(getattr(self, each.name) for each in fields(self))
+        return not any(getattr(self, name) for name in WORDS)
 
     def __str__(self) -> str:
         """ "market JP, severity warn or high"; "everything" where nothing is named."""
-        named = [(WORDS[each.name], getattr(self, each.name)) for each in fields(self)]
+        named = [(word, getattr(self, name)) for name, word in WORDS.items()]
         return ", ".join(f"{word} {' or '.join(values)}" for word, values in named if values) or "everything"

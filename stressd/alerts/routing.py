@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from stressd.alerts.claims import claims
 from stressd.alerts.event import Event
+from stressd.alerts.people.escalation import EscalationStep
 from stressd.market.times import parse_time
 
 DEFAULT_UPDATES: Final = (
@@ -34,6 +35,8 @@ class RouteSpec:
 
     kinds: "market", "feed", "self". series: globs, of which one must match one series of the event. severities,
     directions ("up", "down"), origins: words of the contract. updates: event types that are passed on.
+    remind: ns after which those who were told are reminded of what is still open. escalate: who is told next of what
+    nobody acknowledges.
     """
 
     sinks: tuple[str, ...]
@@ -45,6 +48,8 @@ class RouteSpec:
     directions: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     updates: tuple[str, ...] = DEFAULT_UPDATES
+    remind: int | None = None
+    escalate: tuple[EscalationStep, ...] = ()
 
     def matches(self, event: Event) -> bool:
         """Whether this route is for such an event, whatever its type."""

@@ -105,6 +105,9 @@ _LENGTHS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 _ON_SCHEMA: Final = Literal["daily", "weekdays"] | Weekday | OnConfig
 
+Recurring = Annotated[OnConfig, BeforeValidator(_on, json_schema_input_type=_ON_SCHEMA)]
+"""`daily`, `weekdays`, `sunday`, or the mapping of `OnConfig`."""
+
 
 class EventConfig(Model):
     """A scheduled event. markets: whose bars it widens, all where absent. at: single times, or with `on` times of day.
@@ -114,7 +117,7 @@ class EventConfig(Model):
     name: Annotated[str, AfterValidator(_name)]
     markets: OneOrMany[str] | None = None
     at: OneOrMany[str] | None = None
-    on: Annotated[OnConfig, BeforeValidator(_on, json_schema_input_type=_ON_SCHEMA)] | None = None
+    on: Recurring | None = None
     zone: Zone | None = None
     file: File | None = None
     before: Duration = written("5m")
@@ -181,7 +184,7 @@ def _item(
         report.mapping(place, "`zone` is missing: its markets are in different time zones", "write `zone: Asia/Tokyo`")
         return []
     if event.on is not None:
-        again = tuple(_recurrence(event.on, str(zone), time) for time in event.at or [])
+        again = tuple(recurrence(event.on, str(zone), time) for time in event.at or [])
         return [AgendaItem(event.name, markets, event.before, event.after, event.widen, again=again)]
     instants = []
     for k, time in enumerate(event.at or []):
@@ -192,7 +195,8 @@ def _item(
     return [AgendaItem(event.name, markets, event.before, event.after, event.widen, at=tuple(sorted(set(instants))))]
 
 
-def _recurrence(on: OnConfig, zone: str, time: str) -> Recurrence:
+def recurrence(on: OnConfig, zone: str, time: str) -> Recurrence:
+    """Days and time of day. time: "08:30"."""
     weekdays = tuple(sorted({WEEKDAYS.index(name) for name in on.weekday or []}))
     return Recurrence(zone, minutes(time), weekdays, on.nth or 0, on.day or 0, tuple(sorted(set(on.months or []))))
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from stressd.alerts.matching import Match
+from stressd.alerts.people.escalation import EscalationStep
+from stressd.alerts.people.maintenance import MaintenanceSpec
 from stressd.alerts.routing import RouteSpec
+from stressd.config.agenda import recurrence
 from stressd.config.curves import CurveConfig
 from stressd.config.facts import Facts, alias_row
 from stressd.config.fields import FeedConfig
-from stressd.config.model import Config, MarketConfig, RouteConfig
+from stressd.config.model import Config, MaintenanceConfig, MarketConfig, MatchConfig, RouteConfig
 from stressd.config.rules import DetectorConfig, LevelConfig, SigmaConfig, SilenceConfig, rungs
 from stressd.engine.agenda import AgendaItem
 from stressd.engine.spec import (
@@ -26,6 +30,7 @@ from stressd.engine.spec import (
 )
 from stressd.market.aliases import AliasTable
 from stressd.market.calendar import Calendar
+from stressd.market.hours import minutes
 from stressd.market.joint import JointCalendar
 from stressd.market.series import market_of, parse_series, series_id
 from stressd.market.tenors import tenor_months
@@ -110,8 +115,38 @@ def routes(configured: Sequence[RouteConfig]) -> tuple[RouteSpec, ...]:
             directions=tuple(route.match.direction or ()),
             origins=tuple(route.match.origin or ()),
             updates=tuple(route.updates),
+            remind=route.remind,
+            escalate=tuple(
+                EscalationStep(step.after, tuple(step.severity), tuple(step.sinks)) for step in route.escalate
+            ),
         )
         for route in configured
+    )
+
+
+def maintenance(configured: Sequence[MaintenanceConfig]) -> tuple[MaintenanceSpec, ...]:
+    """The windows of maintenance."""
+    return tuple(
+        MaintenanceSpec(
+            name=each.name,
+            match=_match(each.match),
+            on=recurrence(each.on, each.zone, each.begin),
+            until=minutes(each.to),
+            reason=each.reason,
+        )
+        for each in configured
+    )
+
+
+def _match(match: MatchConfig) -> Match:
+    return Match(
+        kinds=tuple(match.kind),
+        markets=tuple(match.market or ()),
+        series=tuple(match.series or ()),
+        rules=tuple(match.rule or ()),
+        severities=tuple(match.severity or ()),
+        directions=tuple(match.direction or ()),
+        origins=tuple(match.origin or ()),
     )
 
 

@@ -25,7 +25,7 @@ from stressd.market.times import parse_day
 
 def check_names(data: Mapping[str, Any], report: Report) -> None:
     """Names of feeds, rules and sinks, and those of aliases in a list, are given once."""
-    for section in ("feeds", "rules", "sinks", "aliases"):
+    for section in ("feeds", "rules", "sinks", "aliases", "maintenance"):
         first: dict[str, int] = {}
         for i, item in entries(data, section):
             name = item.get("name")
@@ -181,17 +181,34 @@ def check_routes(data: Mapping[str, Any], facts: Facts, report: Report) -> None:
             used.add(sink)
             if sink not in sinks:
                 report.value((*path, "sinks", j), f"unknown sink {shown(sink)}", suggest(sink, sinks, "sinks"))
-        if route.match.kind == ["market"]:
-            _check_markets_known(route.match.market, (*path, "match", "market"), facts, report, spreads=True)
-            _check_globs(route.match.series, (*path, "match", "series"), facts, report)
-            for j, rule in enumerate(route.match.rule or []):
-                if rule not in rules:
-                    report.value(
-                        (*path, "match", "rule", j), f"unknown rule {shown(rule)}", suggest(rule, rules, "rules")
-                    )
+        for k, step in enumerate(route.escalate):
+            for j, sink in enumerate(step.sinks):
+                used.add(sink)
+                if sink not in sinks:
+                    where = (*path, "escalate", k, "sinks", j)
+                    report.value(where, f"unknown sink {shown(sink)}", suggest(sink, sinks, "sinks"))
+        _check_match(route.match, (*path, "match"), rules, facts, report)
     written = data.get("routes")
     if not written or (isinstance(written, list) and len(facts.routes) == len(written)):
         _check_coverage(data, facts, used, report)
+
+
+def check_maintenance(data: Mapping[str, Any], facts: Facts, report: Report) -> None:
+    """Windows withhold what there is."""
+    rules = [item["name"] for _, item in entries(data, "rules") if isinstance(item.get("name"), str)]
+    for i, window in facts.maintenance:
+        _check_match(window.match, ("maintenance", i, "match"), rules, facts, report)
+
+
+def _check_match(match: MatchConfig, path: Path, rules: Sequence[str], facts: Facts, report: Report) -> None:
+    """Markets, series and rules are configured; what feed and self events are about need not be."""
+    if match.kind != ["market"]:
+        return
+    _check_markets_known(match.market, (*path, "market"), facts, report, spreads=True)
+    _check_globs(match.series, (*path, "series"), facts, report)
+    for j, rule in enumerate(match.rule or []):
+        if rule not in rules:
+            report.value((*path, "rule", j), f"unknown rule {shown(rule)}", suggest(rule, rules, "rules"))
 
 
 def _check_coverage(data: Mapping[str, Any], facts: Facts, used: set[str], report: Report) -> None:

@@ -13,7 +13,15 @@ from pydantic import ValidationError
 from stressd.config.agenda import EventConfig
 from stressd.config.faults import shown, suggest
 from stressd.config.fields import FeedConfig, Model, SinkConfig
-from stressd.config.model import MARKET_PATTERN, AliasEntry, AliasTarget, Config, MarketConfig, RouteConfig
+from stressd.config.model import (
+    MARKET_PATTERN,
+    AliasEntry,
+    AliasTarget,
+    Config,
+    MaintenanceConfig,
+    MarketConfig,
+    RouteConfig,
+)
 from stressd.config.registry import Registry
 from stressd.config.report import Report
 from stressd.config.rules import AnyRule
@@ -36,6 +44,7 @@ class Facts:
     sinks: list[tuple[int, SinkConfig]] = field(default_factory=list)
     routes: list[tuple[int, RouteConfig]] = field(default_factory=list)
     events: list[tuple[int, EventConfig]] = field(default_factory=list)
+    maintenance: list[tuple[int, MaintenanceConfig]] = field(default_factory=list)
     series: list[str] = field(default_factory=list)
     spreads: list[str] = field(default_factory=list)
     complete: bool = True
@@ -72,6 +81,9 @@ def gather(data: dict[str, Any], registry: Registry, report: Report) -> Facts:
     facts.aliases = _aliases(data.get("aliases"))
     facts.routes = [(i, r) for i, item in entries(data, "routes") if (r := attempt(RouteConfig, item)) is not None]
     facts.events = [(i, e) for i, item in entries(data, "events") if (e := attempt(EventConfig, item)) is not None]
+    facts.maintenance = [
+        (i, m) for i, item in entries(data, "maintenance") if (m := attempt(MaintenanceConfig, item)) is not None
+    ]
     feed_types = {name: feed.config for name, feed in registry.feeds.items()}
     for i, item in entries(data, "feeds"):
         if (feed := _typed(item, "feed", feed_types, ("feeds", i), report)) is not None:

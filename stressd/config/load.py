@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Final
 
+from stressd.alerts.people.maintenance import MaintenanceSpec
+from stressd.alerts.people.spec import PeopleSpec
 from stressd.alerts.routing import RouteSpec
 from stressd.config import build, checks
 from stressd.config.agenda import agenda
@@ -39,6 +41,7 @@ class Loaded:
     model: Config
     engine: EngineSpec
     routes: tuple[RouteSpec, ...]
+    maintenance: tuple[MaintenanceSpec, ...]
     resolver: AliasTable
     feeds: list[FeedConfig]
     sinks: list[SinkConfig]
@@ -57,6 +60,12 @@ class Loaded:
             of = tuple(each.id for each in spec.series if rule.noise and each.market in rule.markets and not each.legs)
             found[rule.name] = tuple(dict.fromkeys([*of, *(end for pair in rule.ends for end in pair)]))
         return found | {rule.name: rule.series for rule in spec.detector_rules}
+
+    @property
+    def people(self) -> PeopleSpec:
+        """What the machine of people's doings is told."""
+        calendars = {market.name: market.calendar for market in self.engine.markets}
+        return PeopleSpec(self.routes, self.maintenance, calendars)
 
     @property
     def instance(self) -> str:
@@ -117,6 +126,7 @@ def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Re
     checks.check_rules(facts, report)
     checks.check_pairs(data, facts, report)
     checks.check_routes(data, facts, report)
+    checks.check_maintenance(data, facts, report)
     events, tables = agenda(facts.events, calendars, path.parent, report)
     _warn_of_gaps(data, report)
     if environment:
@@ -128,6 +138,7 @@ def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Re
         model=config,
         engine=build.engine_spec(config, facts, calendars, events),
         routes=build.routes(config.routes),
+        maintenance=build.maintenance(config.maintenance),
         resolver=build.resolver(facts),
         feeds=[feed for _, feed in facts.feeds],
         sinks=[sink for _, sink in facts.sinks],

@@ -9,13 +9,14 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from stressd.alerts.event import Direction, EventType, Kind, Origin
 from stressd.alerts.routing import DEFAULT_UPDATES
-from stressd.config.agenda import EventConfig
+from stressd.config.agenda import EventConfig, Recurring, Zone
 from stressd.config.fields import Bp, Duration, File, HttpUrl, KeyFault, Model, OneOrMany, SeverityName, Slug, written
 from stressd.market.series import CROSS, FLY, SLOPE, parse_series, series_id
 from stressd.market.tenors import tenor_months
 from stressd.market.times import parse_day
 from stressd.market.units import UNITS, check_unit
 
+MINUTE: Final = 60_000_000_000
 MARKET_PATTERN: Final = r"^[A-Z]{2}[A-Z0-9]{0,6}$"
 CLOCK_PATTERN: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 DAY_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -219,12 +220,68 @@ class MatchConfig(Model):
     origin: OneOrMany[Origin] | None = None
 
 
+class EscalationConfig(Model):
+    """Who is told of what nobody has acknowledged. after: by the clock on the wall, since those of the route were told.
+    severity: of which it is taken."""
+
+    after: Duration
+    severity: OneOrMany[SeverityName] = written(["high", "critical"])
+    sinks: OneOrMany[str]
+
+    @model_validator(mode="after")
+    def _positive(self) -> EscalationConfig:
+        if self.after <= 0:
+            raise KeyFault("after", "`after` must be longer than zero: name the sink in `sinks` to tell it at once")
+        return self
+
+
 class RouteConfig(Model):
-    """Who hears of what. updates: which transitions of an episode are told."""
+    """Who hears of what. updates: which transitions of an episode are told. remind: after how long those who were told
+    are reminded of what is still open, then after twice as long, up to a day. escalate: who is told where nobody
+    acknowledges."""
 
     match: MatchConfig = MatchConfig()
     updates: OneOrMany[EventType] = written(list(DEFAULT_UPDATES))
     sinks: OneOrMany[str]
+    remind: Duration | None = None
+    escalate: list[EscalationConfig] = written([])
+
+    @model_validator(mode="after")
+    def _patient(self) -> RouteConfig:
+        if self.remind is not None and self.remind < MINUTE:
+            raise KeyFault("remind", "`remind` is a minute at least")
+        return self
+
+
+class MaintenanceMatch(MatchConfig):
+    """What is withheld meanwhile: what stressd says of feeds and of itself, unless other kinds are named."""
+
+    kind: OneOrMany[Kind] = written(["feed", "self"])
+
+
+def _end_of_day(value: Any) -> Any:
+    return value if value == "24:00" else _clock(value)
+
+
+class MaintenanceConfig(Model):
+    """Recurring hours over which nobody is told of what is expected to happen. on: days, in the words of `events`.
+    from, to: on the clock of `zone`; the next day where `to` is not after `from`. reason: why, in a few words."""
+
+    name: Slug
+    zone: Zone
+    on: Recurring
+    begin: ClockTime = Field(alias="from")
+    to: Annotated[
+        str, BeforeValidator(_end_of_day), WithJsonSchema({"type": "string", "pattern": f"{CLOCK_PATTERN}|^24:00$"})
+    ]
+    match: MaintenanceMatch = MaintenanceMatch()
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+
+    @model_validator(mode="after")
+    def _lasts(self) -> MaintenanceConfig:
+        if self.begin == self.to:
+            raise KeyFault("to", "the window is empty: a whole day is from `00:00` to `24:00`")
+        return self
 
 
 class LogConfig(Model):
@@ -277,4 +334,5 @@ class Config(Model):
     events: list[EventConfig] = written([])
     propagation: PropagationConfig = PropagationConfig()
     routes: list[RouteConfig] = written([])
+    maintenance: list[MaintenanceConfig] = written([])
     sinks: list[dict[str, Any]] = written([])

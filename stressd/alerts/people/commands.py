@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from stressd.alerts.matching import Match
+from stressd.alerts.event import Direction, Kind, Origin, Severity
+from stressd.alerts.matching import WORDS, Match
 
 if TYPE_CHECKING:
     from stressd.alerts.pipeline import Routed
@@ -88,8 +89,8 @@ Command = AddSilence | EndSilence | Acknowledge | Label
 class Done:
     """A command that was carried out: what is kept of it for the audit, and what is told because of it.
 
-    verb: "silence", "end silence", "acknowledge", "label". subject: id of the silence or the episode. detail: a plain
-    sentence, also for the person who gave the command.
+    verb: "silenced", "ended silence", "acknowledged", "labelled". subject: id of the silence or the episode. detail: in
+    plain words, also for the person who gave the command.
     """
 
     at: int
@@ -99,3 +100,34 @@ class Done:
     subject: str
     detail: str
     routed: Sequence[Routed] = ()
+
+
+def check(command: Command) -> None:
+    """Raises CommandError where the command makes no sense whatever the machine's state is."""
+    if not command.author.strip():
+        raise CommandError("a command needs an author")
+    text = command.author
+    if isinstance(command, AddSilence):
+        if not command.reason.strip():
+            raise CommandError("a silence needs a reason")
+        _check_words(command.match)
+        text += command.reason
+    elif isinstance(command, (Acknowledge, Label)):
+        text += command.note
+    if len(text) > LONGEST_TEXT or not text.isprintable():
+        raise CommandError(f"a reason or a note is one line of at most {LONGEST_TEXT} characters")
+    if isinstance(command, Label) and command.label not in LABELS:
+        raise CommandError(f"a label is one of: {', '.join(LABELS)}")
+    lasts = command.for_ns if isinstance(command, Acknowledge) else None
+    if lasts is not None and not 0 < lasts <= LONGEST_ACKNOWLEDGEMENT:
+        raise CommandError("an acknowledgement lasts up to 7 days, or without a time until the episode is over")
+
+
+_KNOWN: Final = {"kinds": Kind, "severities": Severity, "directions": Direction, "origins": Origin}
+
+
+def _check_words(match: Match) -> None:
+    for name, words in _KNOWN.items():
+        for value in getattr(match, name):
+            if value not in get_args(words):
+                raise CommandError(f"there is no {WORDS[name]} {value!r}: it is one of {', '.join(get_args(words))}")
