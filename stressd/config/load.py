@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Final
@@ -88,16 +89,25 @@ class Loaded:
         return self.model.page_url
 
 
-def load(path: FilePath | str, registry: Registry, *, environment: bool = True) -> Loaded:
+Closures = Mapping[str, Mapping[str, str]]
+"""Further closed days of markets: market -> ISO date -> reason."""
+
+
+def load(
+    path: FilePath | str, registry: Registry, *, environment: bool = True, closed: Closures | None = None
+) -> Loaded:
     """Read a file. environment: also require its secrets and certificates to be there (replay and backtest need none).
+    closed: as if the file said so of its markets.
 
     Raises ConfigError with all faults, and nothing else.
     """
     path = FilePath(path)
-    return load_text(_read(path), path, registry, environment=environment)
+    return load_text(_read(path), path, registry, environment=environment, closed=closed)
 
 
-def load_text(text: str, path: FilePath, registry: Registry, *, environment: bool = True) -> Loaded:
+def load_text(
+    text: str, path: FilePath, registry: Registry, *, environment: bool = True, closed: Closures | None = None
+) -> Loaded:
     """The same with the text in hand; `path` names it in faults."""
     models = [feed.config for feed in registry.feeds.values()] + [sink.config for sink in registry.sinks.values()]
     report = Report(str(path), text, {key for model in models for key in secret_keys(model)})
@@ -110,7 +120,17 @@ def load_text(text: str, path: FilePath, registry: Registry, *, environment: boo
     if not isinstance(data, dict):
         report.value((), "the file must be a mapping of `key: value`, beginning with `instance:`")
         raise ConfigError(report.faults())
+    for market, days in (closed or {}).items():
+        _close(data, market, days)
     return _loaded(data, path, registry, report, environment)
+
+
+def _close(data: dict[str, Any], market: str, days: Mapping[str, str]) -> None:
+    markets = data.get("markets")
+    told = markets.get(market) if isinstance(markets, dict) else None
+    if isinstance(told, dict):
+        known = told.get("closed")
+        told["closed"] = {**(known if isinstance(known, dict) else {}), **days}
 
 
 def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Report, environment: bool) -> Loaded:

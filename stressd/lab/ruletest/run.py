@@ -1,0 +1,108 @@
+"""A rule test through the live pipeline: engine, episodes and routes of the configuration, on the test's own ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from stressd.alerts.pipeline import Pipeline, Routed
+from stressd.config.load import Loaded
+from stressd.lab.offline import BATCH, Setup
+from stressd.lab.ruletest.model import RuleTest
+from stressd.lab.ruletest.verdict import Difference, Seen, compare
+from stressd.lab.ruletest.world import SOURCE, World
+from stressd.market.times import day_iso, parse_day
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one test: empty `differences` where it passed."""
+
+    test: RuleTest
+    line: int
+    differences: list[Difference]
+    seen: list[Seen]
+
+
+class Runner:
+    """Runs tests one after the other. load: the configuration with these markets closed on these dates
+    (`{"US": {"2026-01-20": "closed in this test"}}`); what is learned of ordinary days is shared by tests that have
+    the same ones."""
+
+    def __init__(self, load: Callable[[dict[str, dict[str, str]]], Loaded]) -> None:
+        self._load = load
+        self._learned: dict[str, dict[str, Any]] = {}
+
+    def run(self, test: RuleTest, line: int) -> Result:
+        """Raises ValueError where the test names series or markets that the configuration does not have, ConfigError
+        where the configuration is not valid."""
+        loaded = self._load(closures(test))
+        watched = [series.id for series in loaded.engine.series if not series.legs]
+        calendars = {market.name: market.calendar for market in loaded.engine.markets}
+        _check(test, watched, set(calendars))
+        world = World(test, watched, calendars)
+        if world.ends <= world.starts:
+            raise ValueError(f"no market trades on {test.day}" + (" and after" if test.days > 1 else ""))
+        pipeline = self._ready(test, loaded, world, watched)
+        seen = _follow(pipeline, world)
+        zones = {name: trading.zone for name, trading in calendars.items()}
+        for episode in seen:
+            episode.zone = zones.get(episode.events[0].market, "UTC")
+        return Result(test, line, compare(test.expect, seen, test.others == "none"), seen)
+
+    def _ready(self, test: RuleTest, loaded: Loaded, world: World, watched: list[str]) -> Pipeline:
+        """A pipeline that has heard the ordinary days."""
+        setup = Setup(loaded.engine, loaded.instance, loaded.routes, loaded.digest)
+        setup = setup.without_feeds({name: {SOURCE} for name in watched})
+        fixings, ordinary = world.fixings(), world.ordinary()
+        start = fixings[0].time if fixings else world.starts
+        pipeline = setup.pipeline(start, "simulated")
+        same = repr((test.day, test.days, test.before, test.seed, test.sigma, test.levels, test.closed))
+        if same in self._learned:
+            pipeline.restore(self._learned[same])
+            return pipeline
+        pipeline.engine.warm(fixings)
+        for begin in range(0, len(ordinary), BATCH):
+            pipeline.feed(ordinary[begin : begin + BATCH])
+        pipeline.advance(world.starts)
+        self._learned[same] = pipeline.snapshot()
+        return pipeline
+
+
+def closures(test: RuleTest) -> dict[str, dict[str, str]]:
+    """The days on which the test's markets are shut, as the configuration says it."""
+    first = parse_day(test.day)
+    days = [day_iso(day) for day in range(first, first + test.days)]
+    return {market: dict.fromkeys(days, "closed in this test") for market in test.closed}
+
+
+def _check(test: RuleTest, watched: list[str], markets: set[str]) -> None:
+    for key, globs in (("moves", test.moves), ("levels", test.levels)):
+        for glob in globs:
+            if not any(fnmatchcase(name, glob) for name in watched):
+                raise ValueError(f"`{key}`: no configured series is {glob}")
+    named = {*test.closed, *(each.market for each in test.expect if each.market is not None)}
+    unknown = sorted(named - markets)
+    if unknown:
+        raise ValueError(f"no configured market is {', '.join(unknown)}")
+
+
+def _follow(pipeline: Pipeline, world: World) -> list[Seen]:
+    """Episodes that began in the test, in that order."""
+    seen: dict[str, Seen] = {}
+    before = {episode.id for episode in pipeline.episodes.open_episodes()}
+    ticks = world.ticks()
+    routed: list[Routed] = []
+    for begin in range(0, len(ticks), BATCH):
+        routed += pipeline.feed(ticks[begin : begin + BATCH])
+    routed += pipeline.advance(world.ends)
+    for one in routed:
+        event = one.event
+        if event.episode in before or (event.episode not in seen and event.seq > 1):
+            continue
+        episode = seen.setdefault(event.episode, Seen())
+        episode.events.append(event)
+        episode.sinks.update(one.sinks)
+    return list(seen.values())
