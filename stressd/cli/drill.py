@@ -12,9 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from stressd.alerts.desk import Desk, Routed
 from stressd.alerts.episodes import Episodes
-from stressd.alerts.pipeline import Routed
-from stressd.alerts.routing import Router
 from stressd.cli.errors import UserError
 from stressd.cli.place import read_config
 from stressd.cli.table import table
@@ -74,13 +73,14 @@ def run(args: argparse.Namespace) -> int:
 
 def exercise(loaded: Loaded, market: str, series: str, at: int) -> list[Routed]:
     """The events of one exercise that opens at `at` (ns UTC), by the configured routes."""
-    episodes = Episodes(replace(episodes_spec(loaded, "drill"), settle=SECOND))
-    router = Router(loaded.routes)
+    spec = replace(episodes_spec(loaded, "drill"), settle=SECOND)
+    episodes, desk = Episodes(spec), Desk(loaded.desk, spec)
     rule = next((rule.name for rule in loaded.engine.sigma_rules if series in rule.series), "sigma-breach")
     return [
-        Routed(event, router.assign(event))
+        routed
         for breach in _breaches(rule, market, series, at)
         for event in episodes.apply(breach)
+        for routed in desk.take(event)
     ]
 
 
