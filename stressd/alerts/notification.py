@@ -45,7 +45,8 @@ class Telling:
     seconds since the event, where it is no longer fresh. merged: older updates of the episode that this message stands
     for. possible_repeat: an earlier attempt may have arrived, and the wire cannot tell. book: by series, what the desk
     holds: shown to people, never in the event itself. withheld: what was not told to this sink meanwhile, and why.
-    actions: what the reader may do by a link, signed for this sink.
+    actions: what the reader may do by a link, signed for this sink. fallback_for: the failing sink in whose place this
+    one is told.
     """
 
     first: bool
@@ -58,6 +59,7 @@ class Telling:
     book: Mapping[str, Position] = field(default_factory=dict)
     withheld: tuple[str, ...] = ()
     actions: tuple[Action, ...] = ()
+    fallback_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,8 @@ def _status(event: Event, first: bool) -> str:
 
 def _remarks(telling: Telling) -> list[str]:
     remarks = []
+    if telling.fallback_for is not None:
+        remarks.append(f"fallback for {telling.fallback_for}")
     if telling.late_s is not None:
         remarks.append(f"late by {duration_text(max(telling.late_s, 0.0))}")
     if telling.merged:

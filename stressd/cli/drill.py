@@ -12,15 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from stressd.alerts.desk import Desk, Routed
 from stressd.alerts.episodes import Episodes
+from stressd.alerts.pipeline import Routed
+from stressd.alerts.routing import Router
 from stressd.cli.errors import UserError
 from stressd.cli.place import read_config
 from stressd.cli.table import table
 from stressd.config.load import Loaded
 from stressd.engine.events import ENTERED, LEFT, RAISED, Breach
 from stressd.engine.spec import CRITICAL, MINUTE, SECOND, WARN
-from stressd.runtime.build import BuildError, episodes_spec, make_sinks
+from stressd.runtime.build import BuildError, episodes_spec, fallbacks, make_sinks
 from stressd.runtime.delivery import Deliverer
 from stressd.runtime.registry import registry
 from stressd.store import Commit, Delivery, Store
@@ -73,14 +74,13 @@ def run(args: argparse.Namespace) -> int:
 
 def exercise(loaded: Loaded, market: str, series: str, at: int) -> list[Routed]:
     """The events of one exercise that opens at `at` (ns UTC), by the configured routes."""
-    spec = replace(episodes_spec(loaded, "drill"), settle=SECOND)
-    episodes, desk = Episodes(spec), Desk(loaded.desk, spec)
+    episodes = Episodes(replace(episodes_spec(loaded, "drill"), settle=SECOND))
+    router = Router(loaded.routes)
     rule = next((rule.name for rule in loaded.engine.sigma_rules if series in rule.series), "sigma-breach")
     return [
-        routed
+        Routed(event, router.assign(event))
         for breach in _breaches(rule, market, series, at)
         for event in episodes.apply(breach)
-        for routed in desk.take(event)
     ]
 
 
@@ -115,7 +115,7 @@ async def _deliver(loaded: Loaded, routed: Sequence[Routed], timeout: float) -> 
         raise UserError(str(error)) from None
     with tempfile.TemporaryDirectory(prefix="stressd-drill-") as directory:
         store = Store.open(directory)
-        deliverer = Deliverer(store, sinks, page_url=loaded.page_url)
+        deliverer = Deliverer(store, sinks, page_url=loaded.page_url, fallbacks=fallbacks(loaded))
         await deliverer.start()
         try:
             async with asyncio.timeout(timeout):

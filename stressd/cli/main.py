@@ -19,7 +19,7 @@ COMMANDS: Final = {
     "drill": ("drill", "a labelled exercise through the real routes and sinks"),
     "status": ("status", "what the running daemon sees and can alert on"),
     "explain": ("explain", "every number behind an episode"),
-    "deliveries": ("deliveries", "list, show or replay deliveries"),
+    "deliveries": ("deliveries", "list, show, replay or drop deliveries"),
     "send-test": ("send_test", "send a labelled test message through a sink"),
     "replay": ("replay", "run tick files through the live pipeline"),
     "backtest": ("backtest", "run daily fixings through the engine"),

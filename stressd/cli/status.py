@@ -198,8 +198,11 @@ def _sinks(sinks: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _sink_state(sink: dict[str, Any]) -> str:
+    instead = f"; {sink['fallback']} stands in" if sink["fallback"] else ""
     if sink["disabled"]:
-        return f"disabled: {sink['disabled']}"
+        return f"disabled: {sink['disabled']}{instead}"
+    if sink["breaker"] != "closed":
+        return f"down for {age(sink['failing_s'])}: {sink['last_error']}{instead}"
     if sink["failing_s"] is not None:
         return f"failing for {age(sink['failing_s'])}: {sink['last_error']}"
     return "ok"

@@ -211,12 +211,31 @@ def _check_match(match: MatchConfig, path: Path, rules: Sequence[str], facts: Fa
             report.value((*path, "rule", j), f"unknown rule {shown(rule)}", suggest(rule, rules, "rules"))
 
 
+def check_fallbacks(data: Mapping[str, Any], report: Report) -> None:
+    """A fallback is another sink, and has none of its own: what fails there must not come back."""
+    sinks = {item["name"]: item for _, item in entries(data, "sinks") if isinstance(item.get("name"), str)}
+    for i, item in entries(data, "sinks"):
+        place: Path = ("sinks", i, "fallback")
+        fallback = item.get("fallback")
+        if not isinstance(fallback, str):
+            continue
+        if fallback == item.get("name"):
+            report.value(place, "a sink cannot be its own fallback")
+        elif fallback not in sinks:
+            others = [name for name in sinks if name != item.get("name")]
+            report.value(place, f"unknown sink {shown(fallback)}", suggest(fallback, others, "sinks"))
+        elif sinks[fallback].get("fallback") is not None:
+            text = f"{shown(fallback)} has a fallback itself, and cannot be one"
+            report.value(place, text, "name a sink that has no `fallback`")
+
+
 def _check_coverage(data: Mapping[str, Any], facts: Facts, used: set[str], report: Report) -> None:
     if not data.get("routes"):
         report.mapping(
             ("routes",) if "routes" in data else (), "there are no routes: nobody would be told", "", "warning"
         )
         return
+    used = used | {item["fallback"] for _, item in entries(data, "sinks") if isinstance(item.get("fallback"), str)}
     for i, item in entries(data, "sinks"):
         name = item.get("name")
         if isinstance(name, str) and name not in used:

@@ -11,7 +11,7 @@ import re
 import ssl
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -23,6 +23,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     PlainSerializer,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
@@ -291,10 +292,21 @@ class FeedConfig(Model):
 
 
 class SinkConfig(Model):
-    """What every sink has."""
+    """What every sink has. fallback: the sink that is told too where this one fails, or lets a message wait for
+    `fallback_after`."""
 
     name: Slug
     type: str
+    fallback: str | None = None
+    fallback_after: Duration = written("60s")
+
+    @model_validator(mode="after")
+    def _with_a_fallback(self) -> Self:
+        if self.fallback is None and "fallback_after" in self.model_fields_set:
+            raise KeyFault("fallback_after", "`fallback_after` goes with `fallback`, the sink that is told then")
+        if self.fallback_after < 0:
+            raise KeyFault("fallback_after", "`fallback_after` cannot be negative")
+        return self
 
 
 class TlsOptions(Model):

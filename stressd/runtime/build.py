@@ -10,10 +10,10 @@ import msgspec
 import structlog
 
 from stressd import METHOD, __version__
-from stressd.alerts.desk import Desk
 from stressd.alerts.episodes import Episodes
 from stressd.alerts.event import Origin
 from stressd.alerts.pipeline import Pipeline, Routed
+from stressd.alerts.routing import Router
 from stressd.alerts.spec import EpisodesSpec
 from stressd.config.fields import SecretError
 from stressd.config.load import Loaded
@@ -23,7 +23,8 @@ from stressd.engine.detector import DETECTOR_OFF
 from stressd.engine.engine import Engine
 from stressd.engine.spec import EngineSpec
 from stressd.feeds.base import Feed
-from stressd.runtime.outbox import DESK, EPISODES
+from stressd.runtime.outbox import EPISODES, ROUTER
+from stressd.runtime.standins import Fallback
 from stressd.sinks.base import Sink
 
 log = structlog.get_logger()
@@ -60,24 +61,19 @@ def episodes_spec(loaded: Loaded, origin: Origin) -> EpisodesSpec:
 
 
 def build_pipeline(loaded: Loaded, engine: Engine, origin: Origin, machine: Mapping[str, bytes]) -> Built:
-    """A pipeline around a warm engine. machine: state of episodes and desk from the store, by which the engine
+    """A pipeline around a warm engine. machine: state of episodes and router from the store, by which the engine
     is reconciled: what was told stays told. A state that cannot be read is logged, and the episodes in it are lost."""
-    pipeline = _fresh(loaded, engine, origin)
+    pipeline = Pipeline(engine, Episodes(episodes_spec(loaded, origin)), Router(loaded.routes))
     if machine:
         try:
             pipeline.episodes.restore(msgspec.json.decode(machine[EPISODES]))
-            pipeline.desk.restore(msgspec.json.decode(machine[DESK]))
+            pipeline.router.restore(msgspec.json.decode(machine[ROUTER]))
         except (msgspec.MsgspecError, KeyError, TypeError) as error:
             log.error("episodes.lost", reason=f"their saved state cannot be read: {error}")
-            pipeline = _fresh(loaded, engine, origin)
+            pipeline = Pipeline(engine, Episodes(episodes_spec(loaded, origin)), Router(loaded.routes))
     ended = pipeline.withdraw(_watched(loaded.engine) | _off(engine), engine.now)
     pipeline.reconcile()
     return Built(pipeline, ended)
-
-
-def _fresh(loaded: Loaded, engine: Engine, origin: Origin) -> Pipeline:
-    spec = episodes_spec(loaded, origin)
-    return Pipeline(engine, Episodes(spec), Desk(loaded.desk, spec))
 
 
 def _watched(spec: EngineSpec) -> set[tuple[str, str]]:
@@ -114,6 +110,15 @@ def make_sinks(loaded: Loaded, registry: Registry) -> dict[str, Sink]:
             Sink, _make(f"sink {config.name}", registry.sinks[config.type].build, config, loaded.instance)
         )
         for config in loaded.sinks
+    }
+
+
+def fallbacks(loaded: Loaded) -> dict[str, Fallback]:
+    """Who stands in for which sink."""
+    return {
+        sink.name: Fallback(sink.fallback, sink.fallback_after / 1e9)
+        for sink in loaded.sinks
+        if sink.fallback is not None
     }
 
 

@@ -19,14 +19,14 @@ from stressd.config.registry import Registry
 from stressd.engine.spec import HIGH
 from stressd.feeds.base import Feed
 from stressd.runtime import graph, warm
-from stressd.runtime.build import Built, build_pipeline, make_feeds, make_sinks
+from stressd.runtime.build import Built, build_pipeline, fallbacks, make_feeds, make_sinks
 from stressd.runtime.clock import Clock, WallClock
+from stressd.runtime.deadletters import DeadLetter
 from stressd.runtime.delivery import Deliverer
 from stressd.runtime.feedset import FeedSet
-from stressd.runtime.lane import DeadLetter
 from stressd.runtime.mailbox import Mailbox
 from stressd.runtime.metrics import Metrics
-from stressd.runtime.notes import CLOCK, LOST, OVERLOAD, STORE, Condition
+from stressd.runtime.notes import CLOCK, LOST, OVERLOAD, SINK, STORE, Condition
 from stressd.runtime.outbox import StoreOutbox, machine_state
 from stressd.runtime.pump import Pump
 from stressd.runtime.reload import Refused, next_config, refusing
@@ -130,7 +130,13 @@ class Daemon:
         if saved is not None:
             self.snapshots.saved_at = saved.at
         built = self._pipeline(self.loaded, saved, self.store.machine())
-        self.deliverer = Deliverer(self.store, sinks, page_url=self.loaded.page_url, on_dead=self._lost)
+        self.deliverer = Deliverer(
+            self.store,
+            sinks,
+            page_url=self.loaded.page_url,
+            fallbacks=fallbacks(self.loaded),
+            on_dead=self._lost,
+        )
         self.outbox = StoreOutbox(self.store, self.deliverer.committed)
         self.pump = Pump(
             self.mailbox,
@@ -209,6 +215,9 @@ class Daemon:
             found.append(Condition(OVERLOAD, "overload", text, severity=HIGH))
         if (trouble := self.store.trouble) is not None:
             found.append(Condition(STORE, "store failing", trouble, severity=HIGH))
+        found += [
+            Condition(SINK, "sink failing", text, source=sink, severity=HIGH) for sink, text in self.deliverer.failing()
+        ]
         for sink, (at, text) in list(self._losses.items()):
             if time.monotonic() - at < LOST_FOR:
                 found.append(Condition(LOST, "delivery lost", text, source=sink, severity=HIGH))
@@ -270,7 +279,7 @@ class Daemon:
                 await self.server.listen(*_address(self.loaded))
                 raise
         # First whoever could be told something new, then who says it, then where it comes from.
-        await self.deliverer.replace(sinks, loaded.page_url)
+        await self.deliverer.replace(sinks, loaded.page_url, fallbacks=fallbacks(loaded))
         successor = self._successor(loaded)
         self.pump.swap(successor.pipeline, successor.told)
         before, self.loaded = self.loaded, loaded

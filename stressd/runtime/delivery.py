@@ -2,7 +2,8 @@
 
 Promised: from its commit on an event reaches every sink of its route at least once, or the dead letters, with the same
 id on every attempt; per sink and episode in order. Updates of an episode that could not be delivered yet collapse into
-the newest, which says so; opened and resolved become one message.
+the newest, which says so; opened and resolved become one message. A sink that fails is left alone for a while, and
+its fallback is told in its place.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ import structlog
 
 from stressd.alerts.render import render
 from stressd.runtime import retry
-from stressd.runtime.lane import DeadLetter, Item, Lane, Waiting
-from stressd.runtime.outgoing import Render, compose, told_of
+from stressd.runtime.deadletters import DeadLetter, DeadLetters, mourn_nothing, noted
+from stressd.runtime.lane import Item, Lane, Waiting
+from stressd.runtime.outgoing import Render, compose, recorded, told_of
 from stressd.runtime.retry import Timing
+from stressd.runtime.standins import Fallback, StandIns
 from stressd.sinks.base import Receipt, Sink, SinkError
 from stressd.store import Delivery, RoutedEvent, Store, StoreError, Told
 
-__all__ = ["DeadLetter", "Deliverer"]
+__all__ = ["DeadLetter", "Deliverer", "Fallback"]
 
 MARK_WAIT: Final = 0.25
 """Seconds that a lane waits for the disk to record an attempt: a disk in trouble must not hold up alerts."""
@@ -30,11 +33,10 @@ MARK_WAIT: Final = 0.25
 RESCAN: Final = 10.0
 """Seconds between two looks at what somebody put back into the queue."""
 
+FAILING_AFTER: Final = 60.0
+"""Seconds of failures before people are told that a sink fails."""
+
 log = structlog.get_logger()
-
-
-def _mourn_nothing(letter: DeadLetter) -> None:
-    """Until somebody listens."""
 
 
 class Deliverer:
@@ -47,17 +49,20 @@ class Deliverer:
         sinks: Mapping[str, Sink],
         *,
         page_url: str | None = None,
-        on_dead: Callable[[DeadLetter], None] = _mourn_nothing,
+        fallbacks: Mapping[str, Fallback] | None = None,
+        on_dead: Callable[[DeadLetter], None] = mourn_nothing,
         render: Render = render,
         timing: Timing | None = None,
     ) -> None:
         self._store = store
         self._sinks = dict(sinks)
         self._page_url = page_url
-        self._on_dead = on_dead
         self._render = render
         self._timing = timing or Timing()
+        self._fallbacks = fallbacks or {}
         self._lanes: dict[str, Lane] = {}
+        self._standins = StandIns(store, self._timing, self._accept)
+        self._letters = DeadLetters(store, self._standins, on_dead)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rescanner: asyncio.Task[None] | None = None
 
@@ -68,6 +73,7 @@ class Deliverer:
         self._loop = asyncio.get_running_loop()
         self._lanes = {name: Lane(name, sink) for name, sink in self._sinks.items()}
         pending = await asyncio.to_thread(self._store.pending)
+        await self._standins.start(self._lanes, self._fallbacks)
         self._take_rows(pending)
         for lane in self._lanes.values():
             self._man(lane)
@@ -85,22 +91,31 @@ class Deliverer:
         self._loop = None
         if self._rescanner is not None:
             self._rescanner.cancel()
+        self._standins.stop()
         await self._dismiss(self._lanes.values(), timeout)
         for lane in self._lanes.values():
             await lane.sink.close()
 
-    async def replace(self, sinks: Mapping[str, Sink], page_url: str | None, timeout: float = 15.0) -> None:
+    async def replace(
+        self,
+        sinks: Mapping[str, Sink],
+        page_url: str | None,
+        timeout: float = 15.0,
+        *,
+        fallbacks: Mapping[str, Fallback] | None = None,
+    ) -> None:
         """Go on with other sinks. Queues stay; what waits for a sink that is gone goes to the dead letters; a sink that
         was disabled is tried again."""
         former = self._lanes
         await self._dismiss(former.values(), timeout)
         self._page_url = page_url
         self._lanes = {name: Lane(name, sink) for name, sink in sinks.items()}
+        self._standins.use(self._lanes, fallbacks or {})
         for name, old in former.items():
             if name in self._lanes:
                 self._lanes[name].adopt(old)
             else:
-                self._bury_lane(old, "permanent", f"sink `{name}` is no longer configured")
+                self._letters.bury_lane(old, "permanent", f"sink `{name}` is no longer configured")
         for lane in self._lanes.values():
             self._man(lane)
         for old in former.values():
@@ -108,13 +123,24 @@ class Deliverer:
 
     async def idle(self) -> None:
         """Until nothing waits for any sink, retries included."""
-        while any(lane.waiting or lane.unsettled for lane in self._lanes.values()):
+        while self._standins.busy or any(lane.waiting or lane.unsettled for lane in self._lanes.values()):
             await self._timing.sleep(0.02)
 
     def report(self) -> list[dict[str, Any]]:
         """Per sink: outcomes, pending, ages, latencies, the newest trouble."""
-        now, monotonic = self._timing.now(), self._timing.monotonic()
-        return [lane.report(now, monotonic) for lane in self._lanes.values()]
+        monotonic = self._timing.monotonic()
+        fallbacks = {name: self._standins.of(name) for name in self._lanes}
+        return [{**lane.report(monotonic), "fallback": fallbacks[lane.name]} for lane in self._lanes.values()]
+
+    def failing(self) -> list[tuple[str, str]]:
+        """(sink, one sentence) of each that takes no messages, for a minute at least unless it is disabled."""
+        since = self._timing.monotonic() - FAILING_AFTER
+        return [
+            (lane.name, lane.complaint(self._standins.of(lane.name)))
+            for lane in self._lanes.values()
+            if lane.disabled is not None
+            or (lane.breaker.open and lane.tally.failing_since is not None and lane.tally.failing_since <= since)
+        ]
 
     def _man(self, lane: Lane) -> None:
         lane.workers = [
@@ -135,23 +161,17 @@ class Deliverer:
     # -- what comes in
 
     def _take(self, routed: Sequence[RoutedEvent]) -> None:
-        now = self._timing.now()
+        now = self._timing.monotonic()
         for one in routed:
             event = one.event
             for sink in one.sinks:
                 self._accept(sink, event.episode, Item(event.id, event.seq, event.type, event.kind, now, event))
 
     def _accept(self, sink: str, episode: str, item: Item, due: float = 0.0) -> None:
+        self._standins.came(sink, episode, item)
         lane = self._lanes.get(sink)
         if lane is None or lane.disabled is not None:
-            error = (
-                f"sink `{sink}` is not configured" if lane is None else f"sink `{sink}` is disabled: {lane.disabled}"
-            )
-            fault = "permanent" if lane is None else "disable"
-            self._note(self._store.bury_delivery(item.event_id, sink, attempts=item.attempts, fault=fault, error=error))
-            self._mourn(DeadLetter(sink, item.event_id, item.kind, fault, error, 1), lane)
-            if lane is not None:
-                lane.lose(episode, 1)
+            self._letters.refuse(sink, lane, episode, item)
             return
         lane.accept(episode, item, due)
 
@@ -162,7 +182,8 @@ class Deliverer:
             if row.sink not in self._lanes:
                 lost.setdefault(row.sink, []).append(row)
                 continue
-            item = Item(row.event_id, row.seq, row.type, row.kind, row.created_at)
+            since = monotonic - max(0.0, (now - row.created_at) / 1e9)
+            item = Item(row.event_id, row.seq, row.type, row.kind, since, fallback_for=row.fallback_for)
             item.attempts = row.attempts
             item.repeat = row.state == "sending" or row.fault == "ambiguous"
             due = 0.0
@@ -171,10 +192,7 @@ class Deliverer:
                 due = monotonic + min(max(0.0, (row.next_at - now) / 1e9), retry.RETRY_AFTER_CAP)
             self._accept(row.sink, row.episode, item, due)
         for sink, of_sink in lost.items():
-            error = f"sink `{sink}` is no longer configured"
-            self._note(self._store.bury_sink(sink, fault="permanent", error=error))
-            newest = of_sink[-1]
-            self._mourn(DeadLetter(sink, newest.event_id, newest.kind, "permanent", error, len(of_sink)), None)
+            self._letters.bury_rows(sink, of_sink)
 
     async def _rescan_for_ever(self) -> None:
         while True:
@@ -182,16 +200,22 @@ class Deliverer:
             await self.rescan()
 
     async def rescan(self) -> None:
-        """Take up dead letters that were put back into the queue, by this process or another."""
+        """Take up dead letters that were put back into the queue, and let go of what was dropped, by this process or
+        another."""
         known = self._known()
+        self._standins.look_again()
         try:
             rows = await asyncio.to_thread(self._store.requeued)
+            dropped = await asyncio.to_thread(self._store.dropped) if known else []
         except StoreError as error:
             log.warning("outbox.unreadable", error=str(error))
             return
         # What was known when the read began may have been delivered since
         known |= self._known()
         self._take_rows([row for row in rows if (row.sink, row.event_id) not in known])
+        for name, lane in self._lanes.items():
+            if ids := {event_id for event_id, sink in dropped if sink == name}:
+                lane.forget(ids)
 
     def _known(self) -> set[tuple[str, str]]:
         return {
@@ -234,26 +258,40 @@ class Deliverer:
         item.attempts += 1
         if not lane.traits.idempotent:
             await self._settle(self._store.begin_delivery(item.event_id, lane.name, item.attempts))
+        age = self._timing.monotonic() - item.since
         try:
-            notification = await compose(
-                self._store, self._render, lane, waiting, item, told, self._page_url, self._timing.now()
-            )
-            receipt = await lane.sink.send(notification)
+            notification = await compose(self._store, self._render, lane, waiting, item, told, self._page_url, age)
+            receipt = await recorded(self._store, lane, item, notification, self._timing)
         except SinkError as error:
+            self._heard(lane, error)
             self._failed(lane, waiting, item, error)
         except StoreError as error:
+            lane.breaker.abandon()
             self._failed(lane, waiting, item, SinkError("retry", str(error)))
         except Exception as error:
+            lane.breaker.abandon()
             log.exception("delivery.unsendable", sink=lane.name, event_id=item.event_id)
             self._failed(lane, waiting, item, SinkError("permanent", f"cannot be rendered or sent: {error!r}"))
         else:
+            self._heard(lane, None)
             await self._delivered(lane, waiting, item, told, receipt)
 
+    def _heard(self, lane: Lane, error: SinkError | None) -> None:
+        """What the other side's answer, or its silence, says of the other side."""
+        if error is None or error.fault not in ("retry", "ambiguous"):
+            if lane.breaker.passed():
+                log.info("sink.recovered", sink=lane.name)
+                lane.release()
+                self._standins.look_again()
+        elif lane.breaker.failed(self._timing.monotonic()):
+            log.error("sink.failing", sink=lane.name, error=str(error), fallback=self._standins.of(lane.name))
+            self._standins.failing(lane)
+
     async def _delivered(self, lane: Lane, waiting: Waiting, item: Item, told: Told, receipt: Receipt) -> None:
-        now, merged = self._timing.now(), waiting.busy - 1
+        merged = waiting.busy - 1
         lane.tally.outcomes["delivered"] += 1
         lane.tally.outcomes["merged"] += merged
-        lane.tally.latencies.append((now - item.created_at) / 1e9)
+        lane.tally.latencies.append(self._timing.monotonic() - item.since)
         lane.tally.failing_since = None
         known = Told(told.root or item.event_id, receipt.remote_ref or told.root_ref, max(told.seq, item.seq))
         lane.remember(waiting.episode, known)
@@ -289,11 +327,12 @@ class Deliverer:
             lane.disabled = str(error)
             log.error("sink.disabled", sink=lane.name, error=str(error))
             waiting.busy = 0
-            self._bury_lane(lane, "disable", str(error))
+            self._standins.failing(lane)
+            self._letters.bury_lane(lane, "disable", str(error))
         elif lane.disabled is not None:
-            self._bury(lane, waiting, waiting.busy, "disable", lane.disabled)
+            self._letters.bury(lane, waiting, waiting.busy, "disable", lane.disabled)
         elif error.fault == "permanent":
-            self._bury(lane, waiting, waiting.busy, "permanent", str(error))
+            self._letters.bury(lane, waiting, waiting.busy, "permanent", str(error))
         else:
             item.repeat = item.repeat or error.fault == "ambiguous"
             self._put_off(lane, waiting, error)
@@ -319,7 +358,7 @@ class Deliverer:
         if waiting.busy:
             item = waiting.queue[waiting.busy - 1]
             kept = "ambiguous" if item.repeat else fault
-            self._note(
+            noted(
                 self._store.fail_delivery(
                     item.event_id,
                     lane.name,
@@ -329,59 +368,13 @@ class Deliverer:
                     error=text,
                 )
             )
-        old = sum(1 for item in waiting.queue if now - item.created_at > retry.GIVE_UP)
+        old = sum(1 for item in waiting.queue if monotonic - item.since > retry.GIVE_UP)
         if old:
-            self._bury(lane, waiting, old, fault, f"given up after three days: {text}")
+            self._letters.bury(lane, waiting, old, fault, f"given up after three days: {text}")
         lane.push(waiting)
 
-    # -- what is given up
-
-    def _bury(self, lane: Lane, waiting: Waiting, count: int, fault: str, error: str) -> None:
-        """The oldest `count` of an episode into the dead letters."""
-        if count == 0:
-            return
-        last = waiting.queue[count - 1]
-        del waiting.queue[:count]
-        lane.lose(waiting.episode, count)
-        self._note(
-            self._store.bury_delivery(last.event_id, lane.name, attempts=last.attempts, fault=fault, error=error)
-        )
-        self._mourn(DeadLetter(lane.name, last.event_id, last.kind, fault, error, count), lane)
-
-    def _bury_lane(self, lane: Lane, fault: str, error: str) -> None:
-        """Everything that waits, and is not under way in another worker, into the dead letters."""
-        items = lane.clear()
-        if not items:
-            return
-        self._note(self._store.bury_sink(lane.name, fault=fault, error=error))
-        newest = next((item for item in reversed(items) if item.kind != "self"), items[-1])
-        self._mourn(DeadLetter(lane.name, newest.event_id, newest.kind, fault, error, len(items)), lane)
-
-    def _mourn(self, letter: DeadLetter, lane: Lane | None) -> None:
-        if lane is not None:
-            lane.tally.outcomes["dead"] += letter.count
-        log.error(
-            "delivery.dead", sink=letter.sink, event_id=letter.event_id, count=letter.count, fault=letter.fault,
-            error=letter.error,
-        )  # fmt: skip
-        if letter.kind != "self":
-            self._on_dead(letter)
-
-    # -- the store's answers
-
-    def _note(self, mark: Future[Any]) -> asyncio.Future[Any]:
-        """A record that nobody waits for; the store keeps it in order and repeats it while the disk is in trouble."""
-        wrapped = asyncio.wrap_future(mark)
-        wrapped.add_done_callback(_heard)
-        return wrapped
-
     async def _settle(self, mark: Future[Any], then: Callable[[], None] | None = None) -> None:
-        wrapped = self._note(mark)
+        wrapped = noted(mark)
         if then is not None:
             wrapped.add_done_callback(lambda _: then())
         await asyncio.wait([wrapped], timeout=MARK_WAIT)
-
-
-def _heard(mark: asyncio.Future[Any]) -> None:
-    if not mark.cancelled() and (error := mark.exception()) is not None:
-        log.error("delivery.unrecorded", error=str(error))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import Counter, OrderedDict, deque
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from stressd.alerts.event import Event
+from stressd.runtime.breaker import Breaker
 from stressd.sinks.base import Sink, Traits
 from stressd.store import Told
 
@@ -19,22 +21,36 @@ LATENCIES: Final = 1_024
 
 
 class Item:
-    """One undelivered event. created_at: of its commit, ns UTC. event: None where it is to be read from the store.
-    repeat: an earlier attempt may have arrived."""
+    """One undelivered event. since: of its commit, monotonic s, so that no change of the machine's clock makes it late
+    or old. event: None where it is to be read from the store. repeat: an earlier attempt may have arrived.
+    fallback_for: the sink in whose place this one is told. placed: it was seen to whether another stands in here."""
 
-    __slots__ = ("attempts", "created_at", "event", "event_id", "kind", "repeat", "seq", "type")
+    __slots__ = ("attempts", "event", "event_id", "fallback_for", "kind", "placed", "repeat", "seq", "since", "type")
 
     def __init__(
-        self, event_id: str, seq: int, type_: str, kind: str, created_at: int, event: Event | None = None
+        self,
+        event_id: str,
+        seq: int,
+        type_: str,
+        kind: str,
+        since: float,
+        event: Event | None = None,
+        fallback_for: str | None = None,
     ) -> None:
         self.event_id = event_id
         self.seq = seq
         self.type = type_
         self.kind = kind
-        self.created_at = created_at
+        self.since = since
         self.event = event
+        self.fallback_for = fallback_for
         self.attempts = 0
         self.repeat = False
+        self.placed = False
+
+    def for_another(self, sink: str) -> Item:
+        """The same event for whoever stands in for `sink`."""
+        return Item(self.event_id, self.seq, self.type, self.kind, self.since, self.event, sink)
 
 
 class Waiting:
@@ -64,22 +80,6 @@ class Waiting:
             older.event = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """Messages given up: `count` of one sink, the newest of them `event_id`."""
-
-    sink: str
-    event_id: str
-    kind: str
-    fault: str
-    error: str
-    count: int
-
-    def __str__(self) -> str:
-        many = "1 message" if self.count == 1 else f"{self.count} messages"
-        return f"{self.sink}: {many} could not be delivered ({self.error}); `stressd deliveries list` shows them"
-
-
 @dataclass(slots=True)
 class Tally:
     """What became of a sink's deliveries since the start, and the newest trouble."""
@@ -104,6 +104,7 @@ class Lane:
         self.unsettled: set[str] = set()
         self.disabled: str | None = None
         self.paused_until = 0.0
+        self.breaker = Breaker()
         self.tally = Tally(Counter(), deque(maxlen=LATENCIES))
         self.wake = asyncio.Event()
         self.workers: list[asyncio.Task[None]] = []
@@ -113,6 +114,16 @@ class Lane:
         self._pushed = 0
         self._tokens = float(self.traits.burst)
         self._filled = 0.0
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it takes messages, as far as is known."""
+        return self.disabled is None and not self.breaker.open
+
+    def holds(self, episode: str, event_id: str) -> bool:
+        """Whether the event waits here, or is under way."""
+        waiting = self.waiting.get(episode)
+        return waiting is not None and waiting.holds(event_id)
 
     def adopt(self, old: Lane) -> None:
         """Go on with what waited for this sink under its former configuration; its workers have ended."""
@@ -152,8 +163,11 @@ class Lane:
         """Seconds until `take` has something: 0 if it has, None if nothing waits."""
         if not self._fresh and not self._retries:
             return None
+        wait = self.breaker.wait(now)
+        if wait is None:
+            return None
         due = 0.0 if self._fresh else self._retries[0][0] - now
-        return max(due, self.paused_until - now, self._next_token(now), 0.0)
+        return max(due, wait, self.paused_until - now, self._next_token(now), 0.0)
 
     def take(self, now: float) -> Waiting:
         """The next episode; to be called when `ready_in` says 0. It is under way until `push`."""
@@ -161,7 +175,28 @@ class Lane:
             self._tokens -= 1.0
         waiting = self._fresh.popleft() if self._fresh else heapq.heappop(self._retries)[2]
         waiting.busy = len(waiting.queue)
+        self.breaker.begin()
         return waiting
+
+    def release(self) -> None:
+        """The other side is back: nothing waits for its own turn to be tried again."""
+        inorder = sorted(self._retries, key=lambda entry: entry[:2])
+        self._retries = [(0.0, number, waiting) for number, (_, _, waiting) in enumerate(inorder)]
+        self.wake.set()
+
+    def forget(self, event_ids: Collection[str]) -> None:
+        """Somebody gave these up. What is under way stays so."""
+        for waiting in list(self.waiting.values()):
+            kept = [item for item in waiting.queue[waiting.busy :] if item.event_id not in event_ids]
+            lost = len(waiting.queue) - waiting.busy - len(kept)
+            if lost:
+                waiting.queue[waiting.busy :] = kept
+                self.lose(waiting.episode, lost)
+                if not waiting.queue:
+                    del self.waiting[waiting.episode]
+        self._fresh = deque(waiting for waiting in self._fresh if waiting.queue)
+        self._retries = [entry for entry in self._retries if entry[2].queue]
+        heapq.heapify(self._retries)
 
     def clear(self) -> list[Item]:
         """Drop everything that waits, and return it; what is under way stays so."""
@@ -187,7 +222,14 @@ class Lane:
         if told is not None:
             self.remember(episode, replace(told, lost=told.lost + count))
 
-    def report(self, now: int, monotonic: float) -> dict[str, Any]:
+    def complaint(self, fallback: str | None) -> str:
+        """One sentence on a sink that takes no messages."""
+        count = sum(len(waiting.queue) for waiting in self.waiting.values())
+        why = f"is disabled ({self.disabled})" if self.disabled is not None else f"fails ({self.tally.last_error})"
+        wait = "nothing waits" if not count else "1 message waits" if count == 1 else f"{count} messages wait"
+        return f"{self.name} {why}: {wait}" + (f"; {fallback} is told instead" if fallback else "")
+
+    def report(self, monotonic: float) -> dict[str, Any]:
         """For the status and the metrics. Ages and latencies in s; latency is from commit to acceptance."""
         items = [item for waiting in self.waiting.values() for item in waiting.queue]
         seen = sorted(self.tally.latencies)
@@ -196,8 +238,9 @@ class Lane:
             "name": self.name,
             "outcomes": {k: self.tally.outcomes[k] for k in ("delivered", "failed", "dead", "merged")},
             "pending": len(items),
-            "oldest_age_s": max((now - item.created_at) / 1e9 for item in items) if items else None,
+            "oldest_age_s": max(monotonic - item.since for item in items) if items else None,
             "disabled": self.disabled,
+            "breaker": self.breaker.state,
             "failing_s": None if failing is None else monotonic - failing,
             "last_error": self.tally.last_error or None,
             "latency_p50_s": seen[len(seen) // 2] if seen else None,

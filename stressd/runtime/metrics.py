@@ -194,14 +194,19 @@ def _sinks(sinks: Iterable[Report], store: Report) -> Iterable[Metric]:
     oldest = GaugeMetricFamily(
         "stressd_deliveries_oldest_age_seconds", "Age of the oldest delivery that waits.", labels=["sink"]
     )
+    well = GaugeMetricFamily(
+        "stressd_sink_up", "1 while the sink takes messages, 0 while it fails or is disabled.", labels=["sink"]
+    )
     for sink in sinks:
         for outcome in sorted(sink["outcomes"]):
             deliveries.add_metric([sink["name"], outcome], sink["outcomes"][outcome])
         pending.add_metric([sink["name"]], sink["pending"])
         oldest.add_metric([sink["name"]], sink["oldest_age_s"] or 0.0)
+        well.add_metric([sink["name"]], float(sink["disabled"] is None and sink["breaker"] == "closed"))
     yield deliveries
     yield pending
     yield oldest
+    yield well
     yield _counter("stressd_store_commits", "Transactions written.", store["commits"])
     yield _counter(
         "stressd_store_failed_commits", "Transactions that failed and were tried again.", store["failed_commits"]

@@ -14,7 +14,8 @@ STORE: Final = "store-failing"
 CLOCK: Final = "clock-set-back"
 FEED: Final = "feed-down"
 LOST: Final = "delivery-lost"
-RULES: Final = (OVERLOAD, STORE, CLOCK, FEED, LOST)
+SINK: Final = "sink-failing"
+RULES: Final = (OVERLOAD, STORE, CLOCK, FEED, LOST, SINK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,22 @@
-"""What a message says that depends on its delivery: whether it is the first, late, merged, perhaps a repeat."""
+"""A message on its way out: what it says that depends on its delivery (whether it is the first, late, merged, perhaps a
+repeat, told in another's place), and the record of the attempt."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from stressd.alerts.event import Event
 from stressd.alerts.notification import Notification, Telling
 from stressd.runtime.lane import Item, Lane, Waiting
-from stressd.sinks.base import SinkError
-from stressd.store import Store, Told
+from stressd.runtime.retry import Timing
+from stressd.sinks.base import Receipt, SinkError
+from stressd.sinks.exchange import Exchange, listening
+from stressd.store import Attempt, Store, Told
 
-FRESH_FOR: Final = 60_000_000_000
-"""ns after its commit from which a message says that it is late."""
+FRESH_FOR: Final = 60.0
+"""Seconds after its commit from which a message says that it is late."""
 
 
 class Render(Protocol):
@@ -35,23 +39,57 @@ async def told_of(store: Store, lane: Lane, waiting: Waiting) -> Told:
 
 
 async def compose(
-    store: Store, render: Render, lane: Lane, waiting: Waiting, item: Item, told: Told, page_url: str | None, now: int
+    store: Store, render: Render, lane: Lane, waiting: Waiting, item: Item, told: Told, page_url: str | None, age: float
 ) -> Notification:
-    """The message for `item` in the place of all under way with it. now: ns UTC. Raises SinkError, StoreError."""
+    """The message for `item` in the place of all under way with it. age: s since its commit. Raises SinkError and
+    StoreError."""
     event = item.event
     if event is None:
         event = await asyncio.to_thread(store.event, item.event_id)
     if event is None:
         raise SinkError("permanent", "the event is not in the store")
-    age = now - item.created_at
     first = told.root is None
     telling = Telling(
         first=first,
         page_url=page_url,
         thread_root=told.root,
         thread_ref=told.root_ref,
-        late_s=age / 1e9 if age > FRESH_FOR else None,
+        late_s=age if age > FRESH_FOR else None,
         merged=waiting.busy - 1 + (told.lost if first else 0),
         possible_repeat=any(i.repeat for i in waiting.queue[: waiting.busy]) and not lane.traits.idempotent,
+        fallback_for=item.fallback_for,
     )
     return render(event, telling)
+
+
+async def recorded(store: Store, lane: Lane, item: Item, notification: Notification, timing: Timing) -> Receipt:
+    """One attempt, with a line in the delivery log on how it ended. Raises what the sink raises."""
+    at, began = timing.now(), timing.monotonic()
+    with listening() as heard:
+        try:
+            receipt = await lane.sink.send(notification)
+        except Exception as error:
+            fault = error.fault if isinstance(error, SinkError) else "permanent"
+            text = str(error) if isinstance(error, SinkError) else repr(error)
+            _log(store, lane, item, heard, at, timing.monotonic() - began, fault, text)
+            raise
+        _log(store, lane, item, heard, at, timing.monotonic() - began)
+        return receipt
+
+
+def _log(store: Store, lane: Lane, item: Item, heard: Sequence[Exchange], at: int, took: float, *trouble: str) -> None:
+    fault, error = trouble or (None, None)
+    store.log_attempt(
+        Attempt(
+            event_id=item.event_id,
+            sink=lane.name,
+            attempt=item.attempts,
+            at=at,
+            took_ms=round(took * 1e3, 3),
+            outcome="failed" if fault else "delivered",
+            fault=fault,
+            error=error,
+            request="\n".join(exchange.request for exchange in heard) or None,
+            response="\n".join(exchange.response for exchange in heard if exchange.response) or None,
+        )
+    )

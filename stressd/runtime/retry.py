@@ -18,8 +18,8 @@ LONG_AFTER: Final = 24 * 3_600.0
 RETRY_AFTER_CAP: Final = 3_600.0
 """Seconds: no server may silence a sink for longer than this at a time."""
 
-GIVE_UP: Final = 72 * 3_600 * 1_000_000_000
-"""ns after its commit at which a message that is still refused goes to the dead letters."""
+GIVE_UP: Final = 72 * 3_600.0
+"""Seconds after its commit at which a message that is still refused goes to the dead letters."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from stressd.alerts.notification import Notification
 from stressd.config.fields import Duration, File, OneOrMany, SecretRef, SinkConfig, UrlScheme, written
 from stressd.sinks.base import Fault, Receipt, SinkError, Traits
 from stressd.sinks.blocks import banner, severity_line, severity_word
+from stressd.sinks.exchange import Exchange, fingerprint, note
+from stressd.sinks.http import SHOWN
 
 REMEMBERED: Final = 1_000
 """Messages of which it is kept who has them already, for attempts that reached a part of the recipients."""
@@ -182,15 +184,19 @@ class EmailSink:
         return deferred, refused
 
     async def _data(self, client: aiosmtplib.SMTP, message: bytes) -> None:
+        asked, answered = f"SMTP {self._host}:{self._port}, {fingerprint(message)}", ""
         try:
-            await client.data(message)
+            answered = _said(*await client.data(message))
         except aiosmtplib.SMTPResponseException as error:
+            answered = _said(error.code, error.message)
             fault: Fault = "permanent" if error.code >= 500 else "retry"
             raise SinkError(fault, f"{self._host}: message refused ({error.code})") from None
         except (aiosmtplib.SMTPException, OSError) as error:
             raise SinkError(
                 "ambiguous", f"{self._host}: {_in_words(error)} after the message: it may be stored"
             ) from None
+        finally:
+            note(Exchange(asked, answered))
         try:
             await client.quit()
         except (aiosmtplib.SMTPException, OSError):
@@ -242,6 +248,11 @@ def _one_line(text: str) -> str:
 
 def _codes(codes: list[int]) -> str:
     return ", ".join(str(code) for code in sorted(set(codes)))
+
+
+def _said(code: int, text: str) -> str:
+    """A reply without the addresses that it may quote."""
+    return f"{code} {re.sub(r'[^ <>]+@[^ <>]+', '<address>', _one_line(text))[:SHOWN]}"
 
 
 def _in_words(error: Exception) -> str:

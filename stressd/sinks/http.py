@@ -17,6 +17,7 @@ import aiohttp
 from stressd import __version__
 from stressd.config.fields import HttpOptions
 from stressd.sinks.base import SinkError
+from stressd.sinks.exchange import Exchange, fingerprint, note
 
 BODY_LIMIT: Final = 4_096
 """Bytes of an answer that are read: of most, no answer that matters is longer."""
@@ -26,6 +27,9 @@ IDLE: Final = 10.0
 cannot be told from one that arrived."""
 
 SHOWN: Final = 200
+
+TELLING: Final = 12
+"""Letters from which a part of a path may be a secret by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +55,15 @@ class Endpoint:
     ) -> None:
         parts = urlsplit(url)
         self.host = parts.hostname or "?"
+        self._shown = f"{parts.scheme}://{self.host}" + (f":{parts.port}" if parts.port else "")
         self._url = url
         self._body_limit = body_limit
         self._timeout = options.timeout / 1e9
         self._tls = options.context() if parts.scheme == "https" or options.proxy else None
         self._proxy = options.proxy
         self._proxy_headers: dict[str, str] | None = None
-        hidden = [url, parts.path, parts.query, *secrets]
+        hidden = [url, parts.path, parts.query, *secrets, *(word for secret in secrets for word in secret.split())]
+        hidden += [segment for segment in parts.path.split("/") if len(segment) >= TELLING]
         if options.proxy_username is not None:
             password = options.proxy_password.read() if options.proxy_password else ""
             pair = base64.b64encode(f"{options.proxy_username}:{password}".encode()).decode()
@@ -80,6 +86,7 @@ class Endpoint:
 
     async def request(self, method: str, body: bytes | None, headers: Mapping[str, str], path: str = "") -> Answer:
         sent: list[bool] = []
+        asked, answered = f"{method} {self._shown}{path}, {fingerprint(body)}", ""
         try:
             async with self._open().request(
                 method,
@@ -92,12 +99,15 @@ class Endpoint:
                 trace_request_ctx=sent,
             ) as response:
                 text, complete = await _read(response, self._body_limit)
+                answered = f"HTTP {response.status}: {self.redact(text)}"
                 return Answer(response.status, response.headers, text, complete)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             words = self._in_words(error)
             if sent and not isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
                 raise SinkError("ambiguous", f"{words}, after the request was sent: it may have arrived") from None
             raise SinkError("retry", words) from None
+        finally:
+            note(Exchange(asked, answered))
 
     async def close(self) -> None:
         session, self._session = self._session, None

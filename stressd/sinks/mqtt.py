@@ -25,6 +25,7 @@ from stressd.alerts.notification import Notification
 from stressd.config.fields import Duration, SecretError, SinkConfig, written
 from stressd.config.mqtt import BrokerOptions, client_id, in_words
 from stressd.sinks.base import Receipt, SinkError, Traits
+from stressd.sinks.exchange import Exchange, fingerprint, note
 
 WORDS: Final = ("instance", "kind", "market", "rule", "severity", "direction", "episode", "type", "origin")
 FIRST_WAIT: Final = 0.5
@@ -157,13 +158,21 @@ class MqttSink:
         """Raises SinkError."""
         async with self._one:
             self._refused = None
+            asked = f"MQTT {self._config.host}, {topic}, {fingerprint(payload)}"
             try:
                 await client.publish(topic, payload, qos=1, retain=retain, timeout=self._config.timeout / 1e9)
             except aiomqtt.MqttError as error:
+                note(Exchange(asked))
                 why = f"{self._config.host}: {error}"
                 raise SinkError("ambiguous", f"{why}, after it was sent: it may have arrived") from None
-            if self._refused is not None:
-                raise SinkError("permanent", f"{self._config.host}: `{topic}` is refused: {self._refused}")
+            if (refused := self._refusal()) is not None:
+                note(Exchange(asked, f"refused: {refused}"))
+                raise SinkError("permanent", f"{self._config.host}: `{topic}` is refused: {refused}")
+            note(Exchange(asked, "acknowledged"))
+
+    def _refusal(self) -> ReasonCode | None:
+        """What the broker had against the last message; set while it is waited for."""
+        return self._refused
 
     # -- the connection
 

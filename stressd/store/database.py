@@ -165,6 +165,16 @@ class Store:
         """Dead letters back into the queue, all or those named; (event id, sink) of each."""
         return self._writer.submit(partial(outbox.requeue, event_ids=event_ids, sink=sink))
 
+    def drop(
+        self, event_ids: Sequence[str] | None = None, sink: str | None = None, *, author: str
+    ) -> Future[list[tuple[str, str]]]:
+        """What waits into the dead letters, all or what is named; (event id, sink) of each."""
+        return self._writer.submit(partial(outbox.drop, event_ids=event_ids, sink=sink, author=author, at=self._now()))
+
+    def stand_in(self, event_ids: Sequence[str], sink: str, fallback_for: str) -> Future[list[str]]:
+        """`sink` is told of these too, in the place of `fallback_for`; those that it was not to be told already."""
+        return self._writer.submit(partial(outbox.stand_in, event_ids=event_ids, sink=sink, fallback_for=fallback_for))
+
     def log_attempt(self, attempt: Attempt) -> Future[None]:
         """Into the delivery log, which is bounded."""
         return self._writer.submit(partial(outbox.log_attempt, attempt=attempt))
@@ -202,6 +212,14 @@ class Store:
     def requeued(self) -> list[Delivery]:
         """What somebody put back into the queue and still waits."""
         return self._read(outbox.requeued)
+
+    def dropped(self) -> list[tuple[str, str]]:
+        """(event id, sink) of what somebody gave up."""
+        return self._read(outbox.dropped)
+
+    def standing(self, limit: int) -> list[tuple[str, str, str]]:
+        """(failing sink, episode, the sink in its place), the newest `limit`, oldest first."""
+        return self._read(partial(outbox.standing, limit=limit))
 
     def told(self, sink: str, episode: str) -> Told:
         """What the sink knows of the episode."""

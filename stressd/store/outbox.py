@@ -209,6 +209,52 @@ def attempts(connection: sqlite3.Connection, event_id: str, sink: str | None) ->
     return [Attempt(*row) for row in rows]
 
 
+def stand_in(connection: sqlite3.Connection, event_ids: Sequence[str], sink: str, fallback_for: str) -> list[str]:
+    """`sink` is to be told of these too, in the place of another. Returns those that it was not to be told already."""
+    statement = (
+        "INSERT INTO delivery (event_id, episode, seq, sink, state, created_at, fallback_for) "
+        "SELECT id, episode, seq, ?, 'pending', committed_at, ? FROM event WHERE id = ? "
+        "ON CONFLICT (event_id, sink) DO NOTHING RETURNING event_id"
+    )
+    rows = [connection.execute(statement, (sink, fallback_for, event_id)).fetchone() for event_id in event_ids]
+    return [row[0] for row in rows if row is not None]
+
+
+def standing(connection: sqlite3.Connection, limit: int) -> list[tuple[str, str, str]]:
+    """(failing sink, episode, the sink in its place) of the newest `limit` episodes told that way, oldest first."""
+    rows = connection.execute(
+        "SELECT fallback_for, episode, sink FROM delivery WHERE fallback_for IS NOT NULL "
+        "GROUP BY fallback_for, episode, sink ORDER BY max(n) DESC LIMIT ?",
+        (limit,),
+    ).fetchall()
+    return rows[::-1]
+
+
+def drop(
+    connection: sqlite3.Connection, event_ids: Sequence[str] | None, sink: str | None, author: str, at: int
+) -> list[tuple[str, str]]:
+    """Somebody gives up what waits, all or what is named: dead letters, with the name. Returns (event id, sink)."""
+    clause, values = _clause({"event_id": event_ids, "sink": None if sink is None else [sink]})
+    rows = connection.execute(
+        "UPDATE delivery SET state = 'dead', next_at = NULL, fault = 'dropped', last_error = ?, requeued = 0 "
+        f"WHERE {_WAITING} {clause} RETURNING n, event_id, sink",
+        [f"dropped by {author}", *values],
+    ).fetchall()
+    dropped = [(row[1], row[2]) for row in sorted(rows)]
+    connection.executemany(
+        "INSERT INTO action (at, author, via, verb, subject, detail) VALUES (?, ?, 'cli', 'dropped', ?, ?)",
+        [(at, author, event_id, of) for event_id, of in dropped],
+    )
+    return dropped
+
+
+def dropped(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """(event id, sink) of all that somebody gave up."""
+    return connection.execute(
+        "SELECT event_id, sink FROM delivery WHERE state = 'dead' AND fault = 'dropped'"
+    ).fetchall()
+
+
 def _clause(columns: dict[str, Sequence[str] | None]) -> tuple[str, list[str]]:
     """`AND column IN (...)` for each column that is restricted, with its values."""
     parts: list[str] = []

@@ -21,7 +21,7 @@ from stressd.alerts.event import (
 )
 from stressd.alerts.pipeline import Routed
 from stressd.cli.main import main
-from stressd.store import Commit, Store
+from stressd.store import Attempt, Commit, Store
 
 EPISODE = "JP-260120-7q2f"
 
@@ -174,3 +174,46 @@ def test_dead_letters_go_back_into_the_queue_when_asked_by_name(
     store = Store.open(state, create=False)
     assert {row.sink for row in store.pending()} == {"slack", "mail"}
     store.close()
+
+
+def test_every_attempt_is_shown_with_what_was_asked_and_answered(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store.open(state, create=False)
+    asked = "POST https://hooks.example, 1834 B, sha256:0123456789abcdef"
+    store.log_attempt(
+        Attempt(f"{EPISODE}.1", "mail", 1, 10**9, 812.3, "failed", "retry", "HTTP 503", asked, "HTTP 503: no")
+    )
+    store.log_attempt(
+        Attempt(f"{EPISODE}.1", "mail", 2, 2 * 10**9, 9.0, "delivered", request=asked, response="HTTP 200: ok")
+    )
+    store.close()
+    assert main(["deliveries", "show", f"{EPISODE}.1", "--state", str(state)]) == 0
+    out = capsys.readouterr().out
+    for said in (
+        "    1. 1970-01-01T00:00:01Z, 812 ms: failed (retry): HTTP 503\n",
+        f"       > {asked}\n       < HTTP 503: no\n",
+        "    2. 1970-01-01T00:00:02Z, 9 ms: delivered\n",
+    ):
+        assert said in out
+    assert main(["deliveries", "show", f"{EPISODE}.1", "--state", str(state), "--json"]) == 0
+    logs = {row["sink"]: row["log"] for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert [(each["outcome"], each["at"]) for each in logs["mail"]] == [
+        ("failed", "1970-01-01T00:00:01Z"),
+        ("delivered", "1970-01-01T00:00:02Z"),
+    ]
+
+
+def test_what_waits_is_dropped_by_name_and_brought_back(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["deliveries", "drop", "--state", str(state)]) == 1
+    assert "name the events" in capsys.readouterr().err
+    assert main(["deliveries", "drop", "--all", "--state", str(state)]) == 0
+    assert capsys.readouterr().out == f"{EPISODE}.2 to slack: dropped\n"
+    assert main(["deliveries", "drop", "--sink", "slack", "--state", str(state)]) == 1
+    assert capsys.readouterr().out == "nothing such waits\n"
+    store = Store.open(state, create=False)
+    assert [action.verb for action in store.actions()] == ["dropped"]
+    (row,) = store.deliveries(event_id=f"{EPISODE}.2")
+    assert (row.last_error or "").startswith("dropped by ")
+    store.close()
+    assert main(["deliveries", "replay", f"{EPISODE}.2", "--state", str(state)]) == 0

@@ -187,6 +187,30 @@ FAULTS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("more", "expected", "hint"),
+    [
+        ("fallback: mial", "43:47: error: unknown sink `mial`", "did you mean `mail`?"),
+        ("fallback: desk-slack", "43:47: error: a sink cannot be its own fallback", ""),
+        ("fallback_after: 30s", "43:53: error: `fallback_after` goes with `fallback`, the sink that is told", ""),
+        ("fallback: mail, fallback_after: 30", "43:69: error: a duration needs a unit", ""),
+        ("fallback: mail, fallback_after: -3s", "43:69: error: ", ""),
+    ],
+)
+def test_a_fallback_is_another_sink_and_its_time_a_duration(read: Read, more: str, expected: str, hint: str) -> None:
+    fault = only(read, "type: slack,", f"type: slack, {more},")
+    assert fault.brief.startswith(f"c.yaml:{expected}")
+    assert hint in str(fault)
+
+
+def test_a_fallback_has_none_of_its_own(read: Read) -> None:
+    text = GOOD.replace("type: slack,", "type: slack, fallback: mail,").replace(
+        "type: email,", "type: email, fallback: desk-slack,"
+    )
+    told = [str(fault) for fault in faults(read, text)]
+    assert ["has a fallback itself, and cannot be one" in line for line in told] == [True, True]
+
+
 @pytest.mark.parametrize(("old", "new", "expected", "hint"), FAULTS, ids=[f"{i}-{f[2]}" for i, f in enumerate(FAULTS)])
 def test_a_fault_is_told_at_its_place_with_its_remedy(read: Read, old: str, new: str, expected: str, hint: str) -> None:
     found = [fault for fault in faults(read, GOOD.replace(old, new, 1)) if fault.level == "error"]

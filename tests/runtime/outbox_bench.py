@@ -12,7 +12,7 @@ from typing import Any
 
 from stressd.alerts.event import Event
 from stressd.alerts.notification import Notification
-from stressd.runtime.delivery import DeadLetter, Deliverer
+from stressd.runtime.delivery import DeadLetter, Deliverer, Fallback
 from stressd.runtime.retry import Timing
 from stressd.sinks.base import Receipt, SinkError, Traits
 from stressd.store import Commit, Delivery, Store
@@ -159,6 +159,7 @@ class Bench:
         self.time = VirtualTime()
         self.dead: list[DeadLetter] = []
         self.sinks: dict[str, FakeSink] = {}
+        self.fallbacks: dict[str, Fallback] = {}
         self.store = self._open()
         self.deliverer: Deliverer | None = None
 
@@ -167,6 +168,9 @@ class Bench:
         self.time.watch(self.store)
         return self.store
 
+    def fall_back(self, sink: str, to: str, after: float = 60.0) -> None:
+        self.fallbacks[sink] = Fallback(to, after)
+
     def sink(self, name: str, **traits: Any) -> FakeSink:
         self.sinks[name] = FakeSink(name, Traits(**traits))
         self.sinks[name].time = self.time
@@ -174,7 +178,12 @@ class Bench:
 
     async def start(self) -> Deliverer:
         self.deliverer = Deliverer(
-            self.store, self.sinks, page_url=None, on_dead=self.dead.append, timing=self.time.timing()
+            self.store,
+            self.sinks,
+            page_url=None,
+            fallbacks=self.fallbacks,
+            on_dead=self.dead.append,
+            timing=self.time.timing(),
         )
         await self.deliverer.start()
         await self.time.settle()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from email.utils import formatdate
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from stressd.alerts.notification import Notification
 from stressd.config.fields import HttpOptions
 from stressd.sinks.base import SinkError
+from stressd.sinks.exchange import listening
 from stressd.sinks.http import BODY_LIMIT, Endpoint, failure, retry_after
 from stressd.sinks.webhook import WebhookSink
 
@@ -105,6 +107,26 @@ async def test_an_echo_of_the_url_is_redacted(receiver: Any, http_options: Optio
     assert "\x1b" not in text
     assert "HTTP 400: bad" in text
     await endpoint.close()
+
+
+async def test_the_log_of_an_exchange_tells_what_went_over_the_wire_and_no_secret(
+    receiver: Any, note: Note, http_options: Options, unused_tcp_port: int
+) -> None:
+    receiver.answers = [lambda request, body: web.Response(status=503, text=f"no {request.path} token-secret"), 200]
+    with listening() as heard:
+        assert await outcome(receiver.url, http_options(), note()) == "retry"
+        assert await outcome(receiver.url, http_options(), note()) == "ok"
+        assert await outcome(f"http://localhost:{unused_tcp_port}/very-secret", http_options(), note()) == "retry"
+    port = receiver.url.split(":")[2].split("/")[0]
+    body = receiver.seen[0].body
+    asked = f"POST http://localhost:{port}, {len(body)} B, sha256:{hashlib.sha256(body).hexdigest()[:16]}"
+    assert [(each.request, each.response) for each in heard[:2]] == [
+        (asked, "HTTP 503: no <secret> <secret>"),
+        (asked, "HTTP 200: status 200"),
+    ]
+    assert heard[2].response == ""
+    assert "secret" not in heard[2].request
+    assert await outcome(receiver.url, http_options(), note()) == "ok", "nobody has to listen"
 
 
 async def test_drops_and_hangs_after_the_request_are_ambiguous(
