@@ -5,33 +5,33 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from stressd.alerts.episodes import Episodes
 from stressd.alerts.pipeline import Routed
-from stressd.alerts.routing import Router
 from stressd.cli.errors import UserError
 from stressd.cli.place import read_config
 from stressd.cli.table import table
-from stressd.config.load import Loaded
-from stressd.engine.events import ENTERED, LEFT, RAISED, Breach
-from stressd.engine.spec import CRITICAL, MINUTE, SECOND, WARN
-from stressd.runtime.build import BuildError, episodes_spec, fallbacks, make_sinks
+from stressd.config.faults import ConfigError
+from stressd.config.load import Loaded, load
+from stressd.lab.bridges import sessions_before
+from stressd.lab.ruletest.model import RuleTest, read_tests
+from stressd.lab.ruletest.run import Runner
+from stressd.market.sessions import local
+from stressd.market.times import day_iso, day_of
+from stressd.runtime.build import BuildError, fallbacks, make_sinks
 from stressd.runtime.delivery import Deliverer
 from stressd.runtime.registry import registry
 from stressd.store import Commit, Delivery, Store
 
-STEPS: Final = ((ENTERED, WARN, 3.2, 0), (RAISED, CRITICAL, 6.9, 20), (LEFT, CRITICAL, 1.1, 15 * 60))
-"""(phase, severity, sigma, seconds after the opening)."""
-
-SIGMA_BP: Final = 2.94
-FROM: Final = 3.562
-"""bp and percent: the 30-year JGB of January 2026."""
+MOVE: Final = 25.0
+"""bp, over two hours, two hours after the open: first beyond the bars of the short horizons, then far beyond all. The
+market's other tenors go along."""
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -39,14 +39,16 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser = subparsers.add_parser(
         "drill",
         help="a labelled exercise through the real routes and sinks",
-        description="One episode of a configured market is opened, escalated to critical and resolved; everybody whom "
-        "the routes name gets real messages, each marked DRILL. A running daemon is not touched. Exit status 0 if all "
-        "of them were delivered.",
+        description="A made-up shock, or that of a rule test, runs through the configured engine, episodes and "
+        "routes; everybody whom the routes name gets real messages, each marked DRILL, with the exercise's own times. "
+        "A running daemon is not touched. Exit status 0 if all of them were delivered.",
     )
     parser.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="the configuration")
     parser.add_argument(
         "--series", metavar="ID", help="the series that moves (default: the longest of JP, else the first)"
     )
+    parser.add_argument("--test", type=Path, metavar="FILE", help="play the first test of this file of rule tests")
+    parser.add_argument("-k", metavar="WORDS", default="", help="with --test: the first whose name holds these words")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds to wait for receipts")
     parser.add_argument("--json", action="store_true", help="one JSON object a delivery")
 
@@ -54,11 +56,12 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def run(args: argparse.Namespace) -> int:
     """Exit status."""
     loaded = read_config(args.config)
-    market, series = _subject(loaded, args.series)
-    routed = exercise(loaded, market, series, time.time_ns())
+    scenario = _chosen(args.test, args.k) if args.test else shock(loaded, args.series, time.time_ns())
+    print(f"stressd: the exercise is `{scenario.name}`", file=sys.stderr)
+    routed = exercise(args.config, scenario)
     named = {sink for one in routed for sink in one.sinks}
     if not named:
-        raise UserError(f"no route tells anybody of a drill in {series}: there is nobody to exercise")
+        raise UserError("no route tells anybody of this exercise: there is nobody to exercise")
     rows = asyncio.run(_deliver(loaded, routed, args.timeout))
     untold = sorted({sink.name for sink in loaded.sinks} - named)
     if args.json:
@@ -72,29 +75,42 @@ def run(args: argparse.Namespace) -> int:
     return 0 if all(row.state in ("delivered", "superseded") for row in rows) else 1
 
 
-def exercise(loaded: Loaded, market: str, series: str, at: int) -> list[Routed]:
-    """The events of one exercise that opens at `at` (ns UTC), by the configured routes."""
-    episodes = Episodes(replace(episodes_spec(loaded, "drill"), settle=SECOND))
-    router = Router(loaded.routes)
-    rule = next((rule.name for rule in loaded.engine.sigma_rules if series in rule.series), "sigma-breach")
-    return [
-        Routed(event, router.assign(event))
-        for breach in _breaches(rule, market, series, at)
-        for event in episodes.apply(breach)
-    ]
+def exercise(config: Path, scenario: RuleTest) -> list[Routed]:
+    """The events of the exercise, by the configured rules and routes. Raises UserError."""
+    known = registry()
+    runner = Runner(lambda closed: load(config, known, closed=closed))
+    try:
+        return runner.play(scenario, "drill")
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
-def _breaches(rule: str, market: str, series: str, at: int) -> Iterator[Breach]:
-    for phase, severity, sigma, after in STEPS:
-        now = at + after * SECOND
-        value = FROM + sigma * SIGMA_BP / 100.0
-        reference = at - 5 * MINUTE
-        yield Breach(
-            at=now, time=now, rule=rule, market=market, direction=1, phase=phase, series=series, horizon="5m",
-            severity=severity, value=value, reference_value=FROM, reference_time=reference, z=sigma, sigma_bp=SIGMA_BP,
-            threshold={WARN: 3.0, CRITICAL: 6.0}[severity], definition="invented for this drill",
-            provisional="", fixing=False, source="drill", standing=None,
-        )  # fmt: skip
+def shock(loaded: Loaded, wanted: str | None, now: int) -> RuleTest:
+    """A sell-off in one market on its last trading day but one before `now` (ns UTC), most of it in the long end."""
+    market, series = _subject(loaded, wanted)
+    trading = next(each.calendar for each in loaded.engine.markets if each.name == market)
+    (day,) = sessions_before(trading, sessions_before(trading, day_of(now), 1)[0], 1)
+    opens = trading.session_at(trading.fixing_on(day) - 1).open
+    clock = f"{local(opens, trading.zone) + timedelta(hours=2):%H:%M}"
+    mine = [each.id for each in loaded.engine.series if each.market == market and not each.legs]
+    moves = {each: f"+{MOVE if each == series else 0.6 * MOVE:.0f}bp over 2h from {clock}" for each in mine}
+    return RuleTest.model_validate(
+        {
+            "name": f"{series} +{MOVE:.0f}bp on {day_iso(day)}", "day": day_iso(day), "days": 2, "before": 4,
+            "noise": 0.2, "moves": moves, "expect": [],
+        }
+    )  # fmt: skip
+
+
+def _chosen(path: Path, words: str) -> RuleTest:
+    try:
+        tests = [test for test in read_tests(path).tests if words.lower() in test.name.lower()]
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        raise UserError(f"{path}: cannot be read") from None
+    if not tests:
+        raise UserError(f"{path}: no test's name holds `{words}`")
+    return tests[0]
 
 
 def _subject(loaded: Loaded, wanted: str | None) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from stressd.alerts.event import Origin
 from stressd.alerts.pipeline import Pipeline, Routed
 from stressd.config.load import Loaded
 from stressd.lab.offline import BATCH, Setup
@@ -33,33 +34,48 @@ class Runner:
 
     def __init__(self, load: Callable[[dict[str, dict[str, str]]], Loaded]) -> None:
         self._load = load
+        self._configs: dict[str, Loaded] = {}
         self._learned: dict[str, dict[str, Any]] = {}
 
     def run(self, test: RuleTest, line: int) -> Result:
         """Raises ValueError where the test names series or markets that the configuration does not have, ConfigError
         where the configuration is not valid."""
-        loaded = self._load(closures(test))
+        seen: dict[str, Seen] = {}
+        for one in self.play(test, "simulated"):
+            event = one.event
+            zone = next((m.calendar.zone for m in self._loaded(test).engine.markets if m.name == event.market), "UTC")
+            episode = seen.setdefault(event.episode, Seen(zone=zone))
+            episode.events.append(event)
+            episode.sinks.update(one.sinks)
+        found = list(seen.values())
+        return Result(test, line, compare(test.expect, found, test.others == "none"), found)
+
+    def play(self, test: RuleTest, origin: Origin) -> list[Routed]:
+        """What is told in the test, of episodes that began in it. Raises as `run` does."""
+        loaded = self._loaded(test)
         watched = [series.id for series in loaded.engine.series if not series.legs]
         calendars = {market.name: market.calendar for market in loaded.engine.markets}
         _check(test, watched, set(calendars))
         world = World(test, watched, calendars)
         if world.ends <= world.starts:
             raise ValueError(f"no market trades on {test.day}" + (" and after" if test.days > 1 else ""))
-        pipeline = self._ready(test, loaded, world, watched)
-        seen = _follow(pipeline, world)
-        zones = {name: trading.zone for name, trading in calendars.items()}
-        for episode in seen:
-            episode.zone = zones.get(episode.events[0].market, "UTC")
-        return Result(test, line, compare(test.expect, seen, test.others == "none"), seen)
+        return _follow(self._ready(test, loaded, world, watched, origin), world)
 
-    def _ready(self, test: RuleTest, loaded: Loaded, world: World, watched: list[str]) -> Pipeline:
+    def _loaded(self, test: RuleTest) -> Loaded:
+        shut = closures(test)
+        key = repr(shut)
+        if key not in self._configs:
+            self._configs[key] = self._load(shut)
+        return self._configs[key]
+
+    def _ready(self, test: RuleTest, loaded: Loaded, world: World, watched: list[str], origin: Origin) -> Pipeline:
         """A pipeline that has heard the ordinary days."""
         setup = Setup(loaded.engine, loaded.instance, loaded.routes, loaded.digest)
         setup = setup.without_feeds({name: {SOURCE} for name in watched})
         fixings, ordinary = world.fixings(), world.ordinary()
         start = fixings[0].time if fixings else world.starts
-        pipeline = setup.pipeline(start, "simulated")
-        same = repr((test.day, test.days, test.before, test.seed, test.sigma, test.levels, test.closed))
+        pipeline = setup.pipeline(start, origin)
+        same = repr((origin, test.day, test.days, test.before, test.seed, test.sigma, test.levels, test.closed))
         if same in self._learned:
             pipeline.restore(self._learned[same])
             return pipeline
@@ -89,20 +105,13 @@ def _check(test: RuleTest, watched: list[str], markets: set[str]) -> None:
         raise ValueError(f"no configured market is {', '.join(unknown)}")
 
 
-def _follow(pipeline: Pipeline, world: World) -> list[Seen]:
-    """Episodes that began in the test, in that order."""
-    seen: dict[str, Seen] = {}
-    before = {episode.id for episode in pipeline.episodes.open_episodes()}
+def _follow(pipeline: Pipeline, world: World) -> list[Routed]:
+    """What is told of episodes that begin in the test."""
+    known = {episode.id for episode in pipeline.episodes.open_episodes()}
     ticks = world.ticks()
     routed: list[Routed] = []
     for begin in range(0, len(ticks), BATCH):
         routed += pipeline.feed(ticks[begin : begin + BATCH])
     routed += pipeline.advance(world.ends)
-    for one in routed:
-        event = one.event
-        if event.episode in before or (event.episode not in seen and event.seq > 1):
-            continue
-        episode = seen.setdefault(event.episode, Seen())
-        episode.events.append(event)
-        episode.sinks.update(one.sinks)
-    return list(seen.values())
+    began = {one.event.episode for one in routed if one.event.seq == 1} - known
+    return [one for one in routed if one.event.episode in began]
