@@ -16,10 +16,11 @@ import msgspec
 import stream
 
 from stressd import METHOD, __version__
+from stressd.alerts.desk import Desk, DeskSpec
 from stressd.alerts.episodes import Episodes
 from stressd.alerts.event import Event
 from stressd.alerts.pipeline import Pipeline, Routed
-from stressd.alerts.routing import Router, RouteSpec
+from stressd.alerts.routing import RouteSpec
 from stressd.alerts.spec import EpisodesSpec
 from stressd.config.builtin import default_spec
 from stressd.engine.engine import Engine
@@ -49,7 +50,7 @@ def pipeline(ticks: int) -> Pipeline:
     calendars = {market.name: market.calendar for market in of.markets}
     watched = dict.fromkeys(calendars, len(stream.TENORS))
     told = EpisodesSpec("bench", "simulated", __version__, METHOD, "sha256:bench", calendars, watched)
-    return Pipeline(Engine(of, stream.end_ns(ticks)), Episodes(told), Router((RouteSpec(("desk",)),)))
+    return Pipeline(Engine(of, stream.end_ns(ticks)), Episodes(told), Desk(DeskSpec((RouteSpec(("desk",)),)), told))
 
 
 def memory(ticks: int) -> list[Tick]:

@@ -11,7 +11,7 @@ import msgspec
 
 EventType = Literal[
     "opened", "escalated", "widened", "peaked", "propagated", "stale", "resumed", "resolved", "reopened", "reminder",
-    "acknowledged", "corrected",
+    "acknowledged", "corrected", "digest",
 ]  # fmt: skip
 Kind = Literal["market", "feed", "self"]
 Origin = Literal["live", "drill", "replay", "simulated"]
@@ -261,8 +261,30 @@ class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
 
 
+class DigestItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One episode in a digest or the summary of a storm. time: of its newest event; headline, severity: as of that;
+    state: whether it goes on, is over, or was told once and has no end. series: the leading one, with its change and
+    sigma; series_count: how many were beyond their bars. why: why it was not told by itself, None where the digest is
+    where it was asked for. events: how many it stands for."""
+
+    episode: str
+    market: str
+    kind: Kind = "market"
+    time: str
+    severity: Severity
+    headline: str
+    state: Literal["open", "over", "once"]
+    series: str | None = None
+    change_bp: float | None = None
+    sigma: float | None = None
+    series_count: int = 0
+    why: str | None = None
+    events: int = 1
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One transition of one episode. `id` is `<episode>.<seq>` and never changes between attempts and restarts."""
+    """One transition of one episode. `id` is `<episode>.<seq>` and never changes between attempts and restarts. A
+    `digest` is about the episodes in it and has none of its own."""
 
     id: str
     episode: str
@@ -288,6 +310,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome | None = None
     runbook: str | None = None
     acknowledged: Acknowledged | None = None
+    digest: list[DigestItem] = []
     version: str
     method: str
     config: str

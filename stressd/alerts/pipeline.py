@@ -4,32 +4,25 @@ backtest all run this."""
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from stressd.alerts.desk import Desk, Routed
 from stressd.alerts.episodes import Episodes
 from stressd.alerts.event import Event
-from stressd.alerts.routing import Router
 from stressd.engine import events as engine_events
 from stressd.engine.engine import Engine
 from stressd.market.tick import Tick
 
-
-@dataclass(frozen=True, slots=True)
-class Routed:
-    """An event and the names of the sinks that are told of it, none for the record only."""
-
-    event: Event
-    sinks: tuple[str, ...]
+__all__ = ["Pipeline", "Routed"]
 
 
 class Pipeline:
-    """Engine, episode machine and router in one synchronous pass. All times are ns UTC of the engine's clock."""
+    """Engine, episode machine and desk in one synchronous pass. All times are ns UTC of the engine's clock."""
 
-    def __init__(self, engine: Engine, episodes: Episodes, router: Router) -> None:
+    def __init__(self, engine: Engine, episodes: Episodes, desk: Desk) -> None:
         self.engine = engine
         self.episodes = episodes
-        self.router = router
+        self.desk = desk
 
     def feed(self, ticks: Sequence[Tick]) -> list[Routed]:
         """Everything that is told because of these ticks, and of what fell due until the last of them."""
@@ -41,12 +34,11 @@ class Pipeline:
 
     def apply(self, note: engine_events.Event) -> list[Routed]:
         """What is told because of something that the daemon noticed about itself."""
-        return self._route(self.episodes.apply(note))
+        return self._until(note.at) + self._route(self.episodes.apply(note))
 
     def next_deadline(self) -> int | None:
         """When `advance` will next have something to do; None for never."""
-        deadlines = [t for t in (self.engine.next_deadline(), self.episodes.next_deadline()) if t is not None]
-        return min(deadlines) if deadlines else None
+        return min((t for t in (self.engine.next_deadline(), self._next()) if t is not None), default=None)
 
     def reconcile(self) -> None:
         """After a restart the engine's state may be older than the episodes': what was told stays told, and what was
@@ -62,21 +54,35 @@ class Pipeline:
         return {
             "engine": self.engine.snapshot(),
             "episodes": self.episodes.snapshot(),
-            "router": self.router.snapshot(),
+            "desk": self.desk.snapshot(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot as if nothing had happened."""
         self.engine.restore(state["engine"])
         self.episodes.restore(state["episodes"])
-        self.router.restore(state["router"])
+        self.desk.restore(state["desk"])
 
     def _pass(self, events: list[engine_events.Event]) -> list[Routed]:
-        told: list[Event] = []
+        told: list[Routed] = []
         for event in events:
-            told += self.episodes.apply(event)
-        told += self.episodes.advance(self.engine.now)
-        return self._route(told)
+            told += self._until(event.at)
+            told += self._route(self.episodes.apply(event))
+        return told + self._until(self.engine.now)
+
+    def _next(self) -> int | None:
+        """The earliest deadline beside the engine's."""
+        return min(
+            (t for t in (self.episodes.next_deadline(), self.desk.next_deadline()) if t is not None), default=None
+        )
+
+    def _until(self, now: int) -> list[Routed]:
+        """What is due by `now`, each at its own time, whatever the batch that brought the time here."""
+        told: list[Routed] = []
+        while (due := self._next()) is not None and due <= now:
+            told += self._route(self.episodes.advance(due))
+            told += self.desk.advance(due)
+        return told
 
     def _route(self, told: list[Event]) -> list[Routed]:
-        return [Routed(event, self.router.assign(event)) for event in told]
+        return [routed for event in told for routed in self.desk.take(event)]

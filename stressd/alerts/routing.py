@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
 
 from stressd.alerts.claims import claims
 from stressd.alerts.event import Event
+from stressd.alerts.matching import Match
 from stressd.alerts.people.escalation import EscalationStep
-from stressd.market.times import parse_time
+from stressd.market.calendar import Calendar
+from stressd.market.times import SECOND, parse_time
 
-DEFAULT_UPDATES: Final = (
-    "opened", "escalated", "propagated", "stale", "resumed", "resolved", "reopened", "corrected",
-)  # fmt: skip
-"""Event types that a route passes on unless it lists its own. `widened` and `peaked` only where they are asked for."""
+DEFAULT_UPDATES: Final = ("opened", "escalated", "propagated", "resolved", "reopened")
+"""Event types that a route passes on unless it lists its own."""
 
 LEVEL: Final = "level"
 """The horizon of a level crossing."""
@@ -25,47 +29,79 @@ ONCE_TOLD: Final = "It is told once, and is over with that."
 MILD: Final = ("info", "warn")
 """Severities of which the absence of an answer is no news once they are over."""
 
+NOBODYS_FIRST: Final = ("resolved", "corrected", "acknowledged", "reminder")
+"""Events that tell nobody of an episode for the first time."""
+
 KEEP_NS: Final = 3 * 86_400 * 1_000_000_000
-"""How long a router remembers who was told of a resolved episode: answers of other markets may still come."""
+"""How long a router remembers who was told of a resolved episode: answers of other markets may still come, and the
+episode may be reopened."""
+
+OPEN: Final = "open"
+CLOSED: Final = "closed"
 
 
 @dataclass(frozen=True, slots=True)
-class RouteSpec:
+class Hours:
+    """A span of the day on the clock of a zone, from `start` until before `end` (minutes after midnight); past midnight
+    where it ends before it starts. days: 0 for Monday to 6; a span past midnight belongs to the day on which it
+    starts."""
+
+    zone: str
+    start: int
+    end: int
+    days: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
+
+    def hold(self, at: int) -> bool:
+        """Whether the instant (ns UTC) lies in them."""
+        local = datetime.fromtimestamp(at // SECOND, ZoneInfo(self.zone))
+        minute = local.hour * 60 + local.minute
+        if self.start < self.end:
+            return self.start <= minute < self.end and local.weekday() in self.days
+        if minute >= self.start:
+            return local.weekday() in self.days
+        return minute < self.end and (local - timedelta(days=1)).weekday() in self.days
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSpec(Match):
     """What a route takes and where it sends it. An empty tuple matches anything, except `kinds`.
 
-    kinds: "market", "feed", "self". series: globs, of which one must match one series of the event. severities,
-    directions ("up", "down"), origins: words of the contract. updates: event types that are passed on.
+    updates: event types that are passed on. sessions: states of the event's market at its time: "open", "closed", or a
+    reason of being closed (`market.Span`); what has no market of its own counts as open. propagated: of the answers of
+    other markets "once" (the first that is a link), "each" (every further market that is linked) or "all". digest: the
+    sinks hear of it in the digest of that name. inhibit, storm: whether something else may keep it back.
     remind: ns after which those who were told are reminded of what is still open. escalate: who is told next of what
     nobody acknowledges.
     """
 
     sinks: tuple[str, ...]
-    kinds: tuple[str, ...] = ("market",)
-    markets: tuple[str, ...] = ()
-    series: tuple[str, ...] = ()
-    rules: tuple[str, ...] = ()
-    severities: tuple[str, ...] = ()
-    directions: tuple[str, ...] = ()
-    origins: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = field(default=("market",), kw_only=True)
     updates: tuple[str, ...] = DEFAULT_UPDATES
+    sessions: tuple[str, ...] = ()
+    hours: Hours | None = None
+    propagated: Literal["once", "each", "all"] = "once"
+    digest: str = ""
+    inhibit: bool = True
+    storm: bool = True
     remind: int | None = None
     escalate: tuple[EscalationStep, ...] = ()
 
-    def matches(self, event: Event) -> bool:
-        """Whether this route is for such an event, whatever its type."""
+    def takes(self, event: Event, calendars: Mapping[str, Calendar]) -> bool:
+        """Whether this route is for such an event, whatever its type. calendars: by market."""
         return (
-            event.kind in self.kinds
-            and (not self.markets or event.market in self.markets)
-            and (not self.rules or event.rule in self.rules)
-            and (not self.severities or event.severity in self.severities)
-            and (not self.directions or event.direction in self.directions)
-            and (not self.origins or event.origin in self.origins)
-            and (not self.series or self._matches_series(event))
+            self.matches(event)
+            and (self.hours is None or self.hours.hold(parse_time(event.time)))
+            and (not self.sessions or self._in_session(event, calendars))
         )
 
-    def _matches_series(self, event: Event) -> bool:
-        ids = [move.series for move in event.series] + event.data.affected
-        return any(fnmatchcase(name, glob) for name in ids for glob in self.series)
+    def _in_session(self, event: Event, calendars: Mapping[str, Calendar]) -> bool:
+        calendar = calendars.get(event.market)
+        if calendar is None:
+            return OPEN in self.sessions
+        span = calendar.span_at(parse_time(event.time))
+        if span.is_open:
+            return OPEN in self.sessions
+        return CLOSED in self.sessions or span.reason.partition(":")[0] in self.sessions
 
 
 def is_one_shot(event: Event) -> bool:
@@ -75,107 +111,153 @@ def is_one_shot(event: Event) -> bool:
     return event.note == ONCE_TOLD or (event.kind == "market" and bool(event.series) and told_once)
 
 
+class Known(msgspec.Struct, kw_only=True):
+    """What one sink knows of one episode. open: it was told that it began and not that it is over. alone: it had a
+    message of its own, not only a place in a summary. linked: an answer of another market was news to it. claims: the
+    closest links that it was told and that were not taken back since."""
+
+    open: bool = True
+    alone: bool = True
+    linked: bool = False
+    claims: dict[str, int] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How one sink wants to hear of an event. digest: "" at once, else in that digest."""
+
+    digest: str
+    inhibit: bool
+    storm: bool
+
+
 class Router:
-    """Decides per event which sinks are told, each at most once.
+    """Decides per event which sinks want it, and remembers which were told.
 
     A sink that was told of an episode is told when it is resolved, even where its route would no longer match, and
     nobody else is. A sink that was not told yet, and whose route matches only now (the severity rose, a series joined),
     is told by whatever event comes, if the route passes on `opened`; `resolved` is nobody's first. The end of a level
     episode is for the record only, and so is, once an episode of little severity is over, what is no new link: that a
     market which had been closed did not respond to it. `corrected` goes to every sink that was told a link which it
-    takes back, whatever its route passes on, and to nobody else.
+    takes back, whatever its route passes on, and to nobody else. An episode that is reopened goes on where it was.
     """
 
-    def __init__(self, routes: tuple[RouteSpec, ...]) -> None:
+    def __init__(self, routes: tuple[RouteSpec, ...], calendars: Mapping[str, Calendar]) -> None:
         self._routes = routes
-        self._told: dict[str, list[str]] = {}
+        self._calendars = calendars
+        self._told: dict[str, dict[str, Known]] = {}
         self._closed: dict[str, int] = {}
-        self._claims: dict[str, dict[str, dict[str, int]]] = {}
 
-    def assign(self, event: Event) -> tuple[str, ...]:
-        """The sinks that are told of this event, in the order of the routes."""
+    def choose(self, event: Event) -> dict[str, Wish]:
+        """The sinks that want this event, in the order of the routes."""
         now = parse_time(event.time)
         self._forget(now)
-        sinks = self._choose(event, now)
-        self._note_claims(event, sinks)
-        return sinks
-
-    def _choose(self, event: Event, now: int) -> tuple[str, ...]:
+        told = self._told.get(event.episode, {})
         if event.type == "resolved":
-            return self._resolve(event, now)
+            return self._resolve(event, now, told)
         if event.type == "corrected":
-            return self._misled(event)
-        told = self._told.get(event.episode, [])
+            return dict.fromkeys(self._misled(event, told), Wish("", False, False))
+        if event.type == "reopened":
+            self._closed.pop(event.episode, None)
         late = event.episode in self._closed
-        if late and event.severity in MILD and not claims(event).keys() - self._claimed(event.episode):
-            return ()
-        chosen: list[str] = []
+        if late and event.severity in MILD and not claims(event).keys() - self._claimed(told.values()):
+            return {}
+        chosen: dict[str, Wish] = {}
         for route in self._routes:
-            if not route.matches(event):
+            if not route.takes(event, self._calendars):
                 continue
             for sink in route.sinks:
-                first = sink not in told
-                asked = event.type in route.updates or (first and "opened" in route.updates)
-                if asked and not (first and late) and sink not in chosen:
-                    chosen.append(sink)
-        if chosen:
-            self._told[event.episode] = told + [sink for sink in chosen if sink not in told]
-        return tuple(chosen)
+                if self._wants(route, event, told.get(sink), late):
+                    chosen[sink] = _with(chosen.get(sink), route)
+        return chosen
+
+    def note(self, event: Event, sinks: Iterable[str], *, alone: bool = True) -> None:
+        """These sinks are told of it. alone: by a message of its own."""
+        true = claims(event)
+        late = event.episode in self._closed
+        for sink in sinks:
+            known = self._told.setdefault(event.episode, {}).setdefault(sink, Known(open=False, alone=alone))
+            known.open = event.type != "resolved" and (known.open or not late)
+            known.alone = known.alone or alone
+            if not alone:
+                continue
+            known.linked = known.linked or (event.type == "propagated" and bool(true))
+            if event.type == "corrected":
+                known.claims = true
+            else:
+                known.claims |= {link: max(size, known.claims.get(link, 0)) for link, size in true.items()}
+
+    def told(self, episode: str) -> tuple[str, ...]:
+        """The sinks that were told of it, over or not."""
+        return tuple(self._told.get(episode, ()))
+
+    def known(self, episode: str, sink: str) -> Known | None:
+        """What the sink knows of it. To be read, not changed."""
+        return self._told.get(episode, {}).get(sink)
 
     def snapshot(self) -> dict[str, Any]:
         """The state as plain data for JSON."""
-        return {
-            "told": {episode: list(sinks) for episode, sinks in self._told.items()},
-            "closed": dict(self._closed),
-            "claims": {
-                episode: {sink: dict(made) for sink, made in sinks.items()} for episode, sinks in self._claims.items()
-            },
-        }
+        return {"told": msgspec.to_builtins(self._told), "closed": dict(self._closed)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from a snapshot, whatever the routes are now."""
-        self._told = {episode: list(sinks) for episode, sinks in state["told"].items()}
+        """Continue from a snapshot, whatever the routes are now. Raises msgspec.ValidationError on any other data."""
+        if "claims" in state:
+            state = state | {"told": _upgraded(state)}
+        self._told = msgspec.convert(state["told"], type=dict[str, dict[str, Known]])
         self._closed = dict(state["closed"])
-        self._claims = {
-            episode: {sink: dict(made) for sink, made in sinks.items()}
-            for episode, sinks in state.get("claims", {}).items()
-        }
 
-    def _resolve(self, event: Event, now: int) -> tuple[str, ...]:
+    def _wants(self, route: RouteSpec, event: Event, known: Known | None, late: bool) -> bool:
+        if known is None:
+            if late or event.type in NOBODYS_FIRST:
+                return False
+            return event.type in route.updates or "opened" in route.updates
+        if event.type not in route.updates:
+            return False
+        if event.type != "propagated" or route.propagated == "all":
+            return True
+        new = bool(claims(event).keys() - known.claims.keys())
+        return new and (route.propagated == "each" or not known.linked)
+
+    def _resolve(self, event: Event, now: int, told: dict[str, Known]) -> dict[str, Wish]:
         if is_one_shot(event):
             self._told.pop(event.episode, None)
-            return ()
+            return {}
         self._closed[event.episode] = now
-        return tuple(self._told.get(event.episode, ()))
+        return {sink: Wish("", False, not known.alone) for sink, known in told.items() if known.open}
 
-    def _claimed(self, episode: str) -> set[str]:
+    def _claimed(self, told: Iterable[Known]) -> set[str]:
         """Every link that some sink was told of the episode."""
-        return {link for made in self._claims.get(episode, {}).values() for link in made}
+        return {link for known in told for link in known.claims}
 
-    def _misled(self, event: Event) -> tuple[str, ...]:
+    def _misled(self, event: Event, told: dict[str, Known]) -> list[str]:
         """The sinks that were told a link which this event does not claim any more, or only as a looser one."""
         true = claims(event)
-        known = self._claims.get(event.episode, {})
-        wrong = {sink for sink, made in known.items() if any(true.get(link, 0) < made[link] for link in made)}
-        return tuple(sink for sink in self._told.get(event.episode, []) if sink in wrong)
-
-    def _note_claims(self, event: Event, sinks: tuple[str, ...]) -> None:
-        true = claims(event)
-        known = self._claims.get(event.episode, {})
-        for sink in sinks:
-            if event.type == "corrected":
-                known[sink] = true
-            else:
-                made = known.get(sink, {})
-                known[sink] = made | {link: max(size, made.get(link, 0)) for link, size in true.items()}
-        known = {sink: made for sink, made in known.items() if made}
-        if known:
-            self._claims[event.episode] = known
-        else:
-            self._claims.pop(event.episode, None)
+        return [
+            sink for sink, known in told.items() if any(true.get(link, 0) < size for link, size in known.claims.items())
+        ]
 
     def _forget(self, now: int) -> None:
         for episode in [episode for episode, closed in self._closed.items() if now - closed > KEEP_NS]:
             del self._closed[episode]
             self._told.pop(episode, None)
-            self._claims.pop(episode, None)
+
+
+def _with(wish: Wish | None, route: RouteSpec) -> Wish:
+    """What a sink wants that is in several routes: at once rather than later, and kept back only if all allow it."""
+    if wish is None:
+        return Wish(route.digest, route.inhibit, route.storm)
+    return Wish(wish.digest and route.digest, wish.inhibit and route.inhibit, wish.storm and route.storm)
+
+
+def _upgraded(state: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Who was told what, of a snapshot of 0.1.0 before there were summaries."""
+    return {
+        episode: {
+            sink: {
+                "open": episode not in state["closed"],
+                "claims": state["claims"].get(episode, {}).get(sink, {}),
+            }
+            for sink in sinks
+        }
+        for episode, sinks in state["told"].items()
+    }

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from stressd.alerts.pipeline import Routed
+from stressd.alerts.desk import Routed
 from stressd.cli.errors import UserError
 from stressd.cli.place import read_config
 from stressd.cli.table import table

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Final
 
+from stressd.alerts.desk import DeskSpec
 from stressd.alerts.people.maintenance import MaintenanceSpec
 from stressd.alerts.people.spec import PeopleSpec
-from stressd.alerts.routing import RouteSpec
 from stressd.config import build, checks
 from stressd.config.agenda import agenda
 from stressd.config.facts import Facts, gather, shell
@@ -41,7 +41,7 @@ class Loaded:
     path: FilePath
     model: Config
     engine: EngineSpec
-    routes: tuple[RouteSpec, ...]
+    desk: DeskSpec
     maintenance: tuple[MaintenanceSpec, ...]
     resolver: AliasTable
     feeds: list[FeedConfig]
@@ -66,7 +66,7 @@ class Loaded:
     def people(self) -> PeopleSpec:
         """What the machine of people's doings is told."""
         calendars = {market.name: market.calendar for market in self.engine.markets}
-        return PeopleSpec(self.routes, self.maintenance, calendars)
+        return PeopleSpec(self.desk.routes, self.maintenance, calendars)
 
     @property
     def instance(self) -> str:
@@ -158,7 +158,7 @@ def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Re
         path=path,
         model=config,
         engine=build.engine_spec(config, facts, calendars, events),
-        routes=build.routes(config.routes),
+        desk=DeskSpec(build.routes(config.routes)),
         maintenance=build.maintenance(config.maintenance),
         resolver=build.resolver(facts),
         feeds=[feed for _, feed in facts.feeds],

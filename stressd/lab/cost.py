@@ -11,16 +11,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
-import msgspec
-
-from stressd.alerts.event import Event
-from stressd.alerts.routing import Router
+from stressd.alerts.desk import Routed
 from stressd.config.curves import CurveConfig
 from stressd.config.load import Loaded
 from stressd.config.rules import AnyRule, DetectorConfig, SigmaConfig, SilenceConfig
 from stressd.engine.spec import HORIZONS, EngineSpec, SigmaRule
 from stressd.lab.backtest import Daily, daily_only, fixing_ticks
-from stressd.lab.offline import SETTLE, Setup, drive
+from stressd.lab.offline import SETTLE, Setup, tell
 from stressd.lab.poisson import band
 from stressd.lab.promise import promised_by
 from stressd.market.tick import Tick
@@ -61,20 +58,19 @@ class Cost:
 class _Count:
     """Episodes by rule and messages by sink, in each market."""
 
-    __slots__ = ("_router", "opened", "sent")
+    __slots__ = ("opened", "sent")
 
     def __init__(self, loaded: Loaded) -> None:
-        self._router = Router(loaded.routes)
         self.opened: dict[str, dict[str, int]] = {}
         self.sent: dict[str, dict[str, int]] = {sink.name: {} for sink in loaded.sinks}
 
-    def take(self, told: Iterable[Event]) -> None:
-        for event in told:
+    def take(self, told: Iterable[Routed]) -> None:
+        for routed in told:
+            event = routed.event
             if event.type == "opened":
                 _add(self.opened.setdefault(event.rule, {}), event.market)
-            # routes may ask for live events only, which these would have been
-            for sink in self._router.assign(msgspec.structs.replace(event, origin="live")):
-                _add(self.sent[sink], event.market)
+            for sink in routed.sinks:
+                _add(self.sent[sink], event.digest[0].market if event.digest else event.market)
 
     def clear(self) -> None:
         self.opened.clear()
@@ -106,12 +102,13 @@ class _Spans:
 
 def measure(loaded: Loaded, daily: Mapping[str, Daily]) -> Cost | None:
     """Daily fixings through the configured rules and routes. None where there is no history of a configured series."""
-    setup = Setup(daily_only(loaded.engine), loaded.instance, loaded.routes, loaded.digest)
+    setup = Setup(daily_only(loaded.engine), loaded.instance, loaded.desk, loaded.digest)
     ticks = fixing_ticks(daily, setup.spec)
     if not ticks:
         return None
     count = _Count(loaded)
-    count.take(drive(setup.pipeline(ticks[0].received, "replay"), ticks))
+    # routes may ask for live events only, which these would have been
+    count.take(tell(setup.pipeline(ticks[0].received, "live"), ticks))
     ends = {name: (float(each.rows[0][0]), float(each.rows[-1][0])) for name, each in daily.items() if each.rows}
     spans = _Spans(setup.spec, ends)
     cost = Cost(max(spans.series.values()))
@@ -122,7 +119,7 @@ def measure(loaded: Loaded, daily: Mapping[str, Daily]) -> Cost | None:
 def measure_ticks(loaded: Loaded, daily: Mapping[str, Daily], ticks: Iterable[Tick]) -> Cost | None:
     """Stored ticks, in order of time, through the configured rules and routes; older fixings warm the engine first, as
     they do in the daemon. None where there is no tick of a configured series."""
-    setup = Setup(daily_only(loaded.engine), loaded.instance, loaded.routes, loaded.digest)
+    setup = Setup(daily_only(loaded.engine), loaded.instance, loaded.desk, loaded.digest)
     own = set(setup.series())
     pipeline = None
     count = _Count(loaded)
@@ -132,9 +129,9 @@ def measure_ticks(loaded: Loaded, daily: Mapping[str, Daily], ticks: Iterable[Ti
         batch = [Tick(tick.series, tick.value, tick.time, tick.time, tick.source) for tick in given]
         if pipeline is None:
             start = batch[0].time
-            pipeline = setup.pipeline(start, "replay")
+            pipeline = setup.pipeline(start, "live")
             pipeline.engine.warm([tick for tick in fixing_ticks(daily, setup.spec) if tick.time < start])
-        count.take(routed.event for routed in pipeline.feed(batch))
+        count.take(pipeline.feed(batch))
         for tick in batch:
             ends[tick.series] = ends.get(tick.series, (tick.time / DAY,))[0], tick.time / DAY
         last = batch[-1].time
@@ -146,7 +143,7 @@ def measure_ticks(loaded: Loaded, daily: Mapping[str, Daily], ticks: Iterable[Ti
                 count.clear()
     if pipeline is None:
         return None
-    count.take(routed.event for routed in pipeline.advance(last + SETTLE))
+    count.take(pipeline.advance(last + SETTLE))
     weeks = (last - begun) / (DAY * DAYS_A_WEEK) if begun else 0.0
     cost = Cost(weeks, warming=((begun or last) - start) / (DAY * DAYS_A_WEEK))
     counted = {name: (max(first, begun / DAY), end) for name, (first, end) in ends.items()}

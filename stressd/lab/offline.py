@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from typing import Final
 
 from stressd import METHOD, __version__
+from stressd.alerts.desk import Desk, DeskSpec, Routed
 from stressd.alerts.episodes import Episodes
 from stressd.alerts.event import Event, Origin
 from stressd.alerts.pipeline import Pipeline
-from stressd.alerts.routing import Router, RouteSpec
 from stressd.alerts.spec import EpisodesSpec
 from stressd.engine.engine import Engine
 from stressd.engine.spec import EngineSpec
@@ -29,14 +29,14 @@ BATCH: Final = 1_000
 class Setup:
     """Who watches what: from a configuration, or built in. config: its digest, as every event carries it."""
 
-    __slots__ = ("config", "instance", "routes", "spec")
+    __slots__ = ("config", "desk", "instance", "spec")
 
     def __init__(
-        self, spec: EngineSpec, instance: str = "stressd", routes: Sequence[RouteSpec] = (), config: str = "builtin"
+        self, spec: EngineSpec, instance: str = "stressd", desk: DeskSpec | None = None, config: str = "builtin"
     ) -> None:
         self.spec = spec
         self.instance = instance
-        self.routes = tuple(routes)
+        self.desk = desk or DeskSpec()
         self.config = config
 
     def pipeline(self, start: int, origin: Origin) -> Pipeline:
@@ -54,7 +54,7 @@ class Setup:
             calendars={market.name: market.calendar for market in self.spec.markets},
             watched=watched,
         )
-        return Pipeline(Engine(self.spec, start), Episodes(episodes), Router(self.routes))
+        return Pipeline(Engine(self.spec, start), Episodes(episodes), Desk(self.desk, episodes))
 
     def series(self) -> list[str]:
         return [series.id for series in self.spec.series]
@@ -66,18 +66,21 @@ class Setup:
             spec if carried.get(spec.id, set()) <= set(spec.sources) else replace(spec, sources=())
             for spec in self.spec.series
         )
-        return Setup(replace(self.spec, series=series), self.instance, self.routes, self.config)
+        return Setup(replace(self.spec, series=series), self.instance, self.desk, self.config)
 
 
 def drive(pipeline: Pipeline, ticks: Iterable[Tick], settle: int = SETTLE) -> Iterator[Event]:
-    """All events of `ticks`, which come in order of receipt. They are fed in batches of `BATCH`, which changes nothing
-    in what is told."""
+    """All events of `ticks`, which come in order of receipt."""
+    for routed in tell(pipeline, ticks, settle):
+        yield routed.event
+
+
+def tell(pipeline: Pipeline, ticks: Iterable[Tick], settle: int = SETTLE) -> Iterator[Routed]:
+    """The same with who is told. Ticks are fed in batches of `BATCH`, which changes nothing in what is told."""
     left = iter(ticks)
     last = None
     while batch := list(islice(left, BATCH)):
         last = batch[-1].received
-        for routed in pipeline.feed(batch):
-            yield routed.event
+        yield from pipeline.feed(batch)
     if last is not None:
-        for routed in pipeline.advance(last + settle):
-            yield routed.event
+        yield from pipeline.advance(last + settle)

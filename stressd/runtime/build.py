@@ -10,10 +10,10 @@ import msgspec
 import structlog
 
 from stressd import METHOD, __version__
+from stressd.alerts.desk import Desk
 from stressd.alerts.episodes import Episodes
 from stressd.alerts.event import Origin
 from stressd.alerts.pipeline import Pipeline, Routed
-from stressd.alerts.routing import Router
 from stressd.alerts.spec import EpisodesSpec
 from stressd.config.fields import SecretError
 from stressd.config.load import Loaded
@@ -23,7 +23,7 @@ from stressd.engine.detector import DETECTOR_OFF
 from stressd.engine.engine import Engine
 from stressd.engine.spec import EngineSpec
 from stressd.feeds.base import Feed
-from stressd.runtime.outbox import EPISODES, ROUTER
+from stressd.runtime.outbox import DESK, EPISODES
 from stressd.runtime.standins import Fallback
 from stressd.sinks.base import Sink
 
@@ -61,19 +61,24 @@ def episodes_spec(loaded: Loaded, origin: Origin) -> EpisodesSpec:
 
 
 def build_pipeline(loaded: Loaded, engine: Engine, origin: Origin, machine: Mapping[str, bytes]) -> Built:
-    """A pipeline around a warm engine. machine: state of episodes and router from the store, by which the engine
+    """A pipeline around a warm engine. machine: state of episodes and desk from the store, by which the engine
     is reconciled: what was told stays told. A state that cannot be read is logged, and the episodes in it are lost."""
-    pipeline = Pipeline(engine, Episodes(episodes_spec(loaded, origin)), Router(loaded.routes))
+    pipeline = _fresh(loaded, engine, origin)
     if machine:
         try:
             pipeline.episodes.restore(msgspec.json.decode(machine[EPISODES]))
-            pipeline.router.restore(msgspec.json.decode(machine[ROUTER]))
+            pipeline.desk.restore(msgspec.json.decode(machine[DESK]))
         except (msgspec.MsgspecError, KeyError, TypeError) as error:
             log.error("episodes.lost", reason=f"their saved state cannot be read: {error}")
-            pipeline = Pipeline(engine, Episodes(episodes_spec(loaded, origin)), Router(loaded.routes))
+            pipeline = _fresh(loaded, engine, origin)
     ended = pipeline.withdraw(_watched(loaded.engine) | _off(engine), engine.now)
     pipeline.reconcile()
     return Built(pipeline, ended)
+
+
+def _fresh(loaded: Loaded, engine: Engine, origin: Origin) -> Pipeline:
+    spec = episodes_spec(loaded, origin)
+    return Pipeline(engine, Episodes(spec), Desk(loaded.desk, spec))
 
 
 def _watched(spec: EngineSpec) -> set[tuple[str, str]]:

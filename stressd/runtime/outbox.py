@@ -15,7 +15,7 @@ from stressd.alerts.pipeline import Pipeline, Routed
 from stressd.store import Commit, Store
 
 EPISODES: Final = "episodes"
-ROUTER: Final = "router"
+DESK: Final = "router"
 """Keys of the machine's state in the store."""
 
 PATIENCE: Final = 1.0
@@ -28,7 +28,7 @@ def machine_state(pipeline: Pipeline) -> dict[str, bytes]:
     """What must be on disk together with the events, so that a restart tells nothing twice."""
     return {
         EPISODES: msgspec.json.encode(pipeline.episodes.snapshot()),
-        ROUTER: msgspec.json.encode(pipeline.router.snapshot()),
+        DESK: msgspec.json.encode(pipeline.desk.snapshot()),
     }
 
 

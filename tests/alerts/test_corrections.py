@@ -15,9 +15,10 @@ from stressd.alerts.event import Event
 from stressd.alerts.headline import LIMIT
 from stressd.alerts.notification import Telling
 from stressd.alerts.render import render
-from stressd.alerts.routing import Router, RouteSpec
+from stressd.alerts.routing import RouteSpec
 from stressd.engine import events as engine
 from stressd.engine.response import Response
+from tests.alerts.desks import assign, desk_of
 from tests.alerts.facts import FIXING_20, HOUR, MINUTE, SECOND, breach, by_ticks, closed, taken_back, types
 from tests.alerts.scripts import run
 
@@ -155,7 +156,7 @@ def test_a_later_breach_that_was_not_answered_does_not_hide_the_one_that_was() -
 
 
 def test_it_is_taken_back_where_it_was_told_and_only_there() -> None:
-    router = Router(
+    router = desk_of(
         (
             RouteSpec(sinks=("slack",)),
             RouteSpec(sinks=("links",), updates=("opened", "propagated")),
@@ -164,7 +165,7 @@ def test_it_is_taken_back_where_it_was_told_and_only_there() -> None:
         )
     )
     told = run([OPENED, FOLLOWED, US_OWN, taken_back(FIXING_20 + 90 * SECOND)])
-    routed = [(event.market, event.type, router.assign(event)) for event in told]
+    routed = [(event.market, event.type, assign(router, event)) for event in told]
     assert routed[3] == ("JP", "corrected", ("slack", "links"))
     assert routed[4] == ("US", "corrected", ("slack", "links", "first", "corrections"))
 
@@ -284,14 +285,14 @@ def test_every_sink_that_was_told_a_wrong_link_hears_of_it_and_no_other(
         RouteSpec(sinks=(f"s{n}",), updates=updates, severities=("warn", "high", "critical")[least == "high" :])
         for n, (updates, least) in enumerate(routes)
     )
-    router = Router(wanted)
+    router = desk_of(wanted)
     heard: dict[tuple[str, str], list[Event]] = defaultdict(list)
     for number, event in enumerate(run(facts)):
         if number == restart:
             state = json.loads(json.dumps(router.snapshot()))
-            router = Router(wanted)
+            router = desk_of(wanted)
             router.restore(state)
-        for sink in router.assign(event):
+        for sink in assign(router, event):
             life = heard[sink, event.episode]
             if event.type == "corrected":
                 now = claims(event)

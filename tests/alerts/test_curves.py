@@ -7,11 +7,12 @@ import math
 from stressd.alerts.event import from_json, to_json
 from stressd.alerts.notification import Telling
 from stressd.alerts.render import render
-from stressd.alerts.routing import Router, RouteSpec
+from stressd.alerts.routing import RouteSpec
 from stressd.engine.curve_events import CurveMove
 from stressd.engine.curve_facts import CurveFacts
 from stressd.engine.events import ONCE, FeedNote
 from stressd.engine.spec import CRITICAL, HIGH, INFO, WARN
+from tests.alerts.desks import assign, desk_of
 from tests.alerts.facts import FIXING_20, HOUR, MINUTE, breach, types
 from tests.alerts.scripts import run
 
@@ -62,9 +63,9 @@ def test_a_shape_is_told_once_and_its_end_is_for_the_record_only() -> None:
         "US twist steepening since the last fixing · 2Y -1.0bp, 10Y +6.8bp · 2s10s +7.8bp to 70.9bp"
     )
     assert opened.shape == "twist steepening"
-    router = Router((RouteSpec(("desk",), updates=("opened", "resolved")),))
-    assert router.assign(opened) == ("desk",)
-    assert router.assign(over) == ()
+    router = desk_of((RouteSpec(("desk",), updates=("opened", "resolved")),))
+    assert assign(router, opened) == ("desk",)
+    assert assign(router, over) == ()
 
 
 def test_a_shape_does_not_end_an_episode_of_noise_of_the_same_rule() -> None:
@@ -103,8 +104,8 @@ def test_a_break_in_the_data_is_told_once_to_those_who_look_after_feeds() -> Non
     assert types(told) == ["opened", "resolved", "opened", "resolved"]
     assert {event.kind for event in told} == {"feed"}
     assert {event.headline for event in told} == {text}
-    router = Router((RouteSpec(("ops",), kinds=("feed",)),))
-    assert [router.assign(event) for event in told] == [("ops",), (), ("ops",), ()]
+    router = desk_of((RouteSpec(("ops",), kinds=("feed",)),))
+    assert [assign(router, event) for event in told] == [("ops",), (), ("ops",), ()]
     message = render(told[0], Telling(first=True))
     assert message.subject.startswith("[stressd] JP feed: data-break · 20 Jan 2026")
     assert ("Series", "JP 20Y") in message.facts

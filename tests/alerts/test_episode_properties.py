@@ -14,10 +14,11 @@ from stressd.alerts.event import Event, from_json, to_json
 from stressd.alerts.headline import LIMIT
 from stressd.alerts.notification import Telling
 from stressd.alerts.render import render
-from stressd.alerts.routing import Router, RouteSpec
+from stressd.alerts.routing import RouteSpec
 from stressd.alerts.words import is_spread
 from stressd.engine.spec import SEVERITIES
 from stressd.market.times import parse_time
+from tests.alerts.desks import assign, desk_of
 from tests.alerts.facts import FIXING_20, HOUR, SECOND, breach, spec
 from tests.alerts.scripts import SCRIPTS, Fact, build, run
 
@@ -157,7 +158,7 @@ def test_a_curve_wide_storm_of_one_severity_opens_once_and_widens_once_a_window(
 @given(SCRIPTS)
 @settings(max_examples=100)
 def test_the_record_and_the_routes_agree_on_who_hears_the_end(script: Script) -> None:
-    router = Router(
+    router = desk_of(
         (
             RouteSpec(sinks=("desk",), severities=("high", "critical")),
             RouteSpec(sinks=("ops",), kinds=("feed", "self")),
@@ -166,7 +167,7 @@ def test_the_record_and_the_routes_agree_on_who_hears_the_end(script: Script) ->
     )
     told: dict[str, set[str]] = defaultdict(set)
     for event in run(build(script)):
-        sinks = router.assign(event)
+        sinks = assign(router, event)
         one_shot = all(move.horizon == "level" for move in event.series) and event.series
         if event.type == "resolved":
             assert set(sinks) == (set() if one_shot else told[event.episode])

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stressd.alerts.event import DataQuality, Event, Follower, SeriesMove
-from stressd.alerts.routing import KEEP_NS, Router, RouteSpec
+from stressd.alerts.routing import KEEP_NS, RouteSpec
 from stressd.market.times import iso
+from tests.alerts.desks import assign, desk_of
 
 START = 1_768_900_000_000_000_000
 TYPES = ("opened", "escalated", "widened", "peaked", "propagated", "resolved")
@@ -49,59 +50,63 @@ def test_a_feed_event_matches_by_the_series_that_it_is_about() -> None:
 
 
 def test_a_sink_in_several_matching_routes_gets_one_message() -> None:
-    router = Router((RouteSpec(sinks=("slack", "mail")), RouteSpec(sinks=("mail", "slack", "hook"))))
-    assert router.assign(event()) == ("slack", "mail", "hook")
+    router = desk_of((RouteSpec(sinks=("slack", "mail")), RouteSpec(sinks=("mail", "slack", "hook"))))
+    assert assign(router, event()) == ("slack", "mail", "hook")
 
 
 def test_widened_and_peaked_go_only_where_they_are_asked_for() -> None:
-    router = Router((RouteSpec(sinks=("mail",)), RouteSpec(sinks=("hook",), updates=TYPES)))
-    assert router.assign(event()) == ("mail", "hook")
-    assert router.assign(event("widened", seq=2)) == ("hook",)
-    assert router.assign(event("peaked", seq=3)) == ("hook",)
-    assert router.assign(event("escalated", seq=4)) == ("mail", "hook")
+    router = desk_of((RouteSpec(sinks=("mail",)), RouteSpec(sinks=("hook",), updates=TYPES)))
+    assert assign(router, event()) == ("mail", "hook")
+    assert assign(router, event("widened", seq=2)) == ("hook",)
+    assert assign(router, event("peaked", seq=3)) == ("hook",)
+    assert assign(router, event("escalated", seq=4)) == ("mail", "hook")
 
 
 def test_resolved_goes_where_something_was_told_and_only_there() -> None:
-    router = Router((RouteSpec(sinks=("mail",), markets=("JP",)), RouteSpec(sinks=("hook",), severities=("critical",))))
-    assert router.assign(event()) == ("mail",)
-    assert router.assign(event("resolved", seq=2, severity="critical", market="US")) == ("mail",)
-    assert router.assign(event("resolved", episode="JP-260120-zzzz")) == ()
+    router = desk_of(
+        (RouteSpec(sinks=("mail",), markets=("JP",)), RouteSpec(sinks=("hook",), severities=("critical",)))
+    )
+    assert assign(router, event()) == ("mail",)
+    assert assign(router, event("resolved", seq=2, severity="critical", market="US")) == ("mail",)
+    assert assign(router, event("resolved", episode="JP-260120-zzzz")) == ()
 
 
 def test_a_sink_whose_route_matches_only_now_is_told_by_whatever_comes() -> None:
-    router = Router(
+    router = desk_of(
         (RouteSpec(sinks=("pager",), severities=("critical",)), RouteSpec(sinks=("ten",), series=("*.10Y",)))
     )
-    assert router.assign(event()) == ()
-    assert router.assign(event("escalated", seq=2, severity="critical")) == ("pager",)
+    assert assign(router, event()) == ()
+    assert assign(router, event("escalated", seq=2, severity="critical")) == ("pager",)
     ten = SeriesMove(series="JP.GOV.10Y", value=2.3, horizon="1d")
-    assert router.assign(event("widened", seq=3, severity="critical", series=[ten])) == ("ten",)
-    assert router.assign(event("resolved", seq=4)) == ("pager", "ten")
+    assert assign(router, event("widened", seq=3, severity="critical", series=[ten])) == ("ten",)
+    assert assign(router, event("resolved", seq=4)) == ("pager", "ten")
 
 
 def test_a_route_without_opened_is_nobodys_first_word() -> None:
-    router = Router((RouteSpec(sinks=("log",), updates=("escalated", "resolved")),))
-    assert router.assign(event()) == ()
-    assert router.assign(event("widened", seq=2)) == ()
-    assert router.assign(event("escalated", seq=3)) == ("log",)
-    assert router.assign(event("resolved", seq=4)) == ("log",)
+    router = desk_of((RouteSpec(sinks=("log",), updates=("escalated", "resolved")),))
+    assert assign(router, event()) == ()
+    assert assign(router, event("widened", seq=2)) == ()
+    assert assign(router, event("escalated", seq=3)) == ("log",)
+    assert assign(router, event("resolved", seq=4)) == ("log",)
 
 
 def test_the_end_of_a_level_episode_is_for_the_record_only() -> None:
-    router = Router((RouteSpec(sinks=("mail",)),))
+    router = desk_of((RouteSpec(sinks=("mail",)),))
     level = [SeriesMove(series="US.GOV.10Y", value=4.26, horizon="level", level=4.25)]
-    assert router.assign(event(series=level)) == ("mail",)
-    assert router.assign(event("resolved", seq=2, series=level)) == ()
-    assert router.snapshot() == {"told": {}, "closed": {}, "claims": {}}
+    assert assign(router, event(series=level)) == ("mail",)
+    assert assign(router, event("resolved", seq=2, series=level)) == ()
+    assert (router.snapshot()["told"], router.snapshot()["closed"]) == ({}, {})
 
 
 def test_an_answer_after_the_end_goes_only_to_those_who_were_told_and_is_forgotten_in_time() -> None:
     mail, hook = RouteSpec(sinks=("mail",)), RouteSpec(sinks=("hook",), severities=("critical",))
-    router = Router((mail, hook))
-    router.assign(event())
-    router.assign(event("resolved", seq=2))
-    assert router.assign(event("propagated", seq=3, at=START + KEEP_NS, severity="critical")) == ("mail",)
-    router.assign(event(episode="JP-260124-aaaa", at=START + KEEP_NS + 1))
+    router = desk_of((mail, hook))
+    assign(router, event())
+    assign(router, event("resolved", seq=2))
+    us = [Follower(market="US", wording="followed")]
+    late = event("propagated", seq=3, at=START + KEEP_NS, severity="critical", followers=us)
+    assert assign(router, late) == ("mail",)
+    assign(router, event(episode="JP-260124-aaaa", at=START + KEEP_NS + 1))
     assert list(router.snapshot()["told"]) == ["JP-260124-aaaa"]
 
 
@@ -122,7 +127,7 @@ STEPS = st.lists(
 def test_told_once_each_resolved_to_exactly_the_told_and_a_restart_changes_nothing(
     routes: list[RouteSpec], steps: list[tuple[int, str, str]], cut: int
 ) -> None:
-    router, twin = Router(tuple(routes)), Router(tuple(routes))
+    router, twin = desk_of(tuple(routes)), desk_of(tuple(routes))
     told: dict[str, set[str]] = {}
     over: set[str] = set()
     for seq, (number, type, severity) in enumerate(steps):
@@ -130,12 +135,12 @@ def test_told_once_each_resolved_to_exactly_the_told_and_a_restart_changes_nothi
         if name in over:
             continue
         e = event(type, episode=name, seq=seq, severity=severity, at=START + seq)
-        sinks = router.assign(e)
+        sinks = assign(router, e)
         if seq == cut:
             state = json.loads(msgspec.json.encode(twin.snapshot()))
-            twin = Router(tuple(routes))
+            twin = desk_of(tuple(routes))
             twin.restore(state)
-        assert twin.assign(e) == sinks
+        assert assign(twin, e) == sinks
         assert len(set(sinks)) == len(sinks)
         if type == "resolved":
             over.add(name)
@@ -147,13 +152,13 @@ def test_once_a_mild_episode_is_over_only_a_new_link_is_news() -> None:
     absent = Follower(market="JP", wording="did not respond")
     followed = Follower(market="US", wording="followed")
     for severity, heard in (("warn", ()), ("high", ("mail",))):
-        router = Router((RouteSpec(sinks=("mail",)),))
-        router.assign(event(severity=severity))
-        router.assign(event("resolved", seq=2, severity=severity))
-        assert router.assign(event("propagated", seq=3, severity=severity, followers=[absent])) == heard
+        router = desk_of((RouteSpec(sinks=("mail",), propagated="all"),))
+        assign(router, event(severity=severity))
+        assign(router, event("resolved", seq=2, severity=severity))
+        assert assign(router, event("propagated", seq=3, severity=severity, followers=[absent])) == heard
         both = [absent, followed]
-        assert router.assign(event("propagated", seq=4, severity=severity, followers=both)) == ("mail",)
-        assert router.assign(event("propagated", seq=5, severity=severity, followers=both)) == heard
-    router = Router((RouteSpec(sinks=("mail",)),))
-    router.assign(event())
-    assert router.assign(event("propagated", seq=2, followers=[absent])) == ("mail",), "it is not over yet"
+        assert assign(router, event("propagated", seq=4, severity=severity, followers=both)) == ("mail",)
+        assert assign(router, event("propagated", seq=5, severity=severity, followers=both)) == heard
+    router = desk_of((RouteSpec(sinks=("mail",), propagated="all"),))
+    assign(router, event())
+    assert assign(router, event("propagated", seq=2, followers=[absent])) == ("mail",), "it is not over yet"

@@ -56,7 +56,7 @@ def test_a_fixing_overrides_the_calendars(read: Read) -> None:
 
 
 def test_a_route_without_kind_hears_of_the_market_only(read: Read) -> None:
-    first, second = read(GOOD).routes
+    first, second = read(GOOD).desk.routes
     assert (first.kinds, first.updates, first.sinks) == (("market",), ("opened", "resolved"), ("desk-slack",))
     assert second.kinds == ("feed", "self")
 
