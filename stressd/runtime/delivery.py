@@ -18,6 +18,7 @@ import structlog
 from stressd.alerts.render import render
 from stressd.runtime import retry
 from stressd.runtime.deadletters import DeadLetter, DeadLetters, mourn_nothing, noted
+from stressd.runtime.keeping import hand_over
 from stressd.runtime.lane import Item, Lane, Waiting
 from stressd.runtime.outgoing import Render, compose, recorded, told_of
 from stressd.runtime.retry import Timing
@@ -74,6 +75,7 @@ class Deliverer:
         self._lanes = {name: Lane(name, sink) for name, sink in self._sinks.items()}
         pending = await asyncio.to_thread(self._store.pending)
         await self._standins.start(self._lanes, self._fallbacks)
+        await hand_over(self._store, self._render, self._lanes.values(), self._page_url)
         self._take_rows(pending)
         for lane in self._lanes.values():
             self._man(lane)
@@ -116,6 +118,7 @@ class Deliverer:
                 self._lanes[name].adopt(old)
             else:
                 self._letters.bury_lane(old, "permanent", f"sink `{name}` is no longer configured")
+        await hand_over(self._store, self._render, self._lanes.values(), page_url)
         for lane in self._lanes.values():
             self._man(lane)
         for old in former.values():

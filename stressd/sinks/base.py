@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from stressd.alerts.notification import Notification
 
@@ -58,3 +59,12 @@ class Sink(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """A sink whose other side forgets: it goes on telling what is open by itself."""
+
+    async def keep(self, standing: Sequence[Notification]) -> None:
+        """What it was told last of every open episode, after a start. Quick; raises nothing."""
+        ...

@@ -103,6 +103,7 @@ class MqttSink:
         self._why = "not connected yet"
         self._link: asyncio.Task[None] | None = None
         self._one = asyncio.Lock()
+        self._kept: dict[str, bytes] = {}
 
     async def send(self, notification: Notification) -> Receipt:
         event = json.loads(notification.body)
@@ -114,15 +115,9 @@ class MqttSink:
 
     async def keep(self, standing: Sequence[Notification]) -> None:
         """After a start: what the broker keeps of these episodes, which are open, may be lost or old."""
+        for notification in standing:
+            self._note(notification, json.loads(notification.body))
         self._begin()
-        if not standing:
-            return
-        try:
-            client = await self._connected()
-            for notification in standing:
-                await self._retain(client, notification, json.loads(notification.body))
-        except SinkError as error:
-            log.warning("mqtt.unkept", sink=self.name, error=str(error))
 
     async def probe(self) -> str:
         """Connects, and publishes nothing."""
@@ -146,9 +141,20 @@ class MqttSink:
         return self._fill(self._config.status or "", {})
 
     async def _retain(self, client: aiomqtt.Client, notification: Notification, event: dict[str, Any]) -> None:
-        if self._config.retained is not None and notification.life != "once":
-            kept = notification.body if notification.life == "open" else b""
-            await self._publish(client, self._fill(self._config.retained, event), kept, retain=True)
+        topic = self._note(notification, event)
+        if topic is not None:
+            await self._publish(client, topic, self._kept.get(topic, b""), retain=True)
+
+    def _note(self, notification: Notification, event: dict[str, Any]) -> str | None:
+        """Remember what the broker is to keep of this episode, and say where; None where nothing."""
+        if self._config.retained is None or notification.life == "once":
+            return None
+        topic = self._fill(self._config.retained, event)
+        if notification.life == "over":
+            self._kept.pop(topic, None)
+        else:
+            self._kept[topic] = notification.body
+        return topic
 
     def _fill(self, template: str, event: dict[str, Any]) -> str:
         words = {word: _level(str(event.get(word) or "-")) for word in WORDS}
@@ -199,6 +205,9 @@ class MqttSink:
                 async with client:
                     if self._config.status is not None:
                         await client.publish(self._status_topic, b"online", qos=1, retain=True)
+                    for topic, body in list(self._kept.items()):
+                        # A broker that was restarted may have forgotten it
+                        await client.publish(topic, body, qos=1, retain=True)
                     self._client, wait = client, FIRST_WAIT
                     self._ready.set()
                     log.info("mqtt.connected", sink=self.name, client_id=self._client_id)

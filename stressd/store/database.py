@@ -221,6 +221,10 @@ class Store:
         """(failing sink, episode, the sink in its place), the newest `limit`, oldest first."""
         return self._read(partial(outbox.standing, limit=limit))
 
+    def open_told(self, sink: str) -> list[str]:
+        """Ids of the newest event that the sink was told of each open episode, oldest first. Raises StoreError."""
+        return self._read(partial(outbox.open_told, sink=sink))
+
     def told(self, sink: str, episode: str) -> Told:
         """What the sink knows of the episode."""
         return self._read(partial(outbox.told, sink=sink, episode=episode))

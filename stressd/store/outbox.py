@@ -230,6 +230,16 @@ def standing(connection: sqlite3.Connection, limit: int) -> list[tuple[str, str,
     return rows[::-1]
 
 
+def open_told(connection: sqlite3.Connection, sink: str) -> list[str]:
+    """The newest event that the sink was told of each open episode, oldest first."""
+    rows = connection.execute(
+        "SELECT d.event_id, max(d.seq) FROM delivery d JOIN episode e ON e.id = d.episode "
+        "WHERE d.sink = ? AND d.state = 'delivered' AND e.state = 'open' GROUP BY d.episode ORDER BY max(d.n)",
+        (sink,),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def drop(
     connection: sqlite3.Connection, event_ids: Sequence[str] | None, sink: str | None, author: str, at: int
 ) -> list[tuple[str, str]]:
