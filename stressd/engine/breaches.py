@@ -153,6 +153,8 @@ class Breaches:
         )
         breach.during = self._agenda.name_at(move.time)
         breach.widened = watch.widened()
+        breach.rungs = [(watch.severities[k], watch.bar(k)) for k in range(len(watch.enters))]
+        breach.floor_bp = watch.floor_bp
         out.append(breach)
         if phase == LEFT:
             watch.openings.leave(watch.direction)

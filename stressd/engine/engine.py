@@ -23,6 +23,7 @@ from stressd.engine.propagation import Propagation
 from stressd.engine.quality import quote_figures
 from stressd.engine.quiet import heard_again, judge
 from stressd.engine.rounds import Round, load_round
+from stressd.engine.scenes import Scenes
 from stressd.engine.series import SeriesState
 from stressd.engine.silence import SilenceWatch
 from stressd.engine.spec import EngineSpec
@@ -47,8 +48,8 @@ class Engine:
     told of."""
 
     __slots__ = (
-        "_ahead", "_book", "_clocks", "_due", "_fed", "_fixings_due", "_gauges", "_members", "_rounds", "_series",
-        "_silences", "_spec", "_spreads", "_warming", "curves", "now", "propagation", "stress", "unknown",
+        "_ahead", "_book", "_clocks", "_due", "_fed", "_fixings_due", "_gauges", "_members", "_rounds", "_scenes",
+        "_series", "_silences", "_spec", "_spreads", "_warming", "curves", "now", "propagation", "stress", "unknown",
     )  # fmt: skip
 
     def __init__(self, spec: EngineSpec, start: int) -> None:
@@ -73,6 +74,7 @@ class Engine:
             state.is_gauge = True
         self.propagation = Propagation(spec.propagation, self._fed, self._gauges, self._clocks)
         self._spreads = Spreads(self._series, spec)
+        self._scenes = Scenes(self._series, spec)
         self.curves = Curves(spec, self._members)
         self.stress = StressIndex(spec, self._series, self._members, self._gauges, self._clocks)
         self._ahead: dict[str, int] = {}
@@ -82,8 +84,6 @@ class Engine:
         self._silences: list[tuple[int, int, SilenceWatch]] = []
         self._due = NEVER
         self._schedule(start)
-
-    # --- time ---------------------------------------------------------------------------------------------------------
 
     def _schedule(self, now: int) -> None:
         """Set every deadline anew."""
@@ -131,6 +131,7 @@ class Engine:
             due = self._due
             if due > self.now:
                 self.now = due
+            before = len(out)
             for waiting in list(self._rounds.values()):
                 if waiting.due <= due:
                     self._judge(waiting, out)
@@ -142,6 +143,7 @@ class Engine:
             self.propagation.due(due, out)
             if self.stress.due <= due:
                 self.stress.run(due)
+            self._scenes.draw(out, before)
             self._find_due()
 
     def _fix(self, market: str, due: int, out: list[Event]) -> None:
@@ -204,8 +206,6 @@ class Engine:
                 out.append(said)
         heapq.heappush(self._silences, (watch.check_at(due), number, watch))
 
-    # --- ticks --------------------------------------------------------------------------------------------------------
-
     def feed(self, ticks: Sequence[Tick]) -> list[Event]:
         """Take in ticks in the order in which they were received."""
         out: list[Event] = []
@@ -227,6 +227,7 @@ class Engine:
         before = len(out)
         if tick.flags & FIXING != 0:
             self._collect(state, tick, at, out)
+            self._scenes.draw(out, before)
             return
         block = state.horizons.block_slot
         future = state.future
@@ -249,6 +250,8 @@ class Engine:
         if taken and at >= self.stress.wanted:
             self.stress.touch(at)
             self._find_due()
+        if len(out) > before:
+            self._scenes.draw(out, before)
 
     def _follow_up(self, before: int, out: list[Event]) -> None:
         """Ask the other markets about each breach since `before`; of history nobody is asked."""
@@ -305,8 +308,6 @@ class Engine:
                     self._judge(waiting, out)
             if self.stress.due <= due:
                 self.stress.run(due)
-
-    # --- state --------------------------------------------------------------------------------------------------------
 
     def resume(self, now: int) -> None:
         """The engine listens again at `now` after a stop: the time between was not heard, so nothing was silent in

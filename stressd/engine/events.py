@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from stressd.engine.curve_facts import CurveFacts
+from stressd.engine.scene import Scene
 
 ENTERED: Final = "entered"
 RAISED: Final = "raised"
@@ -65,9 +66,10 @@ class Standing:
 
 
 class Event:
-    """Base of all engine events. kind: "market" or "feed" or "self". key of its episode: (rule, market, direction)."""
+    """Base of all engine events. kind: "market" or "feed" or "self". key of its episode: (rule, market, direction).
+    scene: what stands around it, of an event about a move or a level."""
 
-    __slots__ = ("at", "direction", "kind", "market", "rule", "time")
+    __slots__ = ("at", "direction", "kind", "market", "rule", "scene", "time")
 
     def __init__(self, at: int, time: int, kind: str, rule: str, market: str, direction: int) -> None:
         self.at = at
@@ -76,6 +78,7 @@ class Event:
         self.rule = rule
         self.market = market
         self.direction = direction
+        self.scene: Scene | None = None
 
 
 class Breach(Event):
@@ -86,13 +89,14 @@ class Breach(Event):
     provisional: why its sigma is not to be trusted fully, or "". quotes: `Quotes.figures` of its feed, None where that
     has none. during: the scheduled event that is on, or ""; widened: by how much it raised this bar, 1 for not at all.
     unconfirmed: what speaks against the move, or ""; while something does, severity is at most warn. curve: of its
-    market at that moment, where that is known.
+    market at that moment, where that is known. rungs: every severity's bar, as (severity, sigma), and floor_bp, the
+    least move that opens.
     """
 
     __slots__ = (
-        "account", "change_bp", "curve", "definition", "during", "fixing", "horizon", "phase", "provisional", "quotes",
-        "reference_time", "reference_value", "series", "severity", "sigma_bp", "source", "standing", "threshold",
-        "unconfirmed", "value", "widened", "z",
+        "account", "change_bp", "curve", "definition", "during", "fixing", "floor_bp", "horizon", "phase",
+        "provisional", "quotes", "reference_time", "reference_value", "rungs", "series", "severity", "sigma_bp",
+        "source", "standing", "threshold", "unconfirmed", "value", "widened", "z",
     )  # fmt: skip
 
     def __init__(
@@ -142,6 +146,8 @@ class Breach(Event):
         self.widened = 1.0
         self.unconfirmed = ""
         self.curve: CurveFacts | None = None
+        self.rungs: list[tuple[int, float]] = []
+        self.floor_bp = 0.0
 
 
 class LevelHit(Event):

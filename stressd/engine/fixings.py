@@ -12,6 +12,7 @@ from stressd.engine.horizons import Horizons
 from stressd.engine.move import Move
 from stressd.engine.plain import number, plain
 from stressd.engine.records import Records
+from stressd.engine.today import FIXINGS
 from stressd.market.tick import BACKLOG, Tick
 
 OWN_FIXINGS: Final = 63
@@ -23,9 +24,12 @@ LONGEST_GAP: Final = 14
 
 class Fixings:
     """value (percent), time (ns), day (ordinal), source: of the last fixing; bp, z: its move, and the same in sigma;
-    count: how many there were, own: how many of them were made of live ticks."""
+    count: how many there were, own: how many of them were made of live ticks. recent: the last ones of one source that
+    can be compared, as (percent, ns)."""
 
-    __slots__ = ("_breaches", "_horizons", "_records", "bp", "count", "day", "own", "source", "time", "value", "z")
+    __slots__ = (
+        "_breaches", "_horizons", "_records", "bp", "count", "day", "own", "recent", "source", "time", "value", "z",
+    )  # fmt: skip
 
     def __init__(self, breaches: Breaches, horizons: Horizons, records: Records) -> None:
         self._breaches = breaches
@@ -39,12 +43,20 @@ class Fixings:
         self.z = math.nan
         self.count = 0
         self.own = 0
+        self.recent: list[tuple[float, int]] = []
 
     def change(self, day: int, y: float, source: str) -> float:
         """The move (bp) that a fixing would be, nan where it cannot be compared with the last one."""
         if self.source != source or not 0 < day - self.day <= LONGEST_GAP:
             return math.nan
         return (y - self.value) * 100.0
+
+    def close(self, since: int) -> tuple[float, int]:
+        """What a session is compared with that begins now: the series' own fixing where the session before, which began
+        at `since`, had one, else the last value in it (percent, ns)."""
+        if since != 0 and self.source == LIVE and self.time >= since:
+            return self.value, self.time
+        return self._horizons.close_value, self._horizons.close_time
 
     def size(self, day: int, tick: Tick) -> float:
         """|move| in sigma that this fixing would be, 0 where that is not known."""
@@ -73,6 +85,7 @@ class Fixings:
                 daily.block_max = 0.0
             horizons.learn_day(change, self.count)
         self._records.observe(day, change, z, y, tick.source)
+        self._remember(y, time, tick.source)
         self.value = y
         self.time = time
         self.day = day
@@ -91,6 +104,8 @@ class Fixings:
         offset = tick.value - self.value
         self.count += 1
         self._records.shift(tick.source, offset)
+        self.recent = []
+        self._remember(tick.value, tick.time, self.source)
         self.value = tick.value
         self.time = tick.time
         self.day = day
@@ -103,16 +118,26 @@ class Fixings:
             return
         if offset == offset:
             self.value += offset
+            self.recent = [(y + offset, t) for y, t in self.recent]
         else:
             self.source = ""
             self.day = 0
+            self.recent = []
+
+    def _remember(self, y: float, t: int, source: str) -> None:
+        if source != self.source:
+            self.recent = []
+        self.recent.append((y, t))
+        if len(self.recent) > FIXINGS:
+            del self.recent[0]
 
     def state(self) -> list[Any]:
         """Everything that changes, as plain values."""
         last = [plain(self.value), self.time, self.day, self.source, plain(self.bp), plain(self.z)]
-        return [*last, self.count, self.own]
+        return [*last, self.count, self.own, [list(row) for row in self.recent]]
 
     def load(self, state: list[Any]) -> None:
         """Take up where `state` left off."""
-        value, self.time, self.day, self.source, bp, z, self.count, self.own = state
+        value, self.time, self.day, self.source, bp, z, self.count, self.own = state[:8]
+        self.recent = [(float(y), int(t)) for y, t in state[8]] if len(state) > 8 else []
         self.value, self.bp, self.z = number(value), number(bp), number(z)

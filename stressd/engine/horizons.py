@@ -19,6 +19,7 @@ from stressd.engine.plain import number, plain
 from stressd.engine.ring import SLOT, Ring
 from stressd.engine.sigma import SigmaWatch
 from stressd.engine.spec import HORIZONS, MINUTE, SECOND, HorizonSpec, WarmupSpec
+from stressd.engine.today import Today
 from stressd.engine.volatility import Volatility, gap_sigma, least_sigma, session_sigma, sigma_of
 
 LEAST_STEP: Final = 0.1
@@ -75,6 +76,7 @@ class Horizons:
         "slot",
         "span_start",
         "step",
+        "today",
         "typical",
         "volatility",
         "warmup",
@@ -88,6 +90,7 @@ class Horizons:
         self._agenda = agenda
         self.warmup = warmup
         self.ring = Ring()
+        self.today = Today()
         self.volatility = Volatility()
         self.all = [Horizon(number, specs[name]) for number, name in enumerate(HORIZONS)]
         for watch in watches:
@@ -133,7 +136,7 @@ class Horizons:
 
     def close_span(self, y: float, t: int, calm: bool) -> None:
         """The span that held the last tick (y percent, t ns) is over."""
-        self._fold()
+        self._fold(y, t)
         if not self._open or t < self.span_start:
             return
         self.close_value = y
@@ -179,7 +182,7 @@ class Horizons:
         look up references and sigmas anew. calm: no breach is on."""
         old = self.slot
         self.slot = slot
-        self._fold()
+        self._fold(y, t)
         if not self.clock.is_open:
             return
         start = self.span_start
@@ -242,10 +245,12 @@ class Horizons:
             self.typical,
         )
 
-    def _fold(self) -> None:
-        """What the slot that has ended saw goes into the blocks."""
+    def _fold(self, y: float, t: int) -> None:
+        """What the slot that has ended saw, the last of it y at t, goes into the blocks."""
         low, high = self.low, self.high
         if low <= high:
+            if self._open:
+                self.today.take(low, high, y, t)
             self.h1.fold(low, high)
             self.h5.fold(low, high)
             self.h30.fold(low, high)
@@ -320,6 +325,7 @@ class Horizons:
         self.close_value += offset
         self.low += offset
         self.high += offset
+        self.today.shift(offset)
         for horizon in self.all:
             horizon.ref += offset
 
@@ -327,6 +333,7 @@ class Horizons:
         """Another source has taken over and its offset is not known: no move can be measured across."""
         self.ring.clear()
         self.volatility.forget_level()
+        self.today.forget()
         self.span_start = 0
         self._open = False
         self.close_value = math.nan
@@ -345,6 +352,7 @@ class Horizons:
             "block": [self.block_slot, plain(self.block_z), self.blocks, self._alarmed, self._thawed],
             "business": [self.business, self.typical, self.gap_part],
             "ring": self.ring.state(),
+            "today": self.today.state(),
             "volatility": self.volatility.state(),
             "horizons": {horizon.name: horizon.state() for horizon in self.all},
         }
@@ -362,6 +370,8 @@ class Horizons:
         self.block_z = number(block_z)
         self.business, self.typical, self.gap_part = (float(x) for x in state["business"])
         self.ring.load(state["ring"])
+        if "today" in state:
+            self.today.load(state["today"])
         self.volatility.load(state["volatility"])
         for horizon in self.all:
             horizon.load(state["horizons"][horizon.name])

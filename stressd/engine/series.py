@@ -72,19 +72,12 @@ class SeriesState:
         self.breaches.carrier = self.source_name()
         self.unit = UnitWatch(spec.id, spec.market)
         self.curve = self.tenor = 0
-        self.is_gauge = False
-        self.quiet = False
+        self.is_gauge = self.quiet = False
         self.history = SourceGate("history", 0)
-        self.y = 0.0
-        self.t = 0
-        self.open_day = 0
+        self.y = self.shifted = 0.0
         self.open_value = math.nan
-        self.open_time = 0
-        self.sessions = 0
-        self.ticks = 0
-        self.duplicates = self.late = self.rejected = self.future = 0
-        self.shifted = 0.0
-        self.restarts = 0
+        self.t = self.open_day = self.open_time = self.sessions = self.restarts = 0
+        self.ticks = self.duplicates = self.late = self.rejected = self.future = 0
 
     def on_tick(self, tick: Tick, at: int, out: list[Event]) -> None:
         """Take in one tick that is no fixing; `at` is the engine's clock."""
@@ -200,9 +193,14 @@ class SeriesState:
         if self.open_day != 0:
             gaps.begin(kind_of(self.open_day, self.clock.day), t)
         horizons.gap.ref = math.nan
+        horizons.today.begin(t, y, self.fixings.close(self.open_time), self.dirt())
         self.open_day = self.clock.day
         self.open_value = y
         self.open_time = t
+
+    def dirt(self) -> int:
+        """Bad ticks so far: outliers that nothing bore out, crossed or absurd quotes, values in another unit."""
+        return self.rejected + self.unit.left_out + self.sources.dirt()
 
     def _open(self, t: int, at: int, out: list[Event]) -> None:
         """The open is known: judge the gap, and learn from it."""

@@ -35,6 +35,14 @@ class Sources:
             self.active = gate
         return gate
 
+    def dirt(self) -> int:
+        """Crossed and absurdly wide quotes so far, of all sources."""
+        count = 0
+        for gate in self.all:
+            if gate.quotes is not None:
+                count += gate.quotes.crossed + gate.quotes.wide
+        return count
+
     def takes_over(self, gate: SourceGate, t: int, open_since: int) -> bool:
         """Whether `gate`, ticking at t, takes over from the active source: the active one has been quiet for `pause`
         of open time (the market has been open since `open_since`), or `gate` ranks before it and has ticked for that

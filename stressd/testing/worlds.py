@@ -9,6 +9,7 @@ from typing import Final
 from stressd.engine.curve_facts import CurveFacts
 from stressd.engine.events import Standing
 from stressd.engine.response import BaseRate
+from stressd.engine.scene import Scene
 from stressd.engine.spec import (
     CRITICAL,
     HIGH,
@@ -136,6 +137,8 @@ def facts(event: object) -> dict[str, object]:
         value = getattr(event, name)
         if name.startswith("_") or callable(value):
             continue
+        if isinstance(value, Scene):
+            value = value.facts()
         if isinstance(value, float) and value != value:
             value = "nan"  # which equals nothing, itself included
         found[name] = facts(value) if isinstance(value, Standing | CurveFacts | BaseRate) else value
