@@ -7,8 +7,10 @@ from typing import Final
 import msgspec
 
 from stressd.alerts.claims import strength
-from stressd.alerts.event import Acknowledged, BidAsk, Curve, Follower, SeriesMove, Source, Wording
+from stressd.alerts.event import Acknowledged, BidAsk, Curve, Follower, Path, SeriesMove, Source, SpreadMove, Wording
+from stressd.alerts.scenery import Fact, path_of, spreads_of
 from stressd.alerts.words import is_spread
+from stressd.engine.events import LEFT, Breach
 
 Key = tuple[str, str, int]
 """(rule, scope, direction): what makes two breaches one episode. Severity, tenors and horizons are attributes.
@@ -47,6 +49,14 @@ class Answer(msgspec.Struct, kw_only=True):
     told: str = ""
 
 
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """What other feeds say of a series, and how many bad ticks it had in its session."""
+
+    agree: list[str] = []
+    disagree: list[str] = []
+    rejected: int | None = None
+
+
 class Episode(msgspec.Struct, kw_only=True):
     """Times in ns UTC of the engine's clock, except `began` and `data_time`: what the source said.
 
@@ -55,7 +65,8 @@ class Episode(msgspec.Struct, kw_only=True):
     told_z, told_bp: as of the last event. joined, raised (to the episode's severity), answered, peaked: not told yet;
     due: when the settle window ends that will tell them. affected, age, text: of a feed episode; usual (ns), warming:
     of the series that it began with. stale: it has been told that none of its series ticks: how it goes on is unknown.
-    quotes: by series, as of its latest breach; curve: of the market, as of the latest.
+    quotes: by series, as of its latest breach; curve, beside (spreads): of the market, as of the latest; path, checked:
+    of the leading series.
     said: the closest link that any event told of each market since it was last corrected; said_source: likewise the
     source; why_not: why that does not hold; correct_at: when what does not hold any more is taken back.
     acknowledged: the latest.
@@ -96,6 +107,9 @@ class Episode(msgspec.Struct, kw_only=True):
     stale: bool = False
     quotes: dict[str, BidAsk] = {}
     curve: Curve | None = None
+    path: Path | None = None
+    beside: list[SpreadMove] = []
+    checked: Checked = Checked()
     said: dict[str, Wording] = {}
     said_source: Source | None = None
     why_not: str = ""
@@ -112,6 +126,21 @@ class Episode(msgspec.Struct, kw_only=True):
         self.moves[name] = move
         self.peak_z = max(self.peak_z, abs(z))
         self.peak_bp = max(self.peak_bp, abs(change_bp))
+
+    def seen(self, fact: Fact, move: SeriesMove) -> None:
+        """What stands around `move` is part of what is known, where it leads."""
+        scene = fact.scene
+        if scene is None:
+            return
+        self.beside = spreads_of(scene)
+        if self.ranked()[0].series == move.series:
+            before, self.path = self.path, path_of(fact, move)
+            if isinstance(fact, Breach) and fact.phase == LEFT and before is not None and self.path is not None:
+                # The path goes on to the end, with the breach where it was.
+                self.path = msgspec.structs.replace(
+                    self.path, at=before.at, base=before.base, lower=before.lower, upper=before.upper
+                )
+            self.checked = Checked(agree=scene.agree, disagree=scene.disagree, rejected=scene.rejected)
 
     def heard(self, time: int, source: str) -> None:
         """A tick of this time and source is part of what is known."""

@@ -21,6 +21,7 @@ from stressd.alerts.event import Acknowledged, Event, SeriesMove
 from stressd.alerts.moves import bid_ask, breach_move, level_move, model_move
 from stressd.alerts.remarks import BACK_ON, LEVEL_TOLD, MODEL_TOLD, WITHDRAWN, split
 from stressd.alerts.routing import ONCE_TOLD
+from stressd.alerts.scenery import Fact, placed
 from stressd.alerts.spec import SECOND, EpisodesSpec
 from stressd.alerts.spreads import home_of
 from stressd.alerts.words import (
@@ -202,8 +203,13 @@ class Episodes:
             episode.curve = curve_state(breach.curve)
         guest = is_spread(breach.series) and not episode.scope.endswith(SPREADS)
         # The peak of an episode is that of what opened it: a spread's sign may be the other one.
-        episode.record(name, breach_move(breach), 0.0 if guest else breach.z, 0.0 if guest else breach.change_bp)
+        move = self._placed(breach, breach_move(breach))
+        episode.record(name, move, 0.0 if guest else breach.z, 0.0 if guest else breach.change_bp)
+        episode.seen(breach, move)
         episode.heard(breach.time, breach.source)
+
+    def _placed(self, fact: Fact, move: SeriesMove) -> SeriesMove:
+        return placed(move, fact.scene, self.spec.conventions.get(move.series))
 
     def _grown(
         self, episode: Episode, event: engine.Breach | CurveMove | engine.Silence | engine.FeedNote, joiner: str | None
@@ -238,14 +244,19 @@ class Episodes:
 
     def _once(self, event: engine.LevelHit | engine.Unusual, what: str, move: SeriesMove, note: str) -> list[Event]:
         episode = self._book.start(event, what, event.severity)
+        move = self._placed(event, move)
         episode.record(f"{event.series}|{move.horizon}", move, 0.0, 0.0)
+        episode.seen(event, move)
         episode.heard(event.time, event.source)
         return [self._book.tell(episode, "opened", event.at), self._book.close(episode, event.at, note)]
 
     def _shape(self, event: CurveMove) -> list[Event]:
         episode = self._book.start(event, event.what, event.severity, f"{event.market} shape")
-        for move in shape_moves(event):
+        *_, long = moves = shape_moves(event)
+        # The scene is that of the long tenor.
+        for move in (*moves[:-1], self._placed(event, long)):
             episode.record(f"{move.series}|{move.horizon}", move, 0.0, 0.0)
+        episode.seen(event, long)
         episode.heard(event.time, event.source)
         return [self._book.tell(episode, "opened", event.at), self._book.close(episode, event.at, ONCE_TOLD)]
 
@@ -265,7 +276,8 @@ class Episodes:
             peak = f"peak {bp_text(episode.peak_bp).removeprefix('+')}"
             lasted = f"lasted {duration_text((event.at - episode.opened_at) / SECOND)}"
             return [self._book.close(episode, event.at, f"{lasted}; {peak}")] if episode.active.pop(name, None) else []
-        episode.moves = {name: noise_move(event)}
+        episode.moves = {name: self._placed(event, noise_move(event))}
+        episode.seen(event, episode.moves[name])
         episode.peak_bp = max(episode.peak_bp, event.curve.noise_bp)
         episode.active[name] = event.severity
         return [self._book.tell(episode, "opened", event.at)] if fresh else self._grown(episode, event, None)

@@ -284,7 +284,8 @@ class DigestItem(msgspec.Struct, frozen=True, kw_only=True):
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One transition of one episode. `id` is `<episode>.<seq>` and never changes between attempts and restarts. A
-    `digest` is about the episodes in it and has none of its own."""
+    `digest` is about the episodes in it and has none of its own. runbook: the page that says what to do about its rule.
+    left_out: what a wire had no room for; the store has it."""
 
     id: str
     episode: str
@@ -309,6 +310,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     path: Path | None = None
     outcome: Outcome | None = None
     runbook: str | None = None
+    left_out: list[str] = []
     acknowledged: Acknowledged | None = None
     digest: list[DigestItem] = []
     version: str

@@ -14,6 +14,7 @@ from stressd.alerts.words import local_text
 from stressd.engine import response as engine
 from stressd.engine.events import Breach, LevelHit, Standing, Unusual
 from stressd.engine.response import Response
+from stressd.engine.spec import SEVERITIES
 from stressd.market.times import day_iso, iso
 
 SECOND = 1_000_000_000
@@ -43,6 +44,8 @@ def breach_move(breach: Breach) -> SeriesMove:
         widened=_rounded(breach.widened) if breach.widened > 1.0 else None,
         account=breach.account or None,
         unconfirmed=breach.unconfirmed or None,
+        rungs={SEVERITIES[severity]: round(bar, DIGITS) for severity, bar in breach.rungs} or None,
+        floor_bp=_rounded(breach.floor_bp) if breach.floor_bp else None,
     )
     if standing is None:
         return move

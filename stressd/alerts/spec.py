@@ -22,7 +22,8 @@ class EpisodesSpec:
     """Constant attributes of every event, and the pace.
 
     calendars: by market; an episode is named by its date there, and reopening times are told on that market's clock.
-    watched: number of live series by market, for "4 of 6 series". settle: ns within which joiners, peaks and further
+    watched: number of live series by market, for "4 of 6 series". conventions: by series, as in market.conventions.
+    runbooks: by rule, the page that says what to do. settle: ns within which joiners, peaks and further
     answers are gathered into one update. peak_sigma, peak_bp: by how much a peak must grow to be told again.
     """
 
@@ -33,6 +34,8 @@ class EpisodesSpec:
     config: str
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     watched: Mapping[str, int] = field(default_factory=dict)
+    conventions: Mapping[str, str] = field(default_factory=dict)
+    runbooks: Mapping[str, str] = field(default_factory=dict)
     settle: int = 5 * SECOND
     peak_sigma: float = 1.0
     peak_bp: float = 5.0

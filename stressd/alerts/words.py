@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from stressd.market.times import parse_time
 
 SECOND: Final = 1_000_000_000
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+AMOUNTS: Final = ((1e9, "bn"), (1e6, "m"), (1e3, "k"), (0.0, ""))
 SPARKS: Final = "▁▂▃▄▅▆▇█"
 OVER: Final = {
     "tick": "since the last tick",
@@ -140,6 +142,14 @@ def local_text(at: int, zone: ZoneInfo) -> str:
     return f"{moment.day} {MONTHS[moment.month - 1]} {moment:%H:%M} {zone.key.rpartition('/')[2].replace('_', ' ')}"
 
 
+def near_text(time: str, now: str) -> str:
+    """The same beside `now` (ISO): without what goes without saying, "06:00 UTC" or "19 Jan 06:00 UTC"."""
+    text = moment_text(time)
+    if time[:10] == now[:10]:
+        return text.split(" ", 3)[3]
+    return text.replace(f" {now[:4]} ", " ", 1)
+
+
 def day_text(day: date) -> str:
     """ "20 Jan 2026"."""
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
@@ -179,9 +189,23 @@ def _since(day: str, beginning: bool) -> str:
 
 def sparkline(values: list[float]) -> str:
     """Bars from the lowest value or zero to the highest: "▁▃▆█"."""
-    low, high = min(0.0, *values), max(0.0, *values)
+    return sparks(values, min(0.0, *values), max(0.0, *values))
+
+
+def sparks(values: Sequence[float | None], low: float, high: float) -> str:
+    """Bars from low to high, a space for what is not known."""
     span = (high - low) or 1.0
-    return "".join(SPARKS[min(7, int((value - low) / span * 8.0))] for value in values)
+    return "".join(" " if value is None else SPARKS[min(7, int((value - low) / span * 8.0))] for value in values)
+
+
+def amount_text(amount: float, currency: str = "") -> str:
+    """ "-JPY 24.4m", "1.2m", "EUR 950k": three digits at most, the sign before the currency."""
+    size = abs(amount)
+    least, unit = next(each for each in AMOUNTS if size >= each[0] * 0.9995)
+    scaled = size / (least or 1.0)
+    text = f"{scaled:.0f}" if scaled >= 99.95 or not unit else f"{scaled:.1f}".removesuffix(".0")
+    sign = "-" if amount < 0.0 and text != "0" else ""
+    return f"{sign}{currency} {text}{unit}" if currency else f"{sign}{text}{unit}"
 
 
 def listing(names: list[str]) -> str:

@@ -51,8 +51,7 @@ def test_a_message_is_complete_in_plain_text() -> None:
         "What: followed by US 10Y +6.8bp",
         "Yield: JP 30Y 3.765%",
         "Move: +20.3bp since the last fixing, from 3.562% at 19 Jan 2026 06:00 UTC",
-        "Sigma: 6.9σ of 2.94bp (robust, 63 sessions)",
-        "Count: beyond 6σ 10 times in 4,706 sessions",
+        "Sigma: 6.9σ of 2.94bp (robust, 63 sessions); beyond 6σ 10 times in 4,706 sessions",
         "Rank: largest rise of 1,250 sessions",
         "Record: largest rise since the series began in 1999",
         "Curve: bear steepening  ▄▆█ 10Y 20Y 30Y",
@@ -62,8 +61,10 @@ def test_a_message_is_complete_in_plain_text() -> None:
         "Base rate: JP 30Y beyond +4σ: 8 times since 1999, US 10Y the same way in 6 (75 %), mean +1.2σ",
         "UK 10Y: could not respond: closed (overnight), opens 20 Jan 2026 13:00 UTC",
         "Data: last tick 0 s old from desk",
-        "Why: rule sigma-breach, bar 6σ, config 9f2c1a2b, method 1, stressd 0.1.0",
+        "Why: rule sigma-breach, bar 6σ = 17.6bp, config 9f2c1a2b, method 1, stressd 0.1.0",
+        "Inputs: 3.765% less 3.562% is +20.3bp, over 2.94bp is 6.9σ",
         f"Episode: {event.episode}, update 3, 20 Jan 2026 20:30 UTC",
+        f"Next: stressd explain {event.episode}, stressd ack {event.episode}",
         "",
         "JP 10Y  2.300%  +7.8bp  4.2σ  1d",
         "JP 20Y  3.100%  +14.8bp  5.2σ  1d",
@@ -143,7 +144,7 @@ def test_intraday_moves_spreads_and_standings_in_words() -> None:
     assert message.title == "US 2s10s +7.8bp over 30m to 70.9bp · 4.4σ of 1.8bp · highest since 8 Apr 2025"
     facts = dict(message.facts)
     assert facts["Spread"] == "US 2s10s 70.9bp"
-    assert facts["Count"] == "beyond 4σ once in 900 sessions"
+    assert facts["Sigma"].endswith("; beyond 4σ once in 900 sessions")
     assert facts["Rank"] == "3rd largest rise of 900 sessions"
     assert facts["Record"] == "largest rise over 30m since 12 Jan 2026"
 
@@ -151,9 +152,8 @@ def test_intraday_moves_spreads_and_standings_in_words() -> None:
 def test_a_return_period_comes_after_the_count_and_p_only_where_it_is_known() -> None:
     event = run([contract_breach(), response(US_FIXING_20)])[-1]
     lead = _with(event.series[0], return_period_years=[0.9, 1.6, 3.9])
-    labels = [label for label, _ in render(_with(event, series=[lead]), Telling(first=True)).facts]
-    assert labels.index("Count") < labels.index("Return")
     text = render(_with(event, series=[lead]), Telling(first=True)).text
+    assert text.index("beyond 6σ 10 times") < text.index("about every")
     assert "about every 1.6 years on its own history (11 months to 3.9 years)" in text
     assert " p " not in text
 
