@@ -11,7 +11,7 @@ from typing import Final
 
 from stressd.alerts.curve import curve_picture, curve_text
 from stressd.alerts.episode import NOISE
-from stressd.alerts.event import Event, Outcome, Point, SeriesMove, SpreadMove
+from stressd.alerts.event import Event, LevelAhead, Outcome, Point, SeriesMove, SpreadMove
 from stressd.alerts.headline import during_clauses
 from stressd.alerts.notification import Position
 from stressd.alerts.routing import LEVEL
@@ -110,12 +110,14 @@ def ahead_text(move: SeriesMove) -> str:
     """ "next 3.75% (-1.5bp) and 4% (+23.5bp); ten-year-levels 4.31% (+5bp)", the nearest first."""
     near = sorted(move.ahead, key=lambda each: abs(each.distance_bp))
 
-    def words(each_level: float, distance: float) -> str:
-        return f"{yield_text(move.series, each_level)} ({bp_text(distance)})"
-
-    rounds = [words(each.level, each.distance_bp) for each in near if each.what == ROUND]
-    own = [f"{each.what} {words(each.level, each.distance_bp)}" for each in near if each.what != ROUND]
+    rounds = [_away(move.series, each) for each in near if each.what == ROUND]
+    own = [f"{each.what} {_away(move.series, each)}" for each in near if each.what != ROUND]
     return "; ".join([f"next {listing(rounds)}"] * bool(rounds) + own)
+
+
+def _away(series: str, ahead: LevelAhead) -> str:
+    level = yield_text(series, ahead.level) if is_spread(series) else f"{ahead.level:g}%"
+    return f"{level} ({bp_text(ahead.distance_bp)})"
 
 
 def spreads_text(spreads: Sequence[SpreadMove], market: str, now: str) -> str:
@@ -151,11 +153,12 @@ def price_text(move: SeriesMove) -> str:
     assert price is not None
     points = price.points
     size = f"{points:+.1f}" if abs(points) >= 1.0 else f"{points:+.2f}"
+    half = ""
     if move.series.startswith("US."):
-        size += f" ({text_32nds(points)} in 32nds)"
+        half = f", {text_32nds(points)} in 32nds"
     digits = 2 if price.dv01 >= 0.0995 else 3
     yields = f"{price.convention} yield" if price.convention == SIMPLE else f"{price.convention} compounding"
-    return f"about {size} points per 100 face, DV01 {price.dv01:.{digits}f} (par bond of that tenor, {yields})"
+    return f"about {size} points per 100 face{half}, DV01 {price.dv01:.{digits}f} (par bond of that tenor, {yields})"
 
 
 def book_text(moves: Sequence[SeriesMove], book: Mapping[str, Position]) -> str:
@@ -215,7 +218,7 @@ def _size(move: SeriesMove) -> list[Fact]:
     if sigma:
         facts.append(("Sigma", "; ".join(sigma)))
     rank = []
-    if move.rank is not None and move.rank_of is not None:
+    if move.rank is not None and move.rank_of:
         rank.append(rank_text(move.rank, move.rank_of, move.change_bp or 0.0))
     if move.return_period_years:
         low, middle, high = move.return_period_years
@@ -231,7 +234,8 @@ def _curve(event: Event) -> list[Fact]:
         picture = curve_picture(event.series)
         facts.append(("Curve", f"{event.shape}  {picture}" if picture else event.shape))
     if event.data.curve is not None:
-        facts.append(("Curve noise" if event.shape else "Curve", curve_text(event.data.curve)))
+        noise = curve_text(event.data.curve)
+        facts.append(("Curve noise", noise.removeprefix("noise ")) if event.shape else ("Curve", noise))
     shown = {move.series for move in event.series}
     beside = [each for each in event.spreads if each.series not in shown]
     if beside:

@@ -143,11 +143,12 @@ def local_text(at: int, zone: ZoneInfo) -> str:
 
 
 def near_text(time: str, now: str) -> str:
-    """The same beside `now` (ISO): without what goes without saying, "06:00 UTC" or "19 Jan 06:00 UTC"."""
-    text = moment_text(time)
+    """The same to the minute beside `now` (ISO), without what goes without saying: "06:00 UTC", "19 Jan 06:00 UTC"."""
+    clock = f"{time[11:16]} UTC"
     if time[:10] == now[:10]:
-        return text.split(" ", 3)[3]
-    return text.replace(f" {now[:4]} ", " ", 1)
+        return clock
+    day = iso_day_text(time[:10])
+    return f"{day.removesuffix(f' {now[:4]}')} {clock}"
 
 
 def day_text(day: date) -> str:

@@ -1,8 +1,8 @@
 """Draws the scene of an event from the states of its series and of those beside it. Asked only when something happened.
 
 Of a spread between tenors or markets that is watched for itself, its own value is told, which moves as far as all legs
-confirm. One that is not is the arithmetic of its legs where all of them have just ticked, and else left out: of a
-parallel jump one leg always tells first.
+confirm. One that is not is the arithmetic of its legs at the last moment of which all of them have told: of a parallel
+jump one leg always tells first, and what it says alone is no move of the spread.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from stressd.engine.breaches import LIVE
 from stressd.engine.curve_events import CurveMove
 from stressd.engine.events import Breach, Event, LevelHit, Unusual
 from stressd.engine.gate import believed
+from stressd.engine.ring import SLOT
 from stressd.engine.scene import Beside, Mark, Scene
 from stressd.engine.series import SeriesState
 from stressd.engine.sources import OFFSETS_NEEDED
@@ -26,8 +27,8 @@ CURVE: Final = ("2s10s", "5s30s", "10s30s", "2s5s10s")
 ACROSS: Final = "10Y"
 """The tenor between markets."""
 
-TOGETHER: Final = 5 * SECOND
-"""ns by which the legs of a spread that is not watched may lie apart."""
+BESIDE: Final = 5 * SECOND
+"""ns by which another feed's last tick may be older to speak against a value."""
 
 MOST: Final = 8
 """Spreads told with one event."""
@@ -131,7 +132,7 @@ class Scenes:
                 continue
             if abs(gate.value - gate.offset - y) <= 0.5 * believed(max(age, 0), horizons.step):
                 scene.agree.append(gate.name)
-            elif age <= TOGETHER:
+            elif age <= BESIDE:
                 scene.disagree.append(gate.name)
 
 
@@ -148,12 +149,21 @@ def _ticking(pair: Pair, t: int) -> Beside | None:
         )
     value = change = 0.0
     since = -1
-    for state, weight in pair.legs:
-        if state.t == 0 or abs(t - state.t) > TOGETHER:
+    heard = t
+    for state, _ in pair.legs:
+        if state.t == 0 or abs(t - state.t) > FRESH:
             return None
+        heard = min(heard, state.t)
+    for state, weight in pair.legs:
+        y = state.y
+        if state.t > heard:
+            k = state.horizons.ring.find(heard // SLOT - 1, 0)
+            if k < 0:
+                return None
+            y = state.horizons.ring.values[k]
         close: Mark = (state.horizons.today.close, state.horizons.today.close_time)
-        value += weight * state.y
-        change += weight * (state.y - close[0])
+        value += weight * y
+        change += weight * (y - close[0])
         since = close[1] if since in (-1, close[1]) else 0
     return Beside(pair.id, value * 100.0, change * 100.0 if change == change else None, max(since, 0))
 

@@ -146,7 +146,7 @@ def test_intraday_moves_spreads_and_standings_in_words() -> None:
     assert facts["Spread"] == "US 2s10s 70.9bp"
     assert facts["Sigma"].endswith("; beyond 4σ once in 900 sessions")
     assert facts["Rank"] == "3rd largest rise of 900 sessions"
-    assert facts["Record"] == "largest rise over 30m since 12 Jan 2026"
+    assert facts["Record"] == "largest rise over 30m since 12 Jan 2026; highest since 8 Apr 2025"
 
 
 def test_a_return_period_comes_after_the_count_and_p_only_where_it_is_known() -> None:
