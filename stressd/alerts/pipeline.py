@@ -9,6 +9,10 @@ from typing import Any
 from stressd.alerts.desk import Desk, Routed
 from stressd.alerts.episodes import Episodes
 from stressd.alerts.event import Event
+from stressd.alerts.people.carry_out import carry_out
+from stressd.alerts.people.commands import Command, Done
+from stressd.alerts.people.people import People
+from stressd.alerts.people.spec import PeopleSpec
 from stressd.engine import events as engine_events
 from stressd.engine.engine import Engine
 from stressd.market.tick import Tick
@@ -17,12 +21,16 @@ __all__ = ["Pipeline", "Routed"]
 
 
 class Pipeline:
-    """Engine, episode machine and desk in one synchronous pass. All times are ns UTC of the engine's clock."""
+    """Engine, episode machine, people and desk in one synchronous pass. All times are ns UTC of the engine's clock.
+    people: who does what about alerts, where there are people (replay and backtest have none)."""
 
-    def __init__(self, engine: Engine, episodes: Episodes, desk: Desk) -> None:
+    def __init__(self, engine: Engine, episodes: Episodes, desk: Desk, people: PeopleSpec | None = None) -> None:
         self.engine = engine
         self.episodes = episodes
         self.desk = desk
+        self.people = People(people or PeopleSpec(), episodes)
+        self.people.start(engine.now)
+        desk.people = self.people
 
     def feed(self, ticks: Sequence[Tick]) -> list[Routed]:
         """Everything that is told because of these ticks, and of what fell due until the last of them."""
@@ -35,6 +43,10 @@ class Pipeline:
     def apply(self, note: engine_events.Event) -> list[Routed]:
         """What is told because of something that the daemon noticed about itself."""
         return self._until(note.at) + self._route(self.episodes.apply(note))
+
+    def command(self, command: Command) -> Done:
+        """Carry out what a person commands, now, by the engine's clock. Raises CommandError."""
+        return carry_out(command, self.engine.now, self.people, self.episodes, self.desk)
 
     def next_deadline(self) -> int | None:
         """When `advance` will next have something to do; None for never."""
@@ -54,6 +66,7 @@ class Pipeline:
         return {
             "engine": self.engine.snapshot(),
             "episodes": self.episodes.snapshot(),
+            "people": self.people.snapshot(),
             "desk": self.desk.snapshot(),
         }
 
@@ -61,6 +74,7 @@ class Pipeline:
         """Go on from a snapshot as if nothing had happened."""
         self.engine.restore(state["engine"])
         self.episodes.restore(state["episodes"])
+        self.people.restore(state["people"])
         self.desk.restore(state["desk"])
 
     def _pass(self, events: list[engine_events.Event]) -> list[Routed]:
@@ -72,15 +86,16 @@ class Pipeline:
 
     def _next(self) -> int | None:
         """The earliest deadline beside the engine's."""
-        return min(
-            (t for t in (self.episodes.next_deadline(), self.desk.next_deadline()) if t is not None), default=None
-        )
+        parts = (self.episodes.next_deadline(), self.people.next_deadline(), self.desk.next_deadline())
+        return min((t for t in parts if t is not None), default=None)
 
     def _until(self, now: int) -> list[Routed]:
         """What is due by `now`, each at its own time, whatever the batch that brought the time here."""
         told: list[Routed] = []
         while (due := self._next()) is not None and due <= now:
             told += self._route(self.episodes.advance(due))
+            for event, sinks in self.people.advance(due):
+                told += self.desk.direct(event, sinks)
             told += self.desk.advance(due)
         return told
 

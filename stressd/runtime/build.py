@@ -23,7 +23,7 @@ from stressd.engine.detector import DETECTOR_OFF
 from stressd.engine.engine import Engine
 from stressd.engine.spec import EngineSpec
 from stressd.feeds.base import Feed
-from stressd.runtime.outbox import DESK, EPISODES
+from stressd.runtime.outbox import DESK, EPISODES, PEOPLE
 from stressd.runtime.standins import Fallback
 from stressd.sinks.base import Sink
 
@@ -71,6 +71,7 @@ def build_pipeline(loaded: Loaded, engine: Engine, origin: Origin, machine: Mapp
         except (msgspec.MsgspecError, KeyError, TypeError) as error:
             log.error("episodes.lost", reason=f"their saved state cannot be read: {error}")
             pipeline = _fresh(loaded, engine, origin)
+        _restore_people(pipeline, machine)
     ended = pipeline.withdraw(_watched(loaded.engine) | _off(engine), engine.now)
     pipeline.reconcile()
     return Built(pipeline, ended)
@@ -78,7 +79,19 @@ def build_pipeline(loaded: Loaded, engine: Engine, origin: Origin, machine: Mapp
 
 def _fresh(loaded: Loaded, engine: Engine, origin: Origin) -> Pipeline:
     spec = episodes_spec(loaded, origin)
-    return Pipeline(engine, Episodes(spec), Desk(loaded.desk, spec))
+    return Pipeline(engine, Episodes(spec), Desk(loaded.desk, spec), loaded.people)
+
+
+def _restore_people(pipeline: Pipeline, machine: Mapping[str, bytes]) -> None:
+    """What people did before. Where it cannot be read they have done nothing: rather told too much than too little."""
+    if PEOPLE not in machine:
+        return
+    before = pipeline.people.snapshot()
+    try:
+        pipeline.people.restore(msgspec.json.decode(machine[PEOPLE]))
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        log.error("silences.lost", reason=f"silences and acknowledgements cannot be read: {error}")
+        pipeline.people.restore(before)
 
 
 def _watched(spec: EngineSpec) -> set[tuple[str, str]]:

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from stressd.alerts.event import Origin
+from stressd.alerts.people.commands import Command, Done
 from stressd.config.load import Loaded
 from stressd.config.registry import Registry
 from stressd.engine.spec import HIGH
@@ -104,6 +105,10 @@ class Daemon:
     def reload(self) -> None:
         """Read the configuration again, and go on with it if it is right."""
         self._reload.set()
+
+    async def command(self, command: Command) -> Done:
+        """Carry out what a person commands; returns once it is on disk. Raises CommandError."""
+        return await asyncio.wrap_future(self.pump.command(command))
 
     async def run(self) -> None:
         """Work until `stop`. Raises BuildError, StoreError, OSError where it cannot start."""

@@ -11,11 +11,13 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from stressd.alerts.people.commands import Done
 from stressd.alerts.pipeline import Pipeline, Routed
-from stressd.store import Commit, Store
+from stressd.store import ActionRow, Commit, Store
 
 EPISODES: Final = "episodes"
 DESK: Final = "router"
+PEOPLE: Final = "people"
 """Keys of the machine's state in the store."""
 
 PATIENCE: Final = 1.0
@@ -29,7 +31,12 @@ def machine_state(pipeline: Pipeline) -> dict[str, bytes]:
     return {
         EPISODES: msgspec.json.encode(pipeline.episodes.snapshot()),
         DESK: msgspec.json.encode(pipeline.desk.snapshot()),
+        PEOPLE: msgspec.json.encode(pipeline.people.snapshot()),
     }
+
+
+def _rows(actions: Sequence[Done]) -> list[ActionRow]:
+    return [ActionRow(done.at, done.author, done.via, done.verb, done.subject, done.detail) for done in actions]
 
 
 class _Transition:
@@ -58,7 +65,16 @@ class StoreOutbox:
         self._unwritten: dict[int, _Transition] = {}
         self._number = 0
 
-    def commit(self, routed: Sequence[Routed], pipeline: Pipeline) -> Future[Any]:
+    def commit(self, routed: Sequence[Routed], pipeline: Pipeline, actions: Sequence[Done] = ()) -> Future[Any]:
+        for done in actions:
+            log.info(
+                "command.done",
+                author=done.author,
+                via=done.via,
+                verb=done.verb,
+                subject=done.subject,
+                detail=done.detail,
+            )
         for one in routed:
             event = one.event
             log.info(
@@ -73,7 +89,7 @@ class StoreOutbox:
         number, transition = self._number, _Transition(routed, time.monotonic())
         with self._lock:
             self._unwritten[number] = transition
-        future = self._store.commit(Commit(routed, machine_state(pipeline)))
+        future = self._store.commit(Commit(routed, machine_state(pipeline), _rows(actions)))
         future.add_done_callback(lambda done: self._done(done, number))
         return future
 

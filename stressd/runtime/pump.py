@@ -11,10 +11,12 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Final, Protocol
 
 import structlog
 
+from stressd.alerts.people.commands import Command, CommandError, Done
 from stressd.alerts.pipeline import Pipeline, Routed
 from stressd.feeds.base import Frame
 from stressd.market.tick import Tick
@@ -40,8 +42,9 @@ log = structlog.get_logger()
 class Outbox(Protocol):
     """Where routed events become durable."""
 
-    def commit(self, routed: Sequence[Routed], pipeline: Pipeline) -> Future[Any]:
-        """One transaction of events, deliveries and the machine's state. The future is done once it is on disk."""
+    def commit(self, routed: Sequence[Routed], pipeline: Pipeline, actions: Sequence[Done] = ()) -> Future[Any]:
+        """One transaction of events, deliveries, what people did and the machine's state. The future is done once it
+        is on disk."""
         ...
 
 
@@ -85,6 +88,7 @@ class Pump:
         self._held: deque[_Held] = deque()
         self._faulty: set[str] = set()
         self._told: list[Routed] = []
+        self._commands: deque[tuple[Command, Future[Done]]] = deque()
         self._stopping = False
         self._looked = 0.0
         self.at = clock.now()
@@ -106,6 +110,18 @@ class Pump:
         self._stopping = True
         self._mailbox.wake()
 
+    def command(self, command: Command) -> Future[Done]:
+        """Carry it out in the next pass, at the time that the pipeline has reached then. Done once it is on disk, or
+        with a CommandError."""
+        future: Future[Done] = Future()
+        future.set_running_or_notify_cancel()
+        if self._stopping:
+            future.set_exception(CommandError("stressd is stopping: try again when it runs"))
+        else:
+            self._commands.append((command, future))
+            self._mailbox.wake()
+        return future
+
     def swap(self, pipeline: Pipeline, told: Sequence[Routed] = ()) -> None:
         """Go on with another pipeline from the next pass on. told: what its making told."""
         self.pipeline = pipeline
@@ -126,17 +142,32 @@ class Pump:
         now = self._clock.now()
         self.at = max(self.at, now if oldest is None else min(now, oldest))
         routed += self.pipeline.advance(self.at)
+        carried = self._carry_out(routed)
         if (steady := time.monotonic()) - self._looked >= LOOK_EVERY:
             self._looked = steady
             for note in self.conditions.observe(self.at, self._wrong()):
                 routed += self.pipeline.apply(note)
-        self._finish(batch, routed)
+        self._finish(batch, routed, carried)
         self.passes += 1
         self.passed = time.monotonic()
         if batch.frames or routed:
             self._observe(time.perf_counter() - began)
         self._beat()
         return oldest is not None
+
+    def _carry_out(self, routed: list[Routed]) -> list[tuple[Done, Future[Done]]]:
+        """What people have commanded since the last pass. routed: to which is added what is told because of it."""
+        carried = []
+        while self._commands:
+            command, future = self._commands.popleft()
+            try:
+                done = self.pipeline.command(command)
+            except CommandError as error:
+                future.set_exception(error)
+                continue
+            routed += done.routed
+            carried.append((done, future))
+        return carried
 
     def _pause(self) -> float:
         deadline = self.pipeline.next_deadline()
@@ -158,12 +189,13 @@ class Pump:
             self._faulty.add(frame.feed.name)
             log.error("decoder.failed", feed=frame.feed.name, topic=frame.topic, exc_info=error)
 
-    def _finish(self, batch: Batch, routed: list[Routed]) -> None:
+    def _finish(self, batch: Batch, routed: list[Routed], carried: list[tuple[Done, Future[Done]]]) -> None:
         commit: Future[Any] | None = None
-        if routed:
+        if routed or carried:
             for one in routed:
                 self.events[one.event.type] += 1
-            commit = self._outbox.commit(routed, self.pipeline)
+            commit = self._outbox.commit(routed, self.pipeline, [done for done, _ in carried])
+            commit.add_done_callback(partial(_answer, carried))
         frames = batch.settled + batch.frames if batch.settled else batch.frames
         now = time.monotonic()
         if frames and (commit is not None or self._held):
@@ -175,6 +207,16 @@ class Pump:
             settle(frames)
         while self._held and (self._held[0].commit is None or self._held[0].commit.done() or now > self._held[0].until):
             settle(self._held.popleft().frames)
+
+
+def _answer(carried: list[tuple[Done, Future[Done]]], commit: Future[Any]) -> None:
+    """Tell those who commanded that it is on disk, on whichever thread wrote it."""
+    error = commit.exception()
+    for done, future in carried:
+        if error is None:
+            future.set_result(done)
+        else:
+            future.set_exception(CommandError(f"it could not be kept: {error}"))
 
 
 def soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:

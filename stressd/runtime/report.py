@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from stressd import METHOD, __version__
 from stressd.alerts.episode import Episode
 from stressd.alerts.evidence import link_clauses, source_clause
+from stressd.alerts.people.concern import AckState
+from stressd.alerts.people.silences import SilenceState
 from stressd.engine.agenda import Agenda
 from stressd.engine.detectors import DetectorWatch
 from stressd.engine.form import FORM
@@ -87,7 +89,11 @@ class Reporter:
             "stress": d.pump.pipeline.engine.stress.reading,
             "detectors": detectors(d.pump.pipeline.engine.detectors()),
             "agenda": agenda(d.loaded.engine, now),
-            "episodes": [episode_row(each) for each in d.pump.pipeline.episodes.open_episodes()],
+            "episodes": [
+                episode_row(each, d.pump.pipeline.people.acknowledged().get(each.id))
+                for each in d.pump.pipeline.episodes.open_episodes()
+            ],
+            "silences": [silence_row(each) for each in d.pump.pipeline.people.silences()],
             "answers": answers(d.pump.pipeline.episodes.answers()),
             "sinks": d.deliverer.report(),
             "conditions": [{"rule": c.rule, "source": c.source, "text": c.text} for c in d.pump.conditions.lasting()],
@@ -282,8 +288,23 @@ def _feed(daemon: Daemon, name: str, now: int) -> dict[str, Any]:
     }
 
 
-def episode_row(episode: Episode) -> dict[str, Any]:
-    """An open episode, with its source and its followers in words."""
+def silence_row(silence: SilenceState) -> dict[str, Any]:
+    """A silence that is on, or waits for its time."""
+    return {
+        "id": silence.id,
+        "state": silence.state,
+        "match": str(silence.match),
+        "from": iso(silence.starts),
+        "until": iso(silence.ends),
+        "author": silence.author,
+        "reason": silence.reason,
+        "break_through": silence.break_through,
+        "withheld": silence.withheld,
+    }
+
+
+def episode_row(episode: Episode, ack: AckState | None) -> dict[str, Any]:
+    """An open episode, with its source and its followers in words. ack: of whoever looks after it."""
     source = [source_clause(episode.source)] if episode.source is not None else []
     return {
         "episode": episode.id,
@@ -292,6 +313,9 @@ def episode_row(episode: Episode) -> dict[str, Any]:
         "direction": {1: "up", -1: "down"}.get(episode.direction),
         "severity": SEVERITIES[episode.severity],
         "opened": iso(episode.opened_at),
+        "acknowledged": None
+        if ack is None
+        else {"by": ack.author, "at": iso(ack.at), "until": None if ack.until is None else iso(ack.until)},
         "links": [*source, *link_clauses(answer.follower for answer in episode.answers.values())],
     }
 

@@ -27,6 +27,7 @@ from stressd.store.rows import (
     Fixing,
     HistorySource,
     Imported,
+    LabelRow,
     Progress,
     Snapshot,
     TickBatch,
@@ -238,6 +239,10 @@ class Store:
     ) -> list[ActionRow]:
         """What people did, the newest `limit` that match, in their order."""
         return self._read(partial(outbox.actions, subject=subject, verb=verb, limit=limit))
+
+    def labels(self, episode: str | None = None) -> list[LabelRow]:
+        """What people think of episodes, of one or of all: the latest word of each author."""
+        return self._read(partial(outbox.labels, episode=episode))
 
     def event(self, event_id: str) -> Event | None:
         """One event; None where there is none."""

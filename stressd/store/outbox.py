@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from stressd.alerts.event import Event, to_json
 from stressd.market.times import parse_time
-from stressd.store.rows import ActionRow, Attempt, Commit, Delivery, Episode, Told
+from stressd.store.rows import ActionRow, Attempt, Commit, Delivery, Episode, LabelRow, Told
 from stressd.store.schema import StoreError
 
 _SEVERITIES: Final = ("info", "warn", "high", "critical")
@@ -183,6 +183,22 @@ def actions(
         [*values, -1 if limit is None else limit],
     ).fetchall()
     return [ActionRow(*row) for row in reversed(rows)]
+
+
+def labels(connection: sqlite3.Connection, episode: str | None) -> list[LabelRow]:
+    """The latest label of each episode and author, in the order in which they were given."""
+    rows = connection.execute(
+        "SELECT subject, author, at, detail FROM action WHERE n IN (SELECT max(n) FROM action WHERE verb = 'labelled' "
+        "AND (?1 IS NULL OR subject = ?1) GROUP BY subject, author) ORDER BY n",
+        (episode,),
+    ).fetchall()
+    return [LabelRow(subject, author, at, *_label(detail)) for subject, author, at, detail in rows]
+
+
+def _label(detail: str) -> tuple[str, str]:
+    """Label and note of "noise: a fat finger"."""
+    label, _, note = detail.partition(": ")
+    return label, note
 
 
 def log_attempt(connection: sqlite3.Connection, attempt: Attempt) -> None:

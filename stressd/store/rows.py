@@ -37,6 +37,17 @@ class ActionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelRow:
+    """What somebody thinks of an episode: the latest word of each author. at: ns UTC."""
+
+    episode: str
+    author: str
+    at: int
+    label: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """One transition, all or nothing: the events with one pending delivery per sink, the state of the machine that made
     them (key -> blob), so that a restart goes on exactly there, and what people did to bring it about."""

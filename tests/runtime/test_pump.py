@@ -11,6 +11,7 @@ import pytest
 
 from stressd import METHOD
 from stressd.alerts.event import Event
+from stressd.alerts.people.commands import Command, CommandError, Done, EndSilence
 from stressd.alerts.pipeline import Pipeline, Routed
 from stressd.engine.events import FeedNote
 from stressd.feeds.base import DecodeError, FeedHealth, Frame
@@ -67,6 +68,16 @@ class Steps:
         self.seq += 1
         return [Routed(event(self.seq), ("ops",))]
 
+    def command(self, command: Command) -> Done:
+        self.asked.append(("command", command.author))
+        if command.author == "nobody":
+            raise CommandError("who are you?")
+        self.seq += 1
+        return Done(
+            at=command.at, author=command.author, via=command.via, verb="silenced", subject="s1", detail="all",
+            routed=[Routed(event(self.seq), ("ops",))] if command.author == "ana" else (),
+        )  # fmt: skip
+
     def next_deadline(self) -> int | None:
         return None
 
@@ -74,9 +85,11 @@ class Steps:
 class Outbox:
     def __init__(self) -> None:
         self.commits: list[tuple[list[str], Future[Any]]] = []
+        self.actions: list[Done] = []
 
-    def commit(self, routed: Sequence[Routed], pipeline: Pipeline) -> Future[Any]:
+    def commit(self, routed: Sequence[Routed], pipeline: Pipeline, actions: Sequence[Done] = ()) -> Future[Any]:
         future: Future[Any] = Future()
+        self.actions += actions
         self.commits.append(([one.event.id for one in routed], future))
         return future
 
@@ -239,3 +252,49 @@ async def test_another_pipeline_takes_over_between_two_passes(rig: Rig) -> None:
     rig.pump.turn()
     assert [what for what, _ in rig.steps.asked] == ["feed", "advance"]
     assert [what for what, _ in successor.asked] == ["feed", "advance"]
+
+
+def end(author: str) -> EndSilence:
+    return EndSilence(at=0, author=author, via="cli", id="s1")
+
+
+async def test_a_command_is_carried_out_after_what_came_before_it_and_is_done_once_it_is_on_disk(rig: Rig) -> None:
+    rig.put(b"3.5")
+    future = rig.pump.command(end("ana"))
+    rig.clock.time = 5_000
+    rig.pump.turn()
+    assert rig.steps.asked == [("feed", [1_001]), ("advance", 5_000), ("command", "ana")]
+    assert [done.author for done in rig.outbox.actions] == ["ana"]
+    assert not future.done()
+    rig.outbox.commits[0][1].set_result(None)
+    assert future.result(0).subject == "s1"
+    rig.pump.turn()
+    assert rig.feed.done == [1_001]
+
+
+async def test_a_command_that_tells_nobody_anything_is_kept_all_the_same(rig: Rig) -> None:
+    future = rig.pump.command(end("bob"))
+    rig.pump.turn()
+    assert [ids for ids, _ in rig.outbox.commits] == [[]]
+    rig.outbox.commits[0][1].set_exception(RuntimeError("disk"))
+    with pytest.raises(CommandError, match="could not be kept"):
+        future.result(0)
+
+
+async def test_a_command_that_is_refused_says_why_and_changes_nothing(rig: Rig) -> None:
+    future = rig.pump.command(end("nobody"))
+    rig.pump.turn()
+    with pytest.raises(CommandError, match="who are you"):
+        future.result(0)
+    assert rig.outbox.commits == []
+
+
+async def test_commands_given_before_a_stop_are_carried_out_and_later_ones_refused(rig: Rig) -> None:
+    first = rig.pump.command(end("ana"))
+    rig.pump.stop()
+    late = rig.pump.command(end("ana"))
+    await asyncio.wait_for(rig.pump.run(), 10)
+    rig.outbox.commits[0][1].set_result(None)
+    assert first.result(0).author == "ana"
+    with pytest.raises(CommandError, match="stopping"):
+        late.result(0)

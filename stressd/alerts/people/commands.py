@@ -1,7 +1,7 @@
 """What a person may tell the machine, the same from the command line, over HTTP and by a link in a message.
 
-Times are ns UTC. `at` is when the command is carried out: the pump sets it, so that ticks which came before it are
-judged first; starts and ends are what the person asked for.
+Times are ns UTC, event time. `at` is when the command was given; it is carried out when the ticks that came before it
+have been judged.
 """
 
 from __future__ import annotations

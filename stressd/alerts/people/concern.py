@@ -3,6 +3,7 @@ those who were told are asked again. Times are ns UTC."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -76,7 +77,7 @@ class Concern(msgspec.Struct):
         waiting = [step.due for step in self.steps.values() if not step.done]
         return min(waiting + [each.due for each in self.reminders.values()], default=None)
 
-    def told(self, sinks: tuple[str, ...], at: int, rung: int) -> None:
+    def told(self, sinks: Sequence[str], at: int, rung: int) -> None:
         """These were told, with everything that is known."""
         for sink in sinks:
             self.held.pop(sink, None)

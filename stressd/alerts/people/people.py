@@ -18,7 +18,7 @@ from stressd.alerts.episode import Episode
 from stressd.alerts.episodes import Episodes
 from stressd.alerts.event import Event
 from stressd.alerts.matching import About, about
-from stressd.alerts.people.commands import Acknowledge, AddSilence, CommandError
+from stressd.alerts.people.commands import Acknowledge, AddSilence
 from stressd.alerts.people.concern import AckState, Concern, Held
 from stressd.alerts.people.maintenance import MaintenanceSpec
 from stressd.alerts.people.silences import Silences, SilenceState
@@ -64,40 +64,36 @@ class People:
 
     # -- events on their way
 
-    def withhold(self, event: Event, sinks: Sequence[str], told: Sequence[str]) -> dict[str, str]:
+    def withhold(self, event: Event, chosen: Sequence[str], told: Sequence[str]) -> dict[str, str]:
         """Why these of the sinks must not hear of it now. told: who was told of the episode before. Of an end also who
         was never told of what is over: that is for the record."""
         at = self._clock(event)
         if is_end(event):
-            concern = self._concerns.get(event.episode)
+            concern = self._concerns.pop(event.episode, None)
             held = {} if concern is None else concern.held
-            return {
-                sink: f"over while {self._words(by, event.market)}" for sink, by in held.items() if sink not in told
-            }
+            never = {sink: by for sink, by in held.items() if sink not in told}
+            return {sink: f"over while {self._words(by, event.market)}" for sink, by in never.items()}
         concern = self._concern(event)
         what = about(event)
         if concern is not None:
             concern.about = what
-        if event.type == "corrected" or not sinks:
+        if event.type == "corrected" or not chosen:
             return {}
         by = self._keeper(what, at)
         if by is None:
             return {}
         if concern is not None:
-            concern.held |= dict.fromkeys(sinks, by)
+            concern.held |= dict.fromkeys(chosen, by)
         silence = self._silences.get(by.by)
         if silence is not None:
-            silence.withheld += len(sinks)
-        return dict.fromkeys(sinks, self._words(by, event.market))
+            silence.withheld += len(chosen)
+        return dict.fromkeys(chosen, self._words(by, event.market))
 
-    def heard(self, event: Event, sinks: tuple[str, ...]) -> None:
+    def heard(self, event: Event, sinks: Sequence[str]) -> None:
         """These sinks are told of it."""
         at = self._clock(event)
-        if is_end(event):
-            self._concerns.pop(event.episode, None)
-            return
-        concern = self._concern(event)
-        if concern is None or not sinks:
+        concern = None if is_end(event) else self._concern(event)
+        if concern is None:
             return
         concern.told(sinks, at, SEVERITIES.index(event.severity))
         for route in self.spec.routes:
@@ -159,7 +155,7 @@ class People:
         """When `advance` next has something to do, ns; None while nothing waits."""
         if self._dirty:
             self._dirty = False
-            due = [each.ends for each in self._silences.all()]
+            due = [each.due for each in self._silences.all()]
             due += [at for concern in self._concerns.values() if (at := concern.next_deadline()) is not None]
             due += [end for spec in self.spec.maintenance if (end := self._end(spec)) < NEVER]
             due += [self._now or 0] * bool(self._gone)
@@ -289,9 +285,6 @@ class People:
 
     def silence(self, command: AddSilence, at: int) -> tuple[SilenceState, list[str]]:
         """Add one; also the open episodes that it covers. Raises CommandError."""
-        for market in command.match.markets:
-            if self.spec.calendars and market not in self.spec.calendars:
-                raise CommandError(f"unknown market {market}: there are {', '.join(self.spec.calendars)}")
         self._dirty = True
         silence = self._silences.add(command, at)
         return silence, [name for name, concern in self._concerns.items() if silence.covers(concern.about)]

@@ -13,7 +13,7 @@ CRITICAL: Final = "critical"
 
 
 class SilenceState(msgspec.Struct):
-    """at: when it was added. withheld: messages so far. ended_by: who ended it before its time."""
+    """at: when it was added. begun: it is on. withheld: messages so far. ended_by: who ended it before its time."""
 
     id: str
     match: Match
@@ -23,8 +23,18 @@ class SilenceState(msgspec.Struct):
     author: str
     reason: str
     break_through: Literal["critical"] | None = None
+    begun: bool = False
     withheld: int = 0
     ended_by: str = ""
+
+    @property
+    def state(self) -> Literal["waiting", "on"]:
+        return "on" if self.begun else "waiting"
+
+    @property
+    def due(self) -> int:
+        """When it begins, or ends."""
+        return self.ends if self.begun else self.starts
 
     def covers(self, what: About) -> bool:
         """Whether nobody is told of this while it lasts."""
@@ -61,6 +71,7 @@ class Silences:
             author=command.author,
             reason=command.reason,
             break_through=command.break_through,
+            begun=starts <= at,
         )
         self._by_id[silence.id] = silence
         return silence
@@ -84,7 +95,9 @@ class Silences:
         return self._by_id.get(id)
 
     def ended(self, now: int) -> list[SilenceState]:
-        """Those whose time is over by now, the first to end first."""
+        """Those whose time is over by now, the first to end first; whose time has come begin."""
+        for silence in self._by_id.values():
+            silence.begun = silence.begun or silence.starts <= now
         return sorted((each for each in self._by_id.values() if each.ends <= now), key=lambda each: each.ends)
 
     def snapshot(self) -> dict[str, Any]:
