@@ -303,7 +303,7 @@ def silence_row(silence: SilenceState) -> dict[str, Any]:
     }
 
 
-def episode_row(episode: Episode, ack: AckState | None) -> dict[str, Any]:
+def episode_row(episode: Episode, ack: AckState | None = None) -> dict[str, Any]:
     """An open episode, with its source and its followers in words. ack: of whoever looks after it."""
     source = [source_clause(episode.source)] if episode.source is not None else []
     return {
