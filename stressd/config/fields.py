@@ -28,11 +28,13 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from stressd.alerts.event import EventType
 from stressd.config.secret import SecretError, SecretRef
 
 __all__ = [
     "Bp",
     "Duration",
+    "EventType",
     "FeedConfig",
     "File",
     "HttpOptions",
@@ -307,6 +309,11 @@ class SinkConfig(Model):
         if self.fallback_after < 0:
             raise KeyFault("fallback_after", "`fallback_after` cannot be negative")
         return self
+
+    def wrong_secret(self) -> tuple[str, str] | None:
+        """(key, why) of a secret that can be read and cannot be right, for those that check theirs. Raises
+        SecretError."""
+        return None
 
 
 class TlsOptions(Model):

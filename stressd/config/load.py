@@ -16,7 +16,7 @@ from stressd.config import build, checks
 from stressd.config.agenda import agenda
 from stressd.config.facts import Facts, gather, shell
 from stressd.config.faults import ConfigError, Fault
-from stressd.config.fields import FeedConfig, SinkConfig
+from stressd.config.fields import FeedConfig, SecretError, SinkConfig
 from stressd.config.model import Config, Listen
 from stressd.config.registry import Registry
 from stressd.config.report import Report
@@ -207,3 +207,9 @@ def _check_environment(facts: Facts, report: Report) -> None:
         check_environment(feed, ("feeds", i), report)
     for i, sink in facts.sinks:
         check_environment(sink, ("sinks", i), report)
+        try:
+            wrong = sink.wrong_secret()
+        except SecretError:
+            continue
+        if wrong is not None:
+            report.value(("sinks", i, wrong[0]), wrong[1])

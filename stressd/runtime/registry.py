@@ -5,7 +5,7 @@ from __future__ import annotations
 from stressd.config.registry import FeedType, Registry, SinkType
 from stressd.detectors.river import RiverConfig
 from stressd.feeds import file, mqtt, push
-from stressd.sinks import alertmanager, apprise, console, email, slack, webhook
+from stressd.sinks import alertmanager, apprise, console, email, pagerduty, slack, teams, webhook
 from stressd.sinks import mqtt as mqtt_sink
 
 
@@ -19,6 +19,8 @@ def registry() -> Registry:
         },
         sinks={
             "slack": SinkType(slack.Config, slack.build),
+            "teams": SinkType(teams.Config, teams.build),
+            "pagerduty": SinkType(pagerduty.Config, pagerduty.build),
             "webhook": SinkType(webhook.Config, webhook.build),
             "email": SinkType(email.Config, email.build),
             "console": SinkType(console.Config, console.build),

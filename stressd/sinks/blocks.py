@@ -7,15 +7,24 @@ unpublished size near 13 200 characters, so 10 000 are used.
 from __future__ import annotations
 
 import json
+from itertools import groupby
 from typing import Any, Final
 
 from stressd.alerts.notification import Notification
+from stressd.sinks.fitting import Shown, cut, fitted, footing_of
 
 Block = dict[str, Any]
 
 HEADER, SECTION, FIELD, FIELDS, BLOCKS, BUDGET = 150, 3_000, 2_000, 10, 50, 10_000
+BUTTON, BUTTONS, URL = 75, 25, 3_000
 ANSWERS, LINE = 4, 700
 """Answers in one section, and the characters of each."""
+
+WIDE: Final = 110
+"""Characters from which a value has a line of its own instead of a field of two columns."""
+
+BRIEF: Final = 8
+"""Facts and answers of a reply in a thread, whose first message shows all of them."""
 
 TEXT: Final = 3_500
 """Characters of the plain text: Slack may split what is longer than 4 000."""
@@ -32,14 +41,16 @@ _BREAK: Final = "\u200b"
 
 def severity_word(n: Notification) -> str:
     """Severity in a sign and in a word, never in colour alone."""
-    if n.type == "resolved":
+    if n.life == "over" and n.type == "corrected":
+        return f"⚪ CORRECTED ({n.severity})"
+    if n.life == "over" or n.type == "resolved":
         return f"{RESOLVED} RESOLVED ({n.severity})"
     return f"{SIGNS.get(n.severity, '')} {n.severity.upper()}".lstrip()
 
 
 def severity_line(n: Notification) -> str:
     """Severity and what happened: "🔴 CRITICAL · JP 30Y +20.3bp to 3.765%"."""
-    return f"{severity_word(n)} · {n.title}"
+    return " · ".join([severity_word(n), *(["(possible repeat)"] if n.possible_repeat else []), n.title])
 
 
 def banner(n: Notification) -> str | None:
@@ -47,42 +58,120 @@ def banner(n: Notification) -> str | None:
     return None if n.origin == "live" else BANNERS.get(n.origin, f"{n.origin.upper()}: not live")
 
 
-def blocks(n: Notification) -> list[Block]:
-    """The message within all limits. Where it is too long, rows of the table go first, then facts."""
-    for rows, facts, answers in ((60, 20, 40), (30, 20, 24), (15, 10, 12), (8, 8, 8), (3, 6, 4), (0, 4, 2)):
-        built = _build(n, rows, facts, answers)
-        if len(built) <= BLOCKS and len(json.dumps(built, ensure_ascii=False)) <= BUDGET:
-            return built
-    return _build(n, 0, 0, 0)
+def blocks(n: Notification, *, grey: bool = False) -> list[Block]:
+    """The whole message within all limits. grey: in small grey letters below its header, as what is over."""
+    return fitted(n, lambda shown: _build(n, shown, grey), _fits)
 
 
-def _build(n: Notification, rows: int, facts: int, answers: int) -> list[Block]:
+def reply(n: Notification) -> list[Block]:
+    """What is new, for the thread below the message that shows all of it."""
+    return fitted(n, lambda shown: _reply(n, shown), _fits)
+
+
+def payload(n: Notification) -> Block:
+    """The body of the request: blocks, and the plain text beside them."""
+    return {"text": plain(n), "blocks": blocks(n)}
+
+
+def _fits(built: list[Block]) -> bool:
+    return len(built) <= BLOCKS and len(json.dumps(built, ensure_ascii=False)) <= BUDGET
+
+
+def _build(n: Notification, shown: Shown, grey: bool) -> list[Block]:
     line = severity_line(n)
-    built: list[Block] = []
-    if (said := banner(n)) is not None:
-        built.append({"type": "context", "elements": [_markdown(f"*{escape(said)}*", SECTION)]})
+    built = _banner(n)
     built.append({"type": "header", "text": {"type": "plain_text", "text": fit(line, HEADER), "emoji": True}})
     if len(escape(line)) > HEADER:
-        built.append({"type": "section", "text": {"type": "mrkdwn", "text": fit(n.title, SECTION)}})
-    shown = n.facts[:facts]
-    for start in range(0, len(shown), FIELDS):
-        fields = [_field(label, value) for label, value in shown[start : start + FIELDS]]
-        built.append({"type": "section", "fields": fields})
-    for start in range(0, min(len(n.answers), answers), ANSWERS):
-        lines = [_line(label, value) for label, value in n.answers[start : min(start + ANSWERS, answers)]]
-        built.append({"type": "section", "text": _markdown("\n".join(lines), SECTION)})
-    if n.table and rows:
-        built += _table(n, rows)
-    if n.footing and facts:
-        built.append({"type": "context", "elements": [_markdown(_small(n), SECTION)]})
-    built.append({"type": "context", "elements": [_markdown(_footer(n), SECTION)]})
+        built.append(_section(fit(n.title, SECTION)))
+    if n.own_text:
+        built += _own(n)
+    else:
+        body = _facts(n.facts[: shown.facts]) + _answers(n, shown.answers)
+        built += [_greyed(block) for block in body] if grey else body
+        if n.table and shown.rows:
+            built += _table(n, shown.rows)
+        built += _spark(n)
+        if footing := footing_of(n, shown):
+            built.append(_context("\n".join(_small(label, value) for label, value in footing)))
+        if (words := cut(n, shown)) is not None:
+            built.append(_context(escape(words)))
+    return [*built, _context(_footer(n)), *_buttons(n)]
+
+
+def _reply(n: Notification, shown: Shown) -> list[Block]:
+    built = [*_banner(n), _section(f"*{fit(severity_line(n), SECTION - 2)}*")]
+    if n.own_text:
+        built += _own(n)
+    else:
+        built += _facts(n.facts[: min(shown.facts, BRIEF)]) + _answers(n, min(shown.answers, BRIEF))
+    return [*built, _context(_footer(n))]
+
+
+def _banner(n: Notification) -> list[Block]:
+    said = banner(n)
+    return [] if said is None else [_context(f"*{escape(said)}*")]
+
+
+def _facts(facts: tuple[tuple[str, str], ...]) -> list[Block]:
+    """Short ones in two columns, long ones over the whole width, in their order."""
+    built: list[Block] = []
+    for wide, run in groupby(facts, lambda fact: len(fact[1]) > WIDE):
+        group = list(run)
+        for start in range(0, len(group), ANSWERS if wide else FIELDS):
+            part = group[start : start + (ANSWERS if wide else FIELDS)]
+            if wide:
+                built.append(_section("\n".join(_line(label, value) for label, value in part)))
+            else:
+                built.append({"type": "section", "fields": [_field(label, value) for label, value in part]})
     return built
 
 
-def _markdown(text: str, limit: int) -> Block:
+def _answers(n: Notification, most: int) -> list[Block]:
+    shown = n.answers[:most]
+    return [
+        _section("\n".join(_line(label, value) for label, value in shown[start : start + ANSWERS]))
+        for start in range(0, len(shown), ANSWERS)
+    ]
+
+
+def _own(n: Notification) -> list[Block]:
+    """The text of the sink's own template, in which *bold* is the template's to write."""
+    built: list[Block] = []
+    part = ""
+    for line in fit(n.text, BUDGET - SECTION).split("\n"):
+        line = line[: SECTION - 1]
+        if len(part) + len(line) >= SECTION:
+            built.append(_section(part))
+            part = ""
+        part = f"{part}\n{line}" if part else line
+    return [*built, *([_section(part)] if part.strip() else [])]
+
+
+def _spark(n: Notification) -> list[Block]:
+    """The path in characters, unless a fact shows it already."""
+    if not n.sparkline or any(n.sparkline in value for _, value in n.facts):
+        return []
+    return [_context(fit(n.sparkline, LINE))]
+
+
+def _greyed(block: Block) -> Block:
+    """A section as a context block, which Slack shows in small grey letters."""
+    elements = block["fields"] if "fields" in block else [block["text"]]
+    return {"type": "context", "elements": elements}
+
+
+def _section(text: str) -> Block:
+    return {"type": "section", "text": _markdown(text)}
+
+
+def _context(text: str) -> Block:
+    return {"type": "context", "elements": [_markdown(text)]}
+
+
+def _markdown(text: str) -> Block:
     """text: escaped already; where it is too long it is cut at a line."""
-    while len(text) > limit:
-        text = text.rpartition("\n")[0] if "\n" in text else text[: limit - 1]
+    while len(text) > SECTION:
+        text = text.rpartition("\n")[0] if "\n" in text else text[: SECTION - 1]
     return {"type": "mrkdwn", "text": text}
 
 
@@ -92,12 +181,27 @@ def _field(label: str, value: str) -> Block:
 
 
 def _line(label: str, value: str) -> str:
-    """One answer over the whole width."""
+    """Over the whole width."""
     return f"*{fit(label, LINE // 8)}*  {fit(value, LINE - LINE // 8)}"
 
 
-def _small(n: Notification) -> str:
-    return "\n".join(f"{fit(label, LINE // 8)}: {fit(value, LINE - LINE // 8)}" for label, value in n.footing)
+def _small(label: str, value: str) -> str:
+    return f"{fit(label, LINE // 8)}: {fit(value, LINE - LINE // 8)}"
+
+
+def _buttons(n: Notification) -> list[Block]:
+    """What the reader may do by a link."""
+    usable = [action for action in n.actions if action.label and _linkable(action.url, URL)][:BUTTONS]
+    elements = [
+        {
+            "type": "button",
+            "action_id": f"stressd-{i}",
+            "text": {"type": "plain_text", "text": action.label[:BUTTON], "emoji": True},
+            "url": action.url,
+        }
+        for i, action in enumerate(usable)
+    ]
+    return [{"type": "actions", "elements": elements}] if elements else []
 
 
 def _table(n: Notification, most: int) -> list[Block]:
@@ -140,23 +244,31 @@ def table_lines(n: Notification, most: int) -> list[str]:
 
 def _footer(n: Notification) -> str:
     parts = [escape(n.moment), escape(n.event_id)]
-    if (
-        n.link
-        and n.link.startswith(("http://", "https://"))
-        and len(n.link) < 1_000
-        and not set(n.link) & set("<>| \n")
-    ):
+    if n.link and _linkable(n.link, 1_000):
         parts.append(f"<{n.link.replace('&', '&amp;')}|Open the episode>")
     return " · ".join(parts)
 
 
+def _linkable(url: str, most: int) -> bool:
+    return url.startswith(("http://", "https://")) and len(url) < most and not set(url) & set("<>| \n")
+
+
 def plain(n: Notification) -> str:
     """The message without blocks: for notifications and screen readers, and where blocks are refused."""
-    said = banner(n)
-    said_of = (*n.facts, *n.answers, *n.footing)
-    lines = [severity_line(n), *([said] if said else []), *(f"{label}: {value}" for label, value in said_of)]
-    lines += ["", *table_lines(n, 20)] if n.table else []
-    return fit("\n".join([*lines, *([n.link] if n.link else [])]), TEXT)
+    if n.own_text:
+        return fit("\n".join([severity_line(n), *_said(banner(n)), n.text]), TEXT)
+    return fit(fitted(n, lambda shown: _plain(n, shown), lambda text: len(escape(text)) <= TEXT), TEXT)
+
+
+def _plain(n: Notification, shown: Shown) -> str:
+    said_of = (*n.facts[: shown.facts], *n.answers[: shown.answers], *footing_of(n, shown))
+    lines = [severity_line(n), *_said(banner(n)), *(f"{label}: {value}" for label, value in said_of)]
+    lines += ["", *table_lines(n, shown.rows)] if n.table and shown.rows else []
+    return "\n".join([*lines, *_said(cut(n, shown)), *_said(n.link)])
+
+
+def _said(line: str | None) -> list[str]:
+    return [] if line is None else [line]
 
 
 def escape(text: str) -> str:
@@ -182,8 +294,3 @@ def fit(text: str, limit: int) -> str:
         kept.append(piece)
         room -= len(piece)
     return "".join(kept) + "…"
-
-
-def payload(n: Notification) -> Block:
-    """The body of the request: blocks, and the plain text beside them."""
-    return {"text": plain(n), "blocks": blocks(n)}

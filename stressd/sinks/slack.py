@@ -1,63 +1,74 @@
-"""Slack by incoming webhook."""
+"""Slack, by an incoming webhook or with a bot's token; and the webhook's side of it.
+
+A webhook can neither edit nor begin a thread, so each update is a message of its own. A bot can: see `slack_bot`.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Any, Final, Literal
+import re
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
-import msgspec
+from pydantic import AfterValidator, model_validator
 
 from stressd.alerts.notification import Notification
-from stressd.config.fields import HttpOptions, SecretRef, SinkConfig
-from stressd.sinks.base import Fault, Receipt, SinkError, Traits
+from stressd.config.fields import HttpOptions, HttpUrl, KeyFault, SecretRef, SinkConfig, written
+from stressd.sinks.base import Receipt, Traits
 from stressd.sinks.blocks import payload, plain
-from stressd.sinks.http import Answer, Endpoint, failure, retry_after
+from stressd.sinks.http import Answer, Endpoint
+from stressd.sinks.slack_api import SlackApi
+from stressd.sinks.slack_bot import SlackBotSink
+from stressd.sinks.slack_words import MALFORMED, Refusal, refusal, word_of
 
-UNUSABLE: Final = {
-    "account_inactive": "the account behind the webhook is gone",
-    "action_prohibited": "an administrator forbids posts by webhooks",
-    "channel_is_archived": "the channel is archived",
-    "channel_not_found": "the channel does not exist",
-    "invalid_auth": "the webhook's credentials are not valid",
-    "invalid_token": "the webhook's token is not valid",
-    "is_archived": "the channel is archived",
-    "no_active_hooks": "the webhook is switched off",
-    "no_service": "the webhook was removed or switched off",
-    "no_service_id": "the webhook URL is not complete",
-    "no_team": "the workspace does not exist",
-    "not_in_channel": "the webhook's app is not in the channel",
-    "posting_to_general_channel_denied": "this webhook may not post to #general",
-    "team_disabled": "the workspace is switched off",
-    "token_expired": "the webhook's token has expired",
-    "token_revoked": "the webhook's token was revoked",
-    "user_not_found": "the user does not exist",
-}
-"""Slack's words for an endpoint that will not work again without somebody's hand."""
+_CHANNEL: Final = re.compile(r"[CGD][A-Z0-9]{6,20}|#[^\s#@]{1,80}")
+_LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 
-MALFORMED: Final = (
-    "invalid_payload",
-    "invalid_blocks",
-    "msg_blocks_too_long",
-    "msg_too_long",
-    "no_text",
-    "too_many_attachments",
-)
+
+def _channel(value: str) -> str:
+    if not _CHANNEL.fullmatch(value):
+        raise ValueError("not a channel: write its id such as `C0123456789` (at the end of its details), or `#name`")
+    return value
+
+
+def _api_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme != "https" and parts.hostname not in _LOCAL:
+        raise ValueError("the token goes there: the URL must start with https://")
+    return value if value.endswith("/") else f"{value}/"
 
 
 class Config(SinkConfig, HttpOptions):
-    """webhook_url: the incoming webhook's URL, which is a secret."""
+    """webhook_url: the incoming webhook's URL, which is a secret. Or bot_token (`xoxb-...`) and channel. api_url: of a
+    Slack of one's own, such as GovSlack's."""
 
     type: Literal["slack"]
-    webhook_url: SecretRef
+    webhook_url: SecretRef | None = None
+    bot_token: SecretRef | None = None
+    channel: Annotated[str, AfterValidator(_channel)] | None = None
+    api_url: Annotated[HttpUrl, AfterValidator(_api_url)] = written("https://slack.com/api/")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Config:
+        if (self.webhook_url is None) == (self.bot_token is None):
+            raise ValueError("write either `bot_token: {file: NAME}` with `channel:`, or `webhook_url: {file: NAME}`")
+        if self.bot_token is not None and self.channel is None:
+            raise ValueError("`bot_token` needs a `channel`: its id such as `C0123456789`, or `#name`")
+        if self.webhook_url is not None and self.channel is not None:
+            raise KeyFault("channel", "an incoming webhook posts to its own channel: remove `channel`")
+        return self
 
 
-def build(config: Config, instance: str) -> SlackSink:
+def build(config: Config, instance: str) -> SlackSink | SlackBotSink:
     """Raises SecretError, OSError."""
-    return SlackSink(config.name, config.webhook_url.read().strip(), config)
+    if config.webhook_url is not None:
+        return SlackSink(config.name, config.webhook_url.read().strip(), config)
+    token = config.bot_token.read().strip() if config.bot_token is not None else ""
+    return SlackBotSink(config.name, SlackApi(config.api_url, token, config), config.channel or "")
 
 
 class SlackSink:
-    """Posts blocks; a message that Slack finds malformed is sent once more as plain text."""
+    """Posts blocks to a webhook; a message that Slack finds malformed is sent once more as plain text."""
 
     traits = Traits(per_second=1.0, burst=3)
 
@@ -66,23 +77,20 @@ class SlackSink:
         self._endpoint = Endpoint(url, options)
 
     async def send(self, notification: Notification) -> Receipt:
-        answer = await self._post(payload(notification))
-        error = self._fault(answer)
-        if error is None:
+        first = self._fault(await self._post(payload(notification)))
+        if first is None:
             return Receipt()
-        if _word(answer) not in MALFORMED:
-            raise error
-        answer = await self._post({"text": plain(notification)})
-        second = self._fault(answer)
+        if first.word not in MALFORMED:
+            raise first
+        second = self._fault(await self._post({"text": plain(notification)}))
         if second is not None:
             raise second
-        return Receipt(detail=f"sent as plain text: {error}")
+        return Receipt(detail=f"sent as plain text: {first}")
 
     async def probe(self) -> str:
         """Posts an empty message, which Slack refuses as malformed where the webhook itself is good."""
-        answer = await self._post({})
-        error = self._fault(answer)
-        if error is not None and _word(answer) not in MALFORMED:
+        error = self._fault(await self._post({}))
+        if error is not None and error.word not in MALFORMED:
             raise error
         return f"{self._endpoint.host}: the webhook is active"
 
@@ -93,43 +101,7 @@ class SlackSink:
         data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         return await self._endpoint.post(data, {"Content-Type": "application/json; charset=utf-8"})
 
-    def _fault(self, answer: Answer) -> SinkError | None:
-        """None for success, which is HTTP 200 and the body `ok`: a status alone is never trusted."""
-        word = _word(answer)
-        host = self._endpoint.host
-        if answer.status == 200 and word == "ok":
-            return None
-        if word in UNUSABLE:
-            return SinkError("disable", f"{host}: {word}: {UNUSABLE[word]}")
-        if word in ("rate_limited", "ratelimited") or answer.status == 429:
-            wait = failure(self._endpoint, answer).retry_after
-            return SinkError(
-                "rate_limited", f"{host}: too many messages", wait if wait is not None else _body_wait(answer)
-            )
-        if word in MALFORMED:
-            return SinkError("permanent", f"{host}: {self._endpoint.redact(answer.body)}")
-        if answer.status != 200:
-            return failure(self._endpoint, answer)
-        fault: Fault = "retry" if answer.complete else "ambiguous"
-        return SinkError(fault, f"{host}: HTTP 200, but not `ok`: {self._endpoint.redact(answer.body)}")
-
-
-def _word(answer: Answer) -> str:
-    """Slack's answer as one word, from plain text (`invalid_blocks: /0/text`) or from JSON with `error`."""
-    parsed = _parsed(answer)
-    if parsed is not None:
-        return "ok" if parsed.get("ok") is True else str(parsed.get("error", ""))
-    return answer.body.strip().partition(":")[0].partition(" ")[0]
-
-
-def _body_wait(answer: Answer) -> float | None:
-    parsed = _parsed(answer) or {}
-    return retry_after({"Retry-After": str(parsed.get("retry_after", ""))}, 0.0)
-
-
-def _parsed(answer: Answer) -> dict[str, Any] | None:
-    try:
-        parsed = msgspec.json.decode(answer.body)
-    except msgspec.DecodeError:
-        return None
-    return parsed if isinstance(parsed, dict) else None
+    def _fault(self, answer: Answer) -> Refusal | None:
+        """None for success, which is HTTP 200 and the body `ok`."""
+        good = answer.status == 200 and word_of(answer) == "ok"
+        return None if good else refusal(self._endpoint, answer)

@@ -32,6 +32,8 @@ def _lines(block: dict[str, Any], code: str, colour: bool, width: int) -> list[s
         return [_paint(_plain(block["text"]["text"]), f"1;{code}", colour)]
     if block["type"] == "context":
         return [_marked(line, "2", colour) for e in block["elements"] for line in e["text"].split("\n")]
+    if block["type"] == "actions":
+        return [_plain("  ".join(f"[{e['text']['text']}]" for e in block["elements"]))]
     if "fields" in block:
         return _two_columns([_field(f["text"]) for f in block["fields"]], colour, width)
     text = block["text"]["text"]

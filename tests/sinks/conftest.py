@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from aiohttp.test_utils import TestServer
 
 from stressd.alerts.notification import Notification, Row
 from stressd.config.fields import HttpOptions
+from stressd.testing.slack import FakeSlack
 
 BODY = b'{"id":"JP-260120-7q2f.3","episode":"JP-260120-7q2f","seq":3,"type":"escalated"}'
 
@@ -135,90 +134,8 @@ def http_options() -> Callable[..., HttpOptions]:
     return options
 
 
-class SlackFake(Receiver):
-    """An incoming webhook with Slack's documented limits and words. script: what to answer instead, by attempt."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.script: list[Any] = []
-        self.messages: list[dict[str, Any]] = []
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        body = await request.read()
-        self.seen.append(Seen(request.method, request.path_qs, dict(request.headers), body))
-        step = self.script.pop(0) if self.script else None
-        if step == "drop":
-            self.messages.append(json.loads(body))
-            assert request.transport is not None
-            request.transport.abort()
-            return web.Response()
-        if isinstance(step, web.Response):
-            return step
-        if isinstance(step, tuple):
-            return web.Response(status=step[0], text=step[1], headers=step[2] if len(step) > 2 else {})
-        try:
-            message = json.loads(body)
-        except ValueError:
-            return web.Response(status=400, text="invalid_payload")
-        fault = slack_fault(message)
-        if fault:
-            return web.Response(status=400, text=fault)
-        self.messages.append(message)
-        return web.Response(text="ok", content_type="text/plain")
-
-
-def slack_fault(message: dict[str, Any]) -> str | None:
-    """Why Slack would refuse the message."""
-    blocks = message.get("blocks", [])
-    if not message.get("text") and not blocks:
-        return "no_text"
-    if not message.get("text"):
-        return "invalid_payload"
-    if len(message["text"]) > 40_000:
-        return "msg_too_long"
-    if len(blocks) > 50:
-        return "invalid_blocks"
-    if len(json.dumps(blocks, ensure_ascii=False)) > 13_200:
-        return "msg_blocks_too_long"
-    for n, block in enumerate(blocks):
-        if (fault := _block_fault(block)) is not None:
-            return f"invalid_blocks: {fault} [json-pointer:/blocks/{n}]"
-    return None
-
-
-def _block_fault(block: dict[str, Any]) -> str | None:
-    kind = block.get("type")
-    if kind == "header":
-        text = block["text"]
-        return None if text["type"] == "plain_text" and 1 <= len(text["text"]) <= 150 else "header"
-    if kind == "context":
-        elements = block["elements"]
-        good = 1 <= len(elements) <= 10 and all(1 <= len(e["text"]) <= 3_000 for e in elements)
-        return None if good and not any(_markup(e["text"]) for e in elements) else "context"
-    if kind == "section" and "fields" in block:
-        fields = block["fields"]
-        good = 1 <= len(fields) <= 10 and all(1 <= len(f["text"]) <= 2_000 and not _markup(f["text"]) for f in fields)
-        return None if good else "fields"
-    if kind == "section":
-        text = block["text"]["text"]
-        return None if 1 <= len(text) <= 3_000 and not _markup(text) else "text"
-    return "unknown type"
-
-
-def _markup(text: str) -> bool:
-    """A mention, or a stray bracket or ampersand."""
-    rest = re.sub(r"<https?://[^<>|]+\|[^<>]+>", "", text)
-    return bool(re.search(r"[<>]|&(?!amp;|lt;|gt;)", rest))
-
-
 @pytest.fixture
-async def slack() -> AsyncIterator[SlackFake]:
-    fake = SlackFake()
-    server = await serve(fake)
-    yield fake
-    await server.close()
-
-
-@pytest.fixture
-def fault_of_slack() -> Callable[[dict[str, Any]], str | None]:
-    return slack_fault
+async def slack() -> AsyncIterator[FakeSlack]:
+    """In its own time, which stands still: a channel takes BURST messages and then none."""
+    async with FakeSlack(lambda: 1_768_887_000.0) as fake:
+        yield fake

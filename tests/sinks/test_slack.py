@@ -18,6 +18,10 @@ from stressd.sinks import slack as module
 from stressd.sinks.base import SinkError
 from stressd.sinks.blocks import blocks, escape, fit, payload, plain
 from stressd.sinks.slack import Config, SlackSink, build
+from stressd.testing.service import Fault
+from stressd.testing.slack import FakeSlack
+from stressd.testing.slack_limits import fault as fault_of_slack
+from stressd.testing.slack_limits import mentions
 
 Note = Callable[..., Notification]
 Options = Callable[..., HttpOptions]
@@ -33,10 +37,10 @@ async def sending(sink: SlackSink, n: Notification) -> Any:
         await sink.close()
 
 
-async def test_a_message_has_blocks_and_plain_text(slack: Any, note: Note, http_options: Options) -> None:
-    receipt = await sending(SlackSink("desk", slack.url, http_options()), note())
+async def test_a_message_has_blocks_and_plain_text(slack: FakeSlack, note: Note, http_options: Options) -> None:
+    receipt = await sending(SlackSink("desk", slack.hook_url, http_options()), note())
     assert receipt.detail == ""
-    (message,) = slack.messages
+    (message,) = slack.channel.messages
     assert message["text"].startswith("🔴 CRITICAL · JP 30Y +20.3bp to 3.765%")
     assert "Rank: largest rise" in message["text"]
     kinds = [block["type"] for block in message["blocks"]]
@@ -44,7 +48,7 @@ async def test_a_message_has_blocks_and_plain_text(slack: Any, note: Note, http_
     assert message["blocks"][1]["fields"][0]["text"] == "*Status*\nescalated to critical"
     assert message["blocks"][2]["text"]["text"].split("\n")[1] == "JP 30Y  3.765%  +20.3bp"
     assert "<https://stressd.bank.example/#JP-260120-7q2f|Open the episode>" in json.dumps(message["blocks"][3])
-    assert slack.seen[0].headers["Content-Type"].startswith("application/json")
+    assert slack.requests[0].headers["Content-Type"].startswith("application/json")
 
 
 @pytest.mark.parametrize(("origin", "word"), [("simulated", "SIMULATED"), ("drill", "DRILL"), ("replay", "REPLAY")])
@@ -63,11 +67,12 @@ def test_severity_is_a_word_not_only_a_colour(note: Note) -> None:
     assert blocks(note(type="resolved"))[0]["text"]["text"].startswith("✅ RESOLVED (critical) · ")
 
 
-def test_mentions_and_markup_in_data_are_inert(note: Note, fault_of_slack: Callable[[Any], str | None]) -> None:
+def test_mentions_and_markup_in_data_are_inert(note: Note) -> None:
     nasty = "<!channel> <@U1> <https://evil|x> @here & ```"
     n = note(title=nasty, facts=((nasty, nasty),), table=(Row((nasty, nasty, nasty)),), text=nasty, link="https://a|b")
     message = payload(n)
     assert fault_of_slack(message) is None
+    assert mentions(message) == []
     sent = json.dumps(message)
     assert "<!" not in sent
     assert "<@" not in sent
@@ -90,7 +95,6 @@ text = st.text(st.characters(codec="utf-8"), max_size=400) | st.text("&<>@`\n σ
 @settings(max_examples=60, suppress_health_check=LENIENT)
 def test_any_message_is_within_slacks_limits(
     note: Note,
-    fault_of_slack: Callable[[Any], str | None],
     title: str,
     facts: list[tuple[str, str]],
     answers: list[tuple[str, str]],
@@ -129,17 +133,17 @@ def test_a_long_table_says_how_many_rows_it_left_out(note: Note) -> None:
 
 
 async def test_malformed_blocks_are_sent_again_as_plain_text_once(
-    slack: Any, note: Note, http_options: Options
+    slack: FakeSlack, note: Note, http_options: Options
 ) -> None:
-    slack.script = [(400, "invalid_blocks: nope [json-pointer:/blocks/0]")]
-    receipt = await sending(SlackSink("desk", slack.url, http_options()), note())
+    slack.faults.append(Fault(status=400, text="invalid_blocks: nope [json-pointer:/blocks/0]"))
+    receipt = await sending(SlackSink("desk", slack.hook_url, http_options()), note())
     assert "sent as plain text" in receipt.detail
-    assert "blocks" not in slack.messages[0]
-    assert len(slack.seen) == 2
-    slack.script = [(400, "invalid_payload"), (400, "invalid_payload")]
-    error = await sending(SlackSink("desk", slack.url, http_options()), note())
+    assert "blocks" not in slack.channel.messages[0]
+    assert len(slack.requests) == 2
+    slack.faults.extend([Fault(status=400, text="invalid_payload")] * 2)
+    error = await sending(SlackSink("desk", slack.hook_url, http_options()), note())
     assert error.fault == "permanent"
-    assert len(slack.seen) == 4
+    assert len(slack.requests) == 4
 
 
 @pytest.mark.parametrize(
@@ -161,29 +165,29 @@ async def test_malformed_blocks_are_sent_again_as_plain_text_once(
     ],
 )
 async def test_slacks_answers_are_told_apart(
-    slack: Any, note: Note, http_options: Options, answer: Any, fault: str, words: str
+    slack: FakeSlack, note: Note, http_options: Options, answer: Any, fault: str, words: str
 ) -> None:
-    slack.script = [answer]
-    error = await sending(SlackSink("desk", slack.url, http_options()), note())
+    slack.faults.append(Fault("answer", *answer))
+    error = await sending(SlackSink("desk", slack.hook_url, http_options()), note())
     assert isinstance(error, SinkError)
     assert error.fault == fault
     assert words in str(error)
     assert error.retry_after == {"rate_limited": 3.0 if answer[0] == 429 else 7.0}.get(fault)
-    assert slack.messages == []
+    assert slack.channel.messages == []
 
 
-async def test_a_drop_after_acceptance_is_ambiguous(slack: Any, note: Note, http_options: Options) -> None:
-    slack.script = ["drop"]
-    error = await sending(SlackSink("desk", slack.url, http_options()), note())
+async def test_a_drop_after_acceptance_is_ambiguous(slack: FakeSlack, note: Note, http_options: Options) -> None:
+    slack.faults.append(Fault("lose"))
+    error = await sending(SlackSink("desk", slack.hook_url, http_options()), note())
     assert error.fault == "ambiguous"
-    assert len(slack.messages) == 1, "it did arrive"
+    assert len(slack.channel.messages) == 1, "it did arrive"
 
 
-async def test_the_probe_sends_no_message(slack: Any, http_options: Options) -> None:
-    sink = SlackSink("desk", slack.url, http_options())
-    assert await sink.probe() == "localhost: the webhook is active"
-    assert slack.messages == []
-    slack.script = [(404, "no_service")]
+async def test_the_probe_sends_no_message(slack: FakeSlack, http_options: Options) -> None:
+    sink = SlackSink("desk", slack.hook_url, http_options())
+    assert await sink.probe() == "127.0.0.1: the webhook is active"
+    assert slack.channel.messages == []
+    slack.faults.append(Fault(status=404, text="no_service"))
     with pytest.raises(SinkError, match="no_service"):
         await sink.probe()
     await sink.close()
