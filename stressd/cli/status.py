@@ -77,6 +77,8 @@ def _lines(status: dict[str, Any]) -> list[str]:
     if status["agenda"]:
         lines += ["", *_agenda(status["agenda"])]
     lines += ["", *_episodes(status["episodes"])]
+    if status["silences"]:
+        lines += ["", *_silences(status["silences"])]
     return [*lines, "", *_sinks(status["sinks"])]
 
 
@@ -176,10 +178,41 @@ def _episodes(episodes: Sequence[dict[str, Any]]) -> list[str]:
     if not episodes:
         return ["no open episodes"]
     rows = [
-        [e["episode"], e["severity"], e["rule"], e["market"], e["direction"] or "", e["opened"], "; ".join(e["links"])]
-        for e in episodes
+        [
+            each["episode"],
+            each["severity"],
+            each["rule"],
+            each["market"],
+            each["direction"] or "",
+            each["opened"],
+            _looked_after(each["acknowledged"]),
+            "; ".join(each["links"]),
+        ]
+        for each in episodes
     ]
-    return table(["OPEN EPISODE", "SEVERITY", "RULE", "MARKET", "", "OPENED", "LINKS"], rows)
+    return table(["OPEN EPISODE", "SEVERITY", "RULE", "MARKET", "", "OPENED", "ACKNOWLEDGED", "LINKS"], rows)
+
+
+def _looked_after(ack: dict[str, Any] | None) -> str:
+    if ack is None:
+        return "-"
+    return f"by {ack['by']}" + (f" until {ack['until'][:16].replace('T', ' ')} UTC" if ack["until"] else "")
+
+
+def _silences(silences: Sequence[dict[str, Any]]) -> list[str]:
+    rows = [
+        [
+            each["id"],
+            each["match"] + (", but critical" if each["break_through"] else ""),
+            each["state"],
+            f"{each['from'][:16].replace('T', ' ')} to {each['until'][:16].replace('T', ' ')} UTC",
+            each["author"],
+            str(each["withheld"]),
+            each["reason"],
+        ]
+        for each in silences
+    ]
+    return table(["SILENCE", "WHAT", "", "FROM TO", "BY", "WITHHELD", "REASON"], rows)
 
 
 def _sinks(sinks: Sequence[dict[str, Any]]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -53,6 +53,14 @@ class _FromReport(Collector):
         yield from _agenda(report["agenda"])
         yield from stress_metrics(report["stress"])
         yield from answer_metrics(report["answers"])
+        yield from _people(report["silences"], report["episodes"])
+
+
+def _people(silences: Sequence[Report], episodes: Sequence[Report]) -> Iterable[Metric]:
+    on = sum(1 for each in silences if each["state"] == "on")
+    yield _gauge("stressd_silences", "Silences that are on.", on)
+    unseen = sum(1 for each in episodes if each["acknowledged"] is None)
+    yield _gauge("stressd_episodes_unacknowledged", "Open episodes that nobody has acknowledged.", unseen)
 
 
 def stress_metrics(reading: Report | None) -> Iterable[Metric]:
