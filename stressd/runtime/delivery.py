@@ -305,6 +305,7 @@ class Deliverer:
         ids = [each.event_id for each in waiting.queue[: waiting.busy]]
         lane.unsettled.update(ids)
         del waiting.queue[: waiting.busy]
+        waiting.busy = 0
         mark = self._store.complete_delivery(
             item.event_id,
             lane.name,

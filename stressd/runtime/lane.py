@@ -55,14 +55,16 @@ class Item:
 
 class Waiting:
     """Undelivered events of one episode, oldest first. busy: how many of them the attempt under way stands for; the
-    last of these is the one that is sent. due: monotonic s; 0 for what has not failed."""
+    last of these is the one that is sent. under_way: from the moment it is taken until it is pushed back. due:
+    monotonic s; 0 for what has not failed."""
 
-    __slots__ = ("busy", "due", "episode", "failing_since", "failures", "queue")
+    __slots__ = ("busy", "due", "episode", "failing_since", "failures", "queue", "under_way")
 
     def __init__(self, episode: str) -> None:
         self.episode = episode
         self.queue: list[Item] = []
         self.busy = 0
+        self.under_way = False
         self.failures = 0
         self.failing_since = 0.0
         self.due = 0.0
@@ -149,7 +151,7 @@ class Lane:
 
     def push(self, waiting: Waiting) -> None:
         """Make an episode that is not under way available again; forget it where nothing of it waits."""
-        waiting.busy = 0
+        waiting.busy, waiting.under_way = 0, False
         if not waiting.queue:
             self.waiting.pop(waiting.episode, None)
         elif waiting.due:
@@ -175,6 +177,7 @@ class Lane:
             self._tokens -= 1.0
         waiting = self._fresh.popleft() if self._fresh else heapq.heappop(self._retries)[2]
         waiting.busy = len(waiting.queue)
+        waiting.under_way = True
         self.breaker.begin()
         return waiting
 
@@ -192,7 +195,7 @@ class Lane:
             if lost:
                 waiting.queue[waiting.busy :] = kept
                 self.lose(waiting.episode, lost)
-                if not waiting.queue:
+                if not waiting.queue and not waiting.under_way:
                     del self.waiting[waiting.episode]
         self._fresh = deque(waiting for waiting in self._fresh if waiting.queue)
         self._retries = [entry for entry in self._retries if entry[2].queue]
@@ -207,7 +210,7 @@ class Lane:
             dropped += waiting.queue[waiting.busy :]
             self.lose(waiting.episode, len(waiting.queue) - waiting.busy)
             del waiting.queue[waiting.busy :]
-        self.waiting = {episode: waiting for episode, waiting in self.waiting.items() if waiting.busy}
+        self.waiting = {episode: waiting for episode, waiting in self.waiting.items() if waiting.under_way}
         return dropped
 
     def remember(self, episode: str, told: Told) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -291,6 +292,30 @@ async def test_a_reload_keeps_the_queue_and_hands_it_to_the_new_sink(bench: Benc
     await bench.time.run(5)
     assert [(n.event_id, n.merged) for n in again.received] == [(f"{JP}.2", 1)]
     assert again.received[0].link == f"https://page.example/#{JP}"
+
+
+async def test_a_reload_while_a_delivery_is_being_recorded_loses_and_repeats_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slack = bench.sink("slack")
+    deliverer = await bench.start()
+    entered, go_on, record = threading.Event(), threading.Event(), outbox.deliver
+
+    def slow(*args: Any, **more: Any) -> None:
+        entered.set()
+        assert go_on.wait(10)
+        record(*args, **more)
+
+    monkeypatch.setattr("stressd.store.outbox.deliver", slow)
+    await asyncio.wrap_future(bench.store.commit(Commit([Sent(make(), ("slack",))])))
+    deliverer.committed([Sent(make(), ("slack",))])
+    await asyncio.to_thread(entered.wait, 10)
+    again = FakeSink("slack")
+    await deliverer.replace({"slack": again}, None, 0.0)
+    go_on.set()
+    await bench.tell("slack", seq=2, type="escalated")
+    assert [n.event_id for n in slack.received + again.received] == [f"{JP}.1", f"{JP}.2"]
+    assert not again.received[0].first
 
 
 async def test_a_stop_finishes_what_is_under_way_and_keeps_the_rest(bench: Bench) -> None:
