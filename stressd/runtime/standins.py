@@ -173,15 +173,20 @@ class StandIns:
         """Whether another sink must hear of this alert about stressd itself; it stands in then. Where nobody can, it
         is looked for again."""
         try:
-            rows = await asyncio.to_thread(self._store.deliveries, event_id=item.event_id)
             event = item.event or await asyncio.to_thread(self._store.event, item.event_id)
-        except StoreError:
-            rows, event = [], item.event
-        about = set(event.data.sources) if event is not None else set()
-        holders = {name for name, lane in self._lanes.items() if lane.holds(episode, item.event_id)}
-        if any(row.state in ("delivered", "superseded") for row in rows) or any(
-            name not in about and self._well(name, item) for name in holders - {sink}
-        ):
+            about = set(event.data.sources) if event is not None else set()
+            # In memory first: what is neither queued nor on its way into the store by now is in the store
+            holders = {name for name, lane in self._lanes.items() if lane.holds(episode, item.event_id)}
+            if any(item.event_id in lane.unsettled for lane in self._lanes.values()) or any(
+                name not in about and self._well(name, item) for name in holders - {sink}
+            ):
+                return False
+            rows = await asyncio.to_thread(self._store.deliveries, event_id=item.event_id)
+        except StoreError as error:
+            log.warning("outbox.unreadable", error=str(error))
+            item.placed = False
+            return False
+        if any(row.state in ("delivered", "superseded") for row in rows):
             return False
         if sink not in about and sink in holders and self._well(sink, item):
             item.placed = False
