@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,13 @@ from aiohttp import web
 from aiosmtpd.smtp import SMTP
 
 from stressd.testing.broker import LoopbackBroker
+from stressd.testing.pagerduty import KEY, FakePagerDuty
+from stressd.testing.service import Service
+from stressd.testing.slack import TOKEN, FakeSlack
+from stressd.testing.teams import PATH, FakeTeams
+from tests.killing.zygote import LIFE, SPEED
 
+EPISODE = re.compile(r"[A-Z]{2}-\d{6}-[a-z]{4}")
 TOLD = re.compile(r"told:([A-Z]{2}-\d{6}-[a-z]{4}\.\d+)")
 
 
@@ -31,9 +38,11 @@ class Arrivals:
     kill_next: bool = False
     refuse: int = 0
 
-    def take(self, sink: str, text: str) -> bool:
-        """Whether the sender lives to hear of it."""
+    def take(self, sink: str, text: str, end: str = "") -> bool:
+        """Whether the sender lives to hear of it. end: of an event that only names its episode."""
         found = TOLD.findall(text)
+        if not found and end and f'"{end}"' in text:
+            found = [f"{episode}.{len(LIFE)}" for episode in EPISODE.findall(text)]
         if not found:
             return True
         self.came.append((sink, found[0], text))
@@ -54,11 +63,15 @@ Answer = Callable[[web.Request], web.Response]
 @dataclass(frozen=True)
 class Wire:
     """How one type of sink is set up and served. config: with `{url}` and `{host}` of its server filled in. server:
-    http, smtp, mqtt or file. answer: of an HTTP server. repeats: whether a possible repeat is said in the text."""
+    http, smtp, mqtt or file, or the class of a service. answer: of an HTTP server. path: of a service's requests that
+    tell something; end: how one says that the episode is over which it names, but no event. repeats: whether a possible
+    repeat is said in the text."""
 
     config: dict[str, Any]
-    server: str = "http"
+    server: str | type[Service] = "http"
     answer: Answer = lambda request: web.Response()
+    path: str = ""
+    end: str = ""
     repeats: bool = False
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -76,6 +89,25 @@ WIRES: dict[str, Wire] = {
     ),
     "console": Wire({"type": "console", "colour": "never"}, "file", repeats=True),
     "alertmanager": Wire({"type": "alertmanager", "urls": "{url}"}),
+    "slack bot": Wire(
+        {"type": "slack", "bot_token": {"env": "KILL_BOT"}, "channel": "C0DESK0001", "api_url": "{url}/api/"},
+        FakeSlack,
+        path="/api/chat.postMessage",
+        repeats=True,
+        environment={"KILL_BOT": TOKEN},
+    ),
+    "teams": Wire(
+        {"type": "teams", "url": {"env": "KILL_TEAMS"}, "updates": [*LIFE]},
+        FakeTeams,
+        repeats=True,
+        environment={"KILL_TEAMS": "{url}" + PATH + "?sig=x"},
+    ),
+    "pagerduty": Wire(
+        {"type": "pagerduty", "routing_key": {"env": "KILL_PAGER"}, "url": "{url}/v2/enqueue"},
+        FakePagerDuty,
+        end="resolve",
+        environment={"KILL_PAGER": KEY},
+    ),
     "mqtt": Wire({"type": "mqtt", "url": "mqtt://{host}", "retained": None, "status": None}, "mqtt"),
 }
 """One row a type of sink: a new type needs one here, and all points are tried on it."""
@@ -93,7 +125,8 @@ def filled(value: Any, url: str) -> Any:
 @asynccontextmanager
 async def serving(wire: Wire, arrivals: Arrivals, sink: str, output: Path) -> AsyncIterator[str]:
     """The server of a wire, its address as a URL."""
-    serve = {"http": _http, "smtp": _smtp, "mqtt": _mqtt, "file": _file}[wire.server]
+    named = {"http": _http, "smtp": _smtp, "mqtt": _mqtt, "file": _file}
+    serve = named[wire.server] if isinstance(wire.server, str) else _service
     async with serve(wire, arrivals, sink, output) as url:
         yield url
 
@@ -117,6 +150,25 @@ async def _http(wire: Wire, arrivals: Arrivals, sink: str, output: Path) -> Asyn
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def _service(wire: Wire, arrivals: Arrivals, sink: str, output: Path) -> AsyncIterator[str]:
+    assert not isinstance(wire.server, str)
+    async with wire.server(lambda: time.time() * SPEED) as service:
+        answer = service.answer
+
+        async def heard(request: web.Request, body: bytes) -> web.StreamResponse:
+            if arrivals.refuse > 0 and sink == "out" and arrivals.refused():
+                return web.Response(status=503)
+            response = await answer(request, body)
+            good = response.status < 300 and '"ok": false' not in str(getattr(response, "text", ""))
+            if good and wire.path in request.path and not arrivals.take(sink, body.decode(), wire.end):
+                await asyncio.sleep(0.2)
+            return response
+
+        service.answer = heard  # type: ignore[method-assign]
+        yield service.url
 
 
 class _Post:

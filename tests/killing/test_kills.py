@@ -26,7 +26,7 @@ from tests.killing.servers import WIRES, Arrivals, filled, serving
 from tests.killing.zygote import EPISODES, HANDING_OVER, LIFE, POINTS, SCRIPT
 
 ROOT = Path(__file__).resolve().parents[2]
-SOAK_JOURNEYS = 8
+SOAK_JOURNEYS = 4
 """Per type of sink, with and without a fallback; some sixty kills each."""
 
 
@@ -145,7 +145,7 @@ class Journey:
 
 
 def points(fallback: bool) -> list[str]:
-    return [*POINTS, HANDING_OVER] if fallback else list(POINTS)
+    return [*POINTS, HANDING_OVER, HANDING_OVER] if fallback else list(POINTS)
 
 
 @pytest.mark.parametrize("kind", WIRES)
