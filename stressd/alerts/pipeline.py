@@ -48,6 +48,13 @@ class Pipeline:
         """Carry out what a person commands, now, by the engine's clock. Raises CommandError."""
         return carry_out(command, self.engine.now, self.people, self.episodes, self.desk)
 
+    def direct(self, note: engine_events.Event, sinks: Sequence[str]) -> list[Routed]:
+        """The same for these sinks alone, whatever routes and people say: to see whether they can be reached."""
+        told = self._until(note.at)
+        return told + [
+            Routed(event, tuple(sinks) if event.type != "resolved" else ()) for event in self.episodes.apply(note)
+        ]
+
     def next_deadline(self) -> int | None:
         """When `advance` will next have something to do; None for never."""
         return min((t for t in (self.engine.next_deadline(), self._next()) if t is not None), default=None)

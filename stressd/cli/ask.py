@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,11 +33,28 @@ class _Connection(http.client.HTTPConnection):
 
 def ask(state: Path, path: str) -> Any:
     """The JSON that the daemon of this state directory gives for `path`. Raises NoDaemon."""
+    return _exchange(state, "GET", path, None)[1]
+
+
+def tell(state: Path, method: str, path: str, said: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What the daemon answers to a request by which something is done. It knows who asks by the socket. Raises
+    NoDaemon, and UserError with the daemon's own words where it refuses."""
+    status, answer = _exchange(state, method, path, said or {})
+    if not isinstance(answer, dict) or (status >= 300 and "error" not in answer):
+        raise UserError("whatever answers there is no daemon of this version")
+    if status >= 300:
+        raise UserError(str(answer["error"]))
+    return answer
+
+
+def _exchange(state: Path, method: str, path: str, said: Mapping[str, Any] | None) -> tuple[int, Any]:
     connection = _Connection(state / SOCKET_NAME)
+    body = None if said is None else json.dumps(said).encode()
+    headers = {} if body is None else {"Content-Type": "application/json"}
     try:
-        connection.request("GET", path)
+        connection.request(method, path, body, headers)
         answer = connection.getresponse()
-        return json.loads(answer.read())
+        return answer.status, json.loads(answer.read())
     except (FileNotFoundError, ConnectionRefusedError):
         raise NoDaemon(
             f"no daemon runs on {state} (`stressd run` starts one; --state or -c name another place)"

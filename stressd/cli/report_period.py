@@ -37,9 +37,9 @@ from stressd.store import Store, StoreError
 
 class Given:
     """What a report is made of. made_of: in words; events: told by the daemon, None where the rules must be run; saved:
-    the daemon's engine, None where there is none."""
+    the daemon's engine, None where there is none; labels: by episode, one of each person, the latest last."""
 
-    __slots__ = ("daily", "events", "made_of", "saved", "ticks")
+    __slots__ = ("daily", "events", "labels", "made_of", "saved", "ticks")
 
     def __init__(self, daily: Mapping[str, Daily], ticks: Sequence[Tick], made_of: str) -> None:
         self.daily = daily
@@ -47,6 +47,7 @@ class Given:
         self.made_of = made_of
         self.events: list[Event] | None = None
         self.saved: Saved | None = None
+        self.labels: dict[str, list[str]] = {}
 
 
 def period(args: argparse.Namespace, days: int) -> int:
@@ -87,6 +88,7 @@ def _report(args: argparse.Namespace, days: int, setup: Setup, given: Given) -> 
         report.tick_lags = TickLags(ticks, setup.spec)
     if given.events is not None:
         report.told(given.events, setup.spec, "the daemon", {})
+        report.labelled(given.events, given.labels)
         _recall(report, args, setup, given)
     else:
         _run(report, setup, daily, ticks)
@@ -175,6 +177,8 @@ def _of_store(directory: Path, ticks: Sequence[Tick]) -> Given:
         if any(event.kind == "market" for event in events):
             given.events = events
             given.saved = Snapshots(store).load()
+            for row in store.labels():
+                given.labels.setdefault(row.episode, []).append(row.label)
         return given
     finally:
         store.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from stressd.alerts.people.commands import LABELS
 from stressd.alerts.words import count_text
 from stressd.cli.table import table
 from stressd.lab.connectedness import Connectedness
@@ -79,6 +80,7 @@ def report_text(report: Report) -> str:
         lines += ["", *_links(report.links)]
     if report.rules_of:
         lines += ["", *_rules(report)]
+        lines += ["", *_labels(report)] if any(row.labelled for row in report.labels) else []
     if report.excited is not None:
         lines += ["", *_excited(report.excited)]
     if report.daemon is not None:
@@ -229,6 +231,21 @@ def _links(links: Links) -> list[str]:
     header = [title, "", "FOLLOWED", "95 %", "BETA", "USUALLY", "LAG", "P", ""]
     closed = [f"{a} -> {b} {n}" for (a, b), n in sorted(links.closed.items())]
     return [*table(header, rows), *([f"could not respond, closed: {', '.join(closed)}"] if closed else [])]
+
+
+def _labels(report: Report) -> list[str]:
+    rows = [
+        [
+            row.rule,
+            *(str(row.counts[label]) for label in LABELS),
+            str(row.episodes - row.labelled),
+            "-" if row.share is None else f"{100.0 * row.share:.0f} %",
+            f"{row.disputed} disputed" if row.disputed else "",
+        ]
+        for row in report.labels
+    ]
+    header = ["LABELS by rule", *(label.upper() for label in LABELS), "UNLABELLED", "USEFUL OF LABELLED", ""]
+    return table(header, rows)
 
 
 def _rules(report: Report) -> list[str]:

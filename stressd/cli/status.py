@@ -79,7 +79,8 @@ def _lines(status: dict[str, Any]) -> list[str]:
     lines += ["", *_episodes(status["episodes"])]
     if status["silences"]:
         lines += ["", *_silences(status["silences"])]
-    return [*lines, "", *_sinks(status["sinks"])]
+    lines += ["", *_sinks(status["sinks"])]
+    return [*lines, *_outward(status["heartbeats"], status["probe"])]
 
 
 def _feeds(feeds: Sequence[dict[str, Any]]) -> list[str]:
@@ -228,6 +229,23 @@ def _sinks(sinks: Sequence[dict[str, Any]]) -> list[str]:
         for sink in sinks
     ]
     return table(["SINK", "STATE", "PENDING", "OLDEST", "DELIVERED", "DEAD"], rows) if rows else ["no sinks"]
+
+
+def _outward(heartbeats: Sequence[dict[str, Any]], probe: dict[str, Any] | None) -> list[str]:
+    """Who outside is told that all is well, and whether messages come through."""
+    lines = []
+    for each in heartbeats:
+        last = f"last beat {age(each['age_s'])} ago" if each["age_s"] is not None else "no beat yet"
+        why = f", withheld: {'; '.join(each['withheld'])}" if each["withheld"] else ""
+        failing = f", failing: {each['error']}" if each["error"] else ""
+        lines.append(f"heartbeat to {each['watcher']} every {age(each['every_s'])}: {last}{why}{failing}")
+    for each in probe["sinks"] if probe is not None else ():
+        when = "not yet" if each["time"] is None else f"{each['time'][:16].replace('T', ' ')} UTC"
+        took = f", {each['seconds']:.1f} s" if each["seconds"] is not None else ""
+        lines.append(
+            f"probe through {each['sink']}: {when}{took}" + (f", failed: {each['error']}" if each["error"] else "")
+        )
+    return ["", *lines] if lines else []
 
 
 def _sink_state(sink: dict[str, Any]) -> str:

@@ -25,7 +25,7 @@ from stressd.market.times import parse_day
 
 def check_names(data: Mapping[str, Any], report: Report) -> None:
     """Names of feeds, rules and sinks, and those of aliases in a list, are given once."""
-    for section in ("feeds", "rules", "sinks", "aliases", "maintenance"):
+    for section in ("feeds", "rules", "sinks", "aliases", "maintenance", "tokens"):
         first: dict[str, int] = {}
         for i, item in entries(data, section):
             name = item.get("name")
@@ -170,6 +170,17 @@ def check_pairs(data: Mapping[str, Any], facts: Facts, report: Report) -> None:
             report.value(path, "a pair is of two different markets")
 
 
+def check_probe(data: Mapping[str, Any], report: Report) -> None:
+    """The probe goes through configured sinks."""
+    section = data.get("probe")
+    named = section.get("sinks") if isinstance(section, dict) else None
+    sinks = [item["name"] for _, item in entries(data, "sinks") if isinstance(item.get("name"), str)]
+    for i, sink in enumerate(named if isinstance(named, list) else [named]):
+        if isinstance(sink, str) and sink not in sinks:
+            path: Path = ("probe", "sinks", i) if isinstance(named, list) else ("probe", "sinks")
+            report.value(path, f"unknown sink {shown(sink)}", suggest(sink, sinks, "sinks"))
+
+
 def check_routes(data: Mapping[str, Any], facts: Facts, report: Report) -> None:
     """Routes name sinks, markets, rules and series that there are; all sinks are used; nothing goes unheard."""
     sinks = [item["name"] for _, item in entries(data, "sinks") if isinstance(item.get("name"), str)]
@@ -188,6 +199,9 @@ def check_routes(data: Mapping[str, Any], facts: Facts, report: Report) -> None:
                     where = (*path, "escalate", k, "sinks", j)
                     report.value(where, f"unknown sink {shown(sink)}", suggest(sink, sinks, "sinks"))
         _check_match(route.match, (*path, "match"), rules, facts, report)
+    section = data.get("probe")
+    probed = section.get("sinks") if isinstance(section, dict) else None
+    used.update(name for name in (probed if isinstance(probed, list) else [probed]) if isinstance(name, str))
     written = data.get("routes")
     if not written or (isinstance(written, list) and len(facts.routes) == len(written)):
         _check_coverage(data, facts, used, report)

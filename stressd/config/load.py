@@ -16,7 +16,7 @@ from stressd.config import build, checks
 from stressd.config.agenda import agenda
 from stressd.config.facts import Facts, gather, shell
 from stressd.config.faults import ConfigError, Fault
-from stressd.config.fields import FeedConfig, SecretError, SinkConfig
+from stressd.config.fields import FeedConfig, Model, SecretError, SinkConfig
 from stressd.config.model import Config, Listen
 from stressd.config.registry import Registry
 from stressd.config.report import Report
@@ -109,7 +109,8 @@ def load_text(
     text: str, path: FilePath, registry: Registry, *, environment: bool = True, closed: Closures | None = None
 ) -> Loaded:
     """The same with the text in hand; `path` names it in faults."""
-    models = [feed.config for feed in registry.feeds.values()] + [sink.config for sink in registry.sinks.values()]
+    models: list[type[Model]] = [Config, *(feed.config for feed in registry.feeds.values())]
+    models += [sink.config for sink in registry.sinks.values()]
     report = Report(str(path), text, {key for model in models for key in secret_keys(model)})
     try:
         report.parsed(parse(text))
@@ -145,13 +146,14 @@ def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Re
     checks.check_feeds(facts, report)
     checks.check_rules(facts, report)
     checks.check_pairs(data, facts, report)
+    checks.check_probe(data, report)
     checks.check_routes(data, facts, report)
     checks.check_maintenance(data, facts, report)
     checks.check_fallbacks(data, report)
     events, tables = agenda(facts.events, calendars, path.parent, report)
     _warn_of_gaps(data, report)
     if environment:
-        _check_environment(facts, report)
+        _check_environment(facts, config, report)
     if config is None or report.has_errors():
         raise ConfigError(report.faults())
     return Loaded(
@@ -202,7 +204,7 @@ def _warn_of_gaps(data: dict[str, Any], report: Report) -> None:
             report.mapping((section,), f"there are no {section}: {consequence}", "", "warning")
 
 
-def _check_environment(facts: Facts, report: Report) -> None:
+def _check_environment(facts: Facts, config: Config | None, report: Report) -> None:
     for i, feed in facts.feeds:
         check_environment(feed, ("feeds", i), report)
     for i, sink in facts.sinks:
@@ -213,3 +215,5 @@ def _check_environment(facts: Facts, report: Report) -> None:
             continue
         if wrong is not None:
             report.value(("sinks", i, wrong[0]), wrong[1])
+    for section in ("tokens", "links", "heartbeat"):
+        check_environment(getattr(config, section, None), (section,), report)

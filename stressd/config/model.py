@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from stressd.alerts.event import Direction, EventType, Kind, Origin
 from stressd.alerts.routing import DEFAULT_UPDATES
 from stressd.config.agenda import EventConfig, Recurring, Zone
+from stressd.config.doors import HealthConfig, HeartbeatConfig, LinksConfig, ProbeConfig, TokenConfig
 from stressd.config.fields import Bp, Duration, File, HttpUrl, KeyFault, Model, OneOrMany, SeverityName, Slug, written
 from stressd.market.series import CROSS, FLY, SLOPE, parse_series, series_id
 from stressd.market.tenors import tenor_months
@@ -324,6 +325,11 @@ class Config(Model):
         "127.0.0.1:8433"
     )
     page_url: HttpUrl | None = None
+    tokens: list[TokenConfig] = written([])
+    links: LinksConfig = LinksConfig()
+    health: HealthConfig = HealthConfig()
+    heartbeat: OneOrMany[HeartbeatConfig] | None = None
+    probe: ProbeConfig | None = None
     log: LogConfig = LogConfig()
     markets: dict[MarketName, MarketConfig] = Field(min_length=1)
     spreads: list[CrossName] = written([])

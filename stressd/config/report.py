@@ -17,6 +17,7 @@ _ONE_OF = {
     "routes": "route",
     "markets": "market",
     "aliases": "alias",
+    "tokens": "token",
 }
 
 

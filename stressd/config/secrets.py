@@ -14,7 +14,7 @@ _FILES = ("ca_file", "cert_file", "key_file")
 """Keys of files that must be there from the start, wherever they occur."""
 
 
-def check_environment(model: Model, path: Path, report: Report) -> None:
+def check_environment(model: object, path: Path, report: Report) -> None:
     """Report every secret below `path` that cannot be read, and every certificate file that is not there."""
     for where, value in _walk(model, path):
         if isinstance(value, SecretRef):

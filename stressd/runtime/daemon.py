@@ -13,7 +13,8 @@ from typing import Final
 import msgspec
 import structlog
 
-from stressd.alerts.event import Origin
+from stressd.alerts.event import Event, Origin
+from stressd.alerts.notification import Action
 from stressd.alerts.people.commands import Command, Done
 from stressd.config.load import Loaded
 from stressd.config.registry import Registry
@@ -24,19 +25,24 @@ from stressd.runtime.build import Built, build_pipeline, fallbacks, make_feeds, 
 from stressd.runtime.clock import Clock, WallClock
 from stressd.runtime.deadletters import DeadLetter
 from stressd.runtime.delivery import Deliverer
+from stressd.runtime.doors import Reception
 from stressd.runtime.feedset import FeedSet
+from stressd.runtime.heart import Heart
+from stressd.runtime.linkkey import signer
 from stressd.runtime.mailbox import Mailbox
 from stressd.runtime.metrics import Metrics
 from stressd.runtime.notes import CLOCK, LOST, OVERLOAD, SINK, STORE, Condition
 from stressd.runtime.outbox import StoreOutbox, machine_state
+from stressd.runtime.probe import Probe, note
 from stressd.runtime.pump import Pump
 from stressd.runtime.reload import Refused, next_config, refusing
 from stressd.runtime.report import Reporter
 from stressd.runtime.sdnotify import Systemd
 from stressd.runtime.snapshots import Saved, Snapshots
 from stressd.sinks.base import Sink
-from stressd.store import Store, StoreError
+from stressd.store import Delivery, Store, StoreError
 from stressd.web.app import make_app
+from stressd.web.links import SECOND, actions
 from stressd.web.serve import SOCKET_NAME, Server
 
 SNAPSHOT_EVERY: Final = 60.0
@@ -91,8 +97,10 @@ class Daemon:
         self.reporter = Reporter(self)
         self.metrics = Metrics(self.reporter.status)
         self.systemd = Systemd()
-        self.server = Server(make_app(self.reporter))
+        self.server = Server(make_app(self.reporter, Reception(self)))
         self.mailbox = Mailbox(self.clock.now)
+        self.heart = Heart(self.reporter.unready, lambda: self.deliverer.sinks)
+        self.probe = Probe(self.mailbox, self._tell_probe, self._probed)
         self.drain = DRAIN
         self._losses: dict[str, tuple[float, str]] = {}
         self._stopping = asyncio.Event()
@@ -134,6 +142,7 @@ class Daemon:
         saved = self.snapshots.load()
         if saved is not None:
             self.snapshots.saved_at = saved.at
+        self.signer = signer(self.loaded.model.links, self.state)
         built = self._pipeline(self.loaded, saved, self.store.machine())
         self.deliverer = Deliverer(
             self.store,
@@ -141,6 +150,7 @@ class Daemon:
             page_url=self.loaded.page_url,
             fallbacks=fallbacks(self.loaded),
             on_dead=self._lost,
+            actions=self._actions,
         )
         self.outbox = StoreOutbox(self.store, self.deliverer.committed)
         self.pump = Pump(
@@ -172,10 +182,13 @@ class Daemon:
                 group.create_task(self._save_regularly(), name="snapshotter"),
                 group.create_task(self._tell_systemd(), name="status"),
                 group.create_task(self._reload_on_request(), name="reloader"),
+                group.create_task(self.probe.run(), name="probe"),
             ]
             await self.server.start(self.state / SOCKET_NAME)
             await self.server.listen(*_address(self.loaded))
             await self.feeds.replace(feeds)
+            self.probe.replace(self.loaded.model.probe)
+            await self.heart.replace(self.loaded.model.heartbeat or ())
             # What lives as long as the process is not looked through again at every full collection.
             gc.collect()
             gc.freeze()
@@ -190,6 +203,7 @@ class Daemon:
     async def _wind_down(self, pumping: asyncio.Task[None], background: Sequence[asyncio.Task[None]]) -> None:
         log.info("daemon.stopping")
         self.systemd.stopping()
+        await self.heart.stop()
         for task in background:
             task.cancel()
         await asyncio.wait(background)
@@ -228,6 +242,7 @@ class Daemon:
                 found.append(Condition(LOST, "delivery lost", text, source=sink, severity=HIGH))
             else:
                 del self._losses[sink]
+        found += self.probe.conditions()
         if isinstance(self.clock, WallClock) and (behind := self.clock.behind()) > CLOCK_TOLERANCE:
             text = f"the clock was set back by {behind / 1e9:.0f} s: ticks may be taken for old until it has caught up"
             found.append(Condition(CLOCK, "clock set back", text))
@@ -235,6 +250,19 @@ class Daemon:
 
     def _lost(self, letter: DeadLetter) -> None:
         self._losses[letter.sink] = (time.monotonic(), str(letter))
+
+    def _actions(self, event: Event, sink: str) -> tuple[Action, ...]:
+        """The links of one message: none where people cannot reach this server."""
+        page_url = self.loaded.page_url
+        return () if page_url is None else actions(self.signer, page_url, event, sink, self.clock.now() // SECOND)
+
+    async def _tell_probe(self, sinks: Sequence[str]) -> str:
+        """The probe's event for these sinks; the id of its episode."""
+        return await asyncio.wrap_future(self.pump.direct(note, sinks))
+
+    async def _probed(self, episode: str) -> Sequence[Delivery]:
+        """How the probe's deliveries stand."""
+        return await asyncio.to_thread(self.store.deliveries, episode=episode)
 
     async def save(self) -> None:
         """Save the engine's state now."""
@@ -277,9 +305,11 @@ class Daemon:
         with refusing():
             feeds = make_feeds(loaded, self.registry, self.loaded, self.feeds.feeds)
             sinks = make_sinks(loaded, self.registry)
+            key = signer(loaded.model.links, self.state)
             await self.server.listen(*_address(loaded))
             try:
                 self._successor(loaded)
+                await self.heart.replace(loaded.model.heartbeat or ())
             except BaseException:
                 await self.server.listen(*_address(self.loaded))
                 raise
@@ -287,7 +317,8 @@ class Daemon:
         await self.deliverer.replace(sinks, loaded.page_url, fallbacks=fallbacks(loaded))
         successor = self._successor(loaded)
         self.pump.swap(successor.pipeline, successor.told)
-        before, self.loaded = self.loaded, loaded
+        before, self.loaded, self.signer = self.loaded, loaded, key
+        self.probe.replace(loaded.model.probe)
         self.loaded_at = self.clock.now()
         await self.feeds.replace(feeds)
         log.info("config.reloaded", digest=loaded.digest, before=before.digest)

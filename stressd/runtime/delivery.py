@@ -20,7 +20,7 @@ from stressd.runtime import retry
 from stressd.runtime.deadletters import DeadLetter, DeadLetters, mourn_nothing, noted
 from stressd.runtime.keeping import hand_over
 from stressd.runtime.lane import Item, Lane, Waiting
-from stressd.runtime.outgoing import Render, compose, recorded, told_of
+from stressd.runtime.outgoing import Actions, Render, compose, no_actions, recorded, told_of
 from stressd.runtime.retry import Timing
 from stressd.runtime.standins import Fallback, StandIns
 from stressd.sinks.base import Receipt, Sink, SinkError
@@ -42,7 +42,7 @@ log = structlog.get_logger()
 
 class Deliverer:
     """Runs all lanes. on_dead: told of every loss on the event loop, except that of the daemon's own alerts, which
-    would raise the next one."""
+    would raise the next one. actions: the links of one event's message to one sink."""
 
     def __init__(
         self,
@@ -54,6 +54,7 @@ class Deliverer:
         on_dead: Callable[[DeadLetter], None] = mourn_nothing,
         render: Render = render,
         timing: Timing | None = None,
+        actions: Actions = no_actions,
     ) -> None:
         self._store = store
         self._sinks = dict(sinks)
@@ -61,6 +62,7 @@ class Deliverer:
         self._render = render
         self._timing = timing or Timing()
         self._fallbacks = fallbacks or {}
+        self._actions = actions
         self._lanes: dict[str, Lane] = {}
         self._standins = StandIns(store, self._timing, self._accept)
         self._letters = DeadLetters(store, self._standins, on_dead)
@@ -123,6 +125,11 @@ class Deliverer:
             self._man(lane)
         for old in former.values():
             await old.sink.close()
+
+    @property
+    def sinks(self) -> list[Sink]:
+        """Those at work."""
+        return [lane.sink for lane in self._lanes.values()]
 
     async def idle(self) -> None:
         """Until nothing waits for any sink, retries included."""
@@ -263,7 +270,9 @@ class Deliverer:
             await self._settle(self._store.begin_delivery(item.event_id, lane.name, item.attempts))
         age = self._timing.monotonic() - item.since
         try:
-            notification = await compose(self._store, self._render, lane, waiting, item, told, self._page_url, age)
+            notification = await compose(
+                self._store, self._render, lane, waiting, item, told, self._page_url, age, self._actions
+            )
             receipt = await recorded(self._store, lane, item, notification, self._timing)
         except SinkError as error:
             self._heard(lane, error)

@@ -15,7 +15,9 @@ CLOCK: Final = "clock-set-back"
 FEED: Final = "feed-down"
 LOST: Final = "delivery-lost"
 SINK: Final = "sink-failing"
-RULES: Final = (OVERLOAD, STORE, CLOCK, FEED, LOST, SINK)
+PROBE: Final = "probe"
+PROBE_FAILED: Final = "probe-failed"
+RULES: Final = (OVERLOAD, STORE, CLOCK, FEED, LOST, SINK, PROBE_FAILED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ repeat, told in another's place), and the record of the attempt."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from stressd.alerts.event import Event
-from stressd.alerts.notification import Notification, Telling
+from stressd.alerts.notification import Action, Notification, Telling
 from stressd.runtime.lane import Item, Lane, Waiting
 from stressd.runtime.retry import Timing
 from stressd.sinks.base import Receipt, SinkError
@@ -38,8 +38,25 @@ async def told_of(store: Store, lane: Lane, waiting: Waiting) -> Told:
     return known
 
 
+Actions = Callable[[Event, str], tuple[Action, ...]]
+"""The links of one event's message to one sink."""
+
+
+def no_actions(event: Event, sink: str) -> tuple[Action, ...]:
+    """Where nothing can be done by links."""
+    return ()
+
+
 async def compose(
-    store: Store, render: Render, lane: Lane, waiting: Waiting, item: Item, told: Told, page_url: str | None, age: float
+    store: Store,
+    render: Render,
+    lane: Lane,
+    waiting: Waiting,
+    item: Item,
+    told: Told,
+    page_url: str | None,
+    age: float,
+    actions: Actions = no_actions,
 ) -> Notification:
     """The message for `item` in the place of all under way with it. age: s since its commit. Raises SinkError and
     StoreError."""
@@ -58,6 +75,7 @@ async def compose(
         merged=waiting.busy - 1 + (told.lost if first else 0),
         possible_repeat=any(i.repeat for i in waiting.queue[: waiting.busy]) and not lane.traits.idempotent,
         fallback_for=item.fallback_for,
+        actions=actions(event, lane.name),
     )
     return render(event, telling)
 

@@ -18,6 +18,7 @@ import structlog
 
 from stressd.alerts.people.commands import Command, CommandError, Done
 from stressd.alerts.pipeline import Pipeline, Routed
+from stressd.engine.events import Event
 from stressd.feeds.base import Frame
 from stressd.market.tick import Tick
 from stressd.runtime.clock import Clock
@@ -89,6 +90,7 @@ class Pump:
         self._faulty: set[str] = set()
         self._told: list[Routed] = []
         self._commands: deque[tuple[Command, Future[Done]]] = deque()
+        self._direct: list[tuple[Callable[[int], Event], Sequence[str], Future[str]]] = []
         self._stopping = False
         self._looked = 0.0
         self.at = clock.now()
@@ -128,6 +130,23 @@ class Pump:
         self._told += told
         self._mailbox.wake()
 
+    def direct(self, note: Callable[[int], Event], sinks: Sequence[str]) -> Future[str]:
+        """Tell these sinks of a note that is made for the time of the next pass; the id of its episode then."""
+        future: Future[str] = Future()
+        self._direct.append((note, sinks, future))
+        self._mailbox.wake()
+        return future
+
+    def _tell_directly(self) -> list[Routed]:
+        routed: list[Routed] = []
+        for note, sinks, future in self._direct:
+            told = self.pipeline.direct(note(self.at), sinks)
+            routed += told
+            if not future.cancelled():
+                future.set_result(told[-1].event.episode)
+        self._direct.clear()
+        return routed
+
     def turn(self) -> bool:
         """One synchronous pass. True where more is waiting."""
         began = time.perf_counter()
@@ -143,6 +162,7 @@ class Pump:
         self.at = max(self.at, now if oldest is None else min(now, oldest))
         routed += self.pipeline.advance(self.at)
         carried = self._carry_out(routed)
+        routed += self._tell_directly()
         if (steady := time.monotonic()) - self._looked >= LOOK_EVERY:
             self._looked = steady
             for note in self.conditions.observe(self.at, self._wrong()):

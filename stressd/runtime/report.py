@@ -17,13 +17,11 @@ from stressd.engine.detectors import DetectorWatch
 from stressd.engine.form import FORM
 from stressd.engine.spec import HORIZONS, SEVERITIES, EngineSpec
 from stressd.market.times import iso
+from stressd.runtime import health
 from stressd.runtime.graph import graph
 
 if TYPE_CHECKING:
     from stressd.runtime.daemon import Daemon
-
-STUCK_AFTER: Final = 10.0
-"""Seconds without a pass of the pump after which it counts as stuck; it passes at least once a second."""
 
 SECOND: Final = 1_000_000_000
 
@@ -45,11 +43,10 @@ class Reporter:
         self._daemon = daemon
 
     def stuck(self) -> str:
-        idle = time.monotonic() - self._daemon.pump.passed
-        return f"the pump has not passed for {idle:.0f} s" if idle > STUCK_AFTER else ""
+        return health.stuck(self._daemon)
 
     def unready(self) -> Sequence[str]:
-        return reasons(self._daemon, self._alerting())
+        return self._reasons(self._alerting())
 
     def metrics(self) -> bytes:
         return self._daemon.metrics.exposition()
@@ -63,7 +60,7 @@ class Reporter:
         now = d.clock.now()
         alerting = self._alerting()
         stuck = self.stuck()
-        wrong = reasons(d, alerting)
+        wrong = self._reasons(alerting)
         rejected = d.rejected
         saved_at = d.snapshots.saved_at
         return {
@@ -72,8 +69,8 @@ class Reporter:
             "method": METHOD,
             "engine": FORM,
             "pid": os.getpid(),
-            "state": "stuck" if stuck else "blind" if blind(d, alerting) else "degraded" if wrong else "ok",
-            "reasons": [*([stuck] if stuck else []), *wrong],
+            "state": "stuck" if stuck else "blind" if health.blind(d, alerting) else "degraded" if wrong else "ok",
+            "reasons": wrong,
             "time": iso(now),
             "started": iso(d.started),
             "uptime_s": time.monotonic() - d.started_steady,
@@ -96,6 +93,8 @@ class Reporter:
             "silences": [silence_row(each) for each in d.pump.pipeline.people.silences()],
             "answers": answers(d.pump.pipeline.episodes.answers()),
             "sinks": d.deliverer.report(),
+            "heartbeats": d.heart.report(),
+            "probe": d.probe.report(),
             "conditions": [{"rule": c.rule, "source": c.source, "text": c.text} for c in d.pump.conditions.lasting()],
             "pump": _pump(d),
             "mailbox": {
@@ -134,6 +133,9 @@ class Reporter:
         if d.rejected is not None:
             parts.append("the last configuration was refused, the one before runs on")
         return ", ".join(parts)
+
+    def _reasons(self, alerting: Mapping[str, Any]) -> list[str]:
+        return health.reasons(self._daemon, alerting, detectors(self._daemon.pump.pipeline.engine.detectors()))
 
     def _alerting(self) -> dict[str, Any]:
         d = self._daemon
@@ -237,33 +239,6 @@ def agenda(spec: EngineSpec, now: int) -> list[dict[str, Any]]:
         for market in spec.markets
         for window in scheduled.of(market.name).windows(now)
     ]
-
-
-def blind(daemon: Daemon, alerting: dict[str, Any]) -> bool:
-    """Whether nothing at all could be seen or said now."""
-    feeds = daemon.feeds.feeds.values()
-    deaf = bool(feeds) and not any(feed.health.state in ("connected", "stopped") for feed in feeds)
-    return deaf or not alerting["ready"]
-
-
-def reasons(daemon: Daemon, alerting: dict[str, Any]) -> list[str]:
-    """Everything that could make it miss or not tell something, one plain sentence each."""
-    found = []
-    for name, feed in daemon.feeds.feeds.items():
-        health = feed.health
-        if health.state not in ("connected", "stopped"):
-            found.append(f"feed {name} is {health.state}" + (f": {health.detail}" if health.detail else ""))
-    if not alerting["ready"]:
-        found.append("no series can alert yet: every horizon is still warming up")
-    if daemon.store.trouble is not None:
-        found.append(daemon.store.trouble)
-    found += [
-        f"rule {row['rule']}: {row['model']} is off on {row['off']} series: {row['reason']}"
-        for row in detectors(daemon.pump.pipeline.engine.detectors())
-        if row["off"]
-    ]
-    found += [c.text for c in daemon.pump.conditions.lasting() if c.kind == "self" and c.text != daemon.store.trouble]
-    return found
 
 
 def _feed(daemon: Daemon, name: str, now: int) -> dict[str, Any]:

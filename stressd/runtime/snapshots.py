@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -46,18 +47,19 @@ def own_fixings(engine: dict[str, Any]) -> list[tuple[str, int, float]]:
 
 class Snapshots:
     """Saves and loads through the store, and keeps the fixings that the engine makes. saved_at: engine time of the
-    newest on disk, None before the first."""
+    newest on disk, None before the first; saved_steady: monotonic s of this process' last save."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._kept: dict[str, int] = {}
         self.saved_at: int | None = None
+        self.saved_steady: float | None = None
 
     async def save(self, saved: Saved) -> None:
         """Encoded off the loop, written on the store's thread. Raises StoreError."""
         blob = await asyncio.to_thread(msgspec.json.encode, saved)
         await asyncio.wrap_future(self._store.save_snapshot(NAME, FORMAT, blob))
-        self.saved_at = saved.at
+        self.saved_at, self.saved_steady = saved.at, time.monotonic()
         fixed = own_fixings(saved.engine)
         new = [row for row in fixed if self._kept.get(row[0]) != row[1]]
         if new:

@@ -1,4 +1,4 @@
-"""The HTTP side of the daemon: health, readiness, metrics, status. It knows a provider, nothing else."""
+"""The HTTP side of the daemon: health, readiness, metrics, status, and the doors for people."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from aiohttp import web
+
+from stressd.web.act import add_act
+from stressd.web.api import add_api
+from stressd.web.body import LARGEST
+from stressd.web.doors import Doors
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -42,9 +47,9 @@ class Provider(Protocol):
 PROVIDER: Final = web.AppKey("provider", Provider)
 
 
-def make_app(provider: Provider) -> web.Application:
+def make_app(provider: Provider, doors: Doors) -> web.Application:
     """The application that is served on `listen` and on the daemon's Unix socket."""
-    app = web.Application()
+    app = web.Application(client_max_size=LARGEST)
     app[PROVIDER] = provider
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz)
@@ -52,6 +57,8 @@ def make_app(provider: Provider) -> web.Application:
     app.router.add_get("/api/v1/status", _status)
     app.router.add_get("/api/v1/stress", _stress)
     app.router.add_get("/api/v1/graph", _graph)
+    add_api(app, doors)
+    add_act(app)
     return app
 
 

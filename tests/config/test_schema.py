@@ -26,7 +26,8 @@ def schema() -> dict[str, Any]:
 @pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Every secret that config/stressd.yaml refers to."""
-    for name in ("mqtt_password", "push_token", "risk_secret", "slack_url", "smtp_password"):
+    secrets = "mqtt_password push_token risk_secret slack_url smtp_password grafana_token heartbeat_url"
+    for name in secrets.split():
         file = tmp_path / name
         file.write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")
         file.chmod(0o400)

@@ -12,6 +12,7 @@ import pytest
 
 from stressd.web.app import make_app
 from stressd.web.serve import SOCKET_NAME, Server
+from tests.web.behind import Behind
 
 
 class Told:
@@ -43,7 +44,7 @@ class Told:
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[tuple[Told, str, Path]]:
     told = Told()
-    server = Server(make_app(told))
+    server = Server(make_app(told, Behind()))
     await server.start(tmp_path / SOCKET_NAME)
     await server.listen("127.0.0.1", 0)
     yield told, f"http://127.0.0.1:{server.port}", tmp_path / SOCKET_NAME
@@ -92,7 +93,7 @@ async def test_the_graph_has_its_own_address(served: tuple[Told, str, Path]) -> 
 async def test_a_socket_left_behind_by_a_killed_daemon_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / SOCKET_NAME
     for _ in range(2):
-        server = Server(make_app(Told()))
+        server = Server(make_app(Told(), Behind()))
         path.touch()
         await server.start(path)
         assert (await get("http://stressd/healthz", aiohttp.UnixConnector(str(path))))[0] == 200
@@ -100,7 +101,7 @@ async def test_a_socket_left_behind_by_a_killed_daemon_is_replaced(tmp_path: Pat
 
 
 async def test_a_state_directory_too_deep_for_a_socket_is_refused_with_its_path(tmp_path: Path) -> None:
-    server = Server(make_app(Told()))
+    server = Server(make_app(Told(), Behind()))
     with pytest.raises(OSError, match="too long for a socket"):
         await server.start(tmp_path / ("d" * 120) / SOCKET_NAME)
     await server.stop()
@@ -109,7 +110,7 @@ async def test_a_state_directory_too_deep_for_a_socket_is_refused_with_its_path(
 async def test_the_tcp_address_can_change_and_a_taken_one_changes_nothing(served: tuple[Told, str, Path]) -> None:
     _, url, path = served
     async with aiohttp.ClientSession() as session:
-        server = Server(make_app(Told()))
+        server = Server(make_app(Told(), Behind()))
         await server.start(path.with_name("other.sock"))
         assert server.port == 0
         await server.listen("127.0.0.1", 0)

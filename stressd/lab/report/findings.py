@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from stressd.alerts.people.commands import LABELS
 from stressd.alerts.words import count_text, listing, ordinal_text
 from stressd.lab.report.breadth import Breadth
 from stressd.lab.report.report import KINDS, Report
@@ -15,7 +16,7 @@ MOST: Final = 3
 
 def findings(report: Report) -> list[str]:
     """The most important first; nothing is said of what could not be measured."""
-    out = _episodes(report) + _stress(report)
+    out = _episodes(report) + _labels(report) + _stress(report)
     out += [_system(report.systems[kind]) for kind in KINDS if report.systems[kind].table is not None]
     out += _flows(report)
     return out + _breadth(report)
@@ -30,6 +31,22 @@ def _episodes(report: Report) -> list[str]:
     outside = [f"{row.rule} in {row.market}" for row in report.rules if row.found["inside"] is False]
     budgets = f"; outside the band of its budget: {listing(outside)}" if outside else ""
     return [f"{told} in {report.until - report.since + 1} days{budgets}"]
+
+
+def _labels(report: Report) -> list[str]:
+    labelled = sum(row.labelled for row in report.labels)
+    if not labelled:
+        return []
+    words = [f"{count} {label}" for label in LABELS if (count := sum(row.counts[label] for row in report.labels))]
+    poor = [
+        f"{row.rule} ({row.counts['useful']} of {row.labelled} useful)"
+        for row in report.labels
+        if row.labelled >= MOST and row.share is not None and row.share < 0.5
+    ]
+    seldom = f"; seldom useful: {listing(poor)}" if poor else ""
+    return [
+        f"people labelled {labelled} of {sum(row.episodes for row in report.labels)} alerts: {listing(words)}{seldom}"
+    ]
 
 
 def _stress(report: Report) -> list[str]:

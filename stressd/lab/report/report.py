@@ -20,11 +20,14 @@ from stressd.lab.report.panel import MarketMoves, common_days, market_moves
 from stressd.lab.report.paths import TickLags
 from stressd.lab.report.stress_path import StressPath
 from stressd.lab.report.system import System
-from stressd.lab.report.told import Opened, RuleRow, by_rule
+from stressd.lab.report.told import Labels, Opened, RuleRow, by_rule, labels_by_rule
 from stressd.market.times import DAY, EPOCH_ORDINAL, day_iso, day_of, parse_time
 
 FORM: Final = 1
 """Of the JSON: raised when a key changes its meaning or goes."""
+
+PROBE: Final = "probe"
+"""Rule of the daemon's own probes, which nobody is asked to judge."""
 
 KINDS: Final = ("volatility", "moves")
 
@@ -63,8 +66,8 @@ class Report:
 
     __slots__ = (
         "breadth", "breadth_history", "config", "daemon", "directions", "episodes", "excited", "exposure", "flows",
-        "instance", "links", "made_of", "markets", "rules", "rules_of", "since", "stress", "systems", "tick_lags",
-        "until",
+        "instance", "labels", "links", "made_of", "markets", "rules", "rules_of", "since", "stress", "systems",
+        "tick_lags", "until",
     )  # fmt: skip
 
     def __init__(
@@ -87,6 +90,7 @@ class Report:
         self.episodes: list[Opened] = []
         self.rules: list[RuleRow] = []
         self.rules_of = ""
+        self.labels: list[Labels] = []
         self.links: Links | None = None
         self.tick_lags: TickLags | None = None
         self.excited: Excitation | None = None
@@ -101,6 +105,19 @@ class Report:
         sessions = {**days, **{each.market: each.sessions for each in self.exposure}}
         self.rules = by_rule(self.episodes, spec, sessions, float(self.since), float(self.until + 1))
         self.rules_of = made_of
+
+    def labelled(self, events: Iterable[Event], given: Mapping[str, Sequence[str]]) -> None:
+        """What people thought of the episodes of the period, those about feeds and the daemon too. given: by episode
+        the words on it, one of each person, the latest last."""
+        first: dict[str, Event] = {}
+        for event in events:
+            first.setdefault(event.episode, event)
+        rules = {
+            name: event.rule
+            for name, event in first.items()
+            if event.type == "opened" and event.rule != PROBE and self.since <= _day(event.time) < self.until + 1
+        }
+        self.labels = labels_by_rule(rules, given)
 
     def learned(self, engine: Engine, events: Iterable[Event], made_of: str) -> None:
         """What an engine has learned up to the end of the period: the graph of links and the stress index. events: that
@@ -140,7 +157,11 @@ class Report:
             "stress_index": None if self.stress is None else self.stress.plain(),
             "links": None if self.links is None else self.links.plain(),
             "excitation": None if self.excited is None else excited.plain(self.excited),
-            "episodes": {"made_of": self.rules_of or None, "by_rule": [row.plain() for row in self.rules]},
+            "episodes": {
+                "made_of": self.rules_of or None,
+                "by_rule": [row.plain() for row in self.rules],
+                "labels": [row.plain() for row in self.labels],
+            },
             "daemon": self.daemon,
         }
 

@@ -85,6 +85,10 @@ REPORT: Final[dict[str, Any]] = {
         "rule": "text", "market": "text", "episodes": "count", "severities": "map by gravest", "sessions": "count",
         "years": "number", "budget_per_year": "number?", "realised_per_year": "number?",
         "band_per_year": "list? 95 %: of the budget, else of the count", "inside": "yes?",
+    }], "labels": [{
+        "rule": "text", "episodes": "count", "useful": "count", "noise": "count", "bad_data": "count",
+        "unlabelled": "count", "disputed": "count on which people differ; the latest word counts",
+        "useful_share": "share? of those with a label",
     }]},
     "daemon": "?map state, version, time, started, reasons, open_episodes",
 }  # fmt: skip

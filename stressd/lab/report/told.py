@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stressd.alerts.people.commands import LABELS
 from stressd.engine.spec import SEVERITIES, EngineSpec
 from stressd.lab.rates import Rate, rate
 from stressd.market.series import market_of
@@ -50,6 +51,50 @@ class RuleRow:
             "band_per_year": held,
             "inside": self.found["inside"],
         }
+
+
+class Labels:
+    """What people thought of one rule's episodes. Each episode counts once, by the latest word on it; disputed: those
+    on which people differ."""
+
+    __slots__ = ("counts", "disputed", "episodes", "rule")
+
+    def __init__(self, rule: str, episodes: int, counts: Mapping[str, int], disputed: int) -> None:
+        self.rule = rule
+        self.episodes = episodes
+        self.counts = dict(counts)
+        self.disputed = disputed
+
+    @property
+    def labelled(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def share(self) -> float | None:
+        """Of those with a label, how many were useful; None where there is none."""
+        return self.counts["useful"] / self.labelled if self.labelled else None
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "rule": self.rule,
+            "episodes": self.episodes,
+            **{label.replace(" ", "_"): self.counts[label] for label in LABELS},
+            "unlabelled": self.episodes - self.labelled,
+            "disputed": self.disputed,
+            "useful_share": None if self.share is None else round(self.share, 4),
+        }
+
+
+def labels_by_rule(rules: Mapping[str, str], given: Mapping[str, Sequence[str]]) -> list[Labels]:
+    """A row for every rule that had an episode. rules: by episode; given: by episode the words on it, one of each
+    person, the latest last."""
+    rows = []
+    for rule in sorted(set(rules.values())):
+        own = [given.get(episode, ()) for episode, name in rules.items() if name == rule]
+        counts: dict[str, int] = {label: sum(bool(words) and words[-1] == label for words in own) for label in LABELS}
+        rows.append(Labels(rule, len(own), counts, sum(len(set(words)) > 1 for words in own)))
+    return rows
 
 
 def by_rule(

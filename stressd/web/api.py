@@ -1,0 +1,207 @@
+"""The API for people and machines: silences, episodes, deliveries; acknowledge and label.
+
+Over the Unix socket the author is the user at its other end; over TCP a bearer token says who it is. No GET changes
+anything. Errors are JSON: `{"error": ..., "field": ...}`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+
+from stressd.alerts.people.commands import Acknowledge, AddSilence, CommandError, Done, EndSilence, Label
+from stressd.market.times import iso
+from stressd.web import body
+from stressd.web.body import Refusal
+from stressd.web.caller import READ, Caller, bearer, from_elsewhere, peer
+from stressd.web.doors import Doors, Unknown
+
+DOORS: Final = web.AppKey("doors", Doors)
+MOST: Final = 1_000
+"""Rows of a list."""
+
+STATES: Final = ("pending", "sending", "delivered", "dead", "superseded")
+
+Answer = tuple[int, Mapping[str, Any]]
+Deed = Callable[[web.Request, Doors, Caller], Awaitable[Answer]]
+
+log = structlog.get_logger()
+
+
+def add_api(app: web.Application, doors: Doors) -> None:
+    """The routes under /api/v1 of what people do."""
+    app[DOORS] = doors
+    add = app.router.add_route
+    add("GET", "/api/v1/silences", _guarded(READ, _silences))
+    add("POST", "/api/v1/silences", _guarded("silence", _add_silence))
+    add("DELETE", "/api/v1/silences/{id}", _guarded("silence", _end_silence))
+    add("GET", "/api/v1/episodes", _guarded(READ, _episodes))
+    add("POST", "/api/v1/episodes/{id}/ack", _guarded("ack", _acknowledge))
+    add("POST", "/api/v1/episodes/{id}/label", _guarded("label", _label))
+    add("GET", "/api/v1/deliveries", _guarded(READ, _deliveries))
+
+
+def _guarded(right: str, deed: Deed) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Who may, and what becomes of what goes wrong."""
+
+    async def handle(request: web.Request) -> web.Response:
+        doors = request.app[DOORS]
+        try:
+            caller = _caller(request, doors, right)
+            status, said = await deed(request, doors, caller)
+        except Refusal as refusal:
+            headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
+            return _json(refusal.status, {"error": str(refusal), "field": refusal.field or None}, headers)
+        except Unknown as unknown:
+            return _json(404, {"error": str(unknown), "field": None})
+        except CommandError as error:
+            return _json(409, {"error": str(error), "field": None})
+        return _json(status, said)
+
+    return handle
+
+
+def _caller(request: web.Request, doors: Doors, right: str) -> Caller:
+    if right != READ and from_elsewhere(request, doors.page_url()):
+        raise Refusal(403, "requests that another site's page makes are refused")
+    caller = peer(request)
+    if caller is not None:
+        return caller
+    token = bearer(request.headers)
+    if not token:
+        raise Refusal(401, "a token is needed: `Authorization: Bearer TOKEN` (`tokens:` in the configuration)")
+    holder = doors.holder(token)
+    if holder is None:
+        log.warning("token.refused", remote=request.remote, path=request.path)
+        raise Refusal(401, "this token is not valid")
+    if right not in holder.may:
+        raise Refusal(403, f"the token `{holder.author}` may not do this (`may: [{right}]` in the configuration)")
+    return holder
+
+
+async def _silences(request: web.Request, doors: Doors, caller: Caller) -> Answer:
+    return 200, {"silences": list(doors.silences())}
+
+
+async def _add_silence(request: web.Request, doors: Doors, caller: Caller) -> Answer:
+    said = await body.fields(request, ("match", "for", "until", "from", "reason", "break_through"))
+    match = body.match(said)
+    if match.episodes:
+        named = [(await doors.episode(name)).id for name in match.episodes]
+        match = replace(match, episodes=tuple(named))
+    wrong = doors.unknown(match)
+    if wrong is not None:
+        raise Refusal(422, wrong[1], f"match.{wrong[0]}")
+    now = doors.now()
+    starts = body.moment(said, "from") or now
+    length, until = body.span(said, "for"), body.moment(said, "until")
+    if (length is None) == (until is None):
+        raise Refusal(422, "a silence needs an end: `for`, such as `2h`, or `until`", "for")
+    ends = until if until is not None else starts + (length or 0)
+    if ends <= max(now, starts):
+        raise Refusal(422, "the silence would be over before it begins", "until" if until is not None else "for")
+    done = await doors.command(
+        AddSilence(
+            at=now,
+            author=caller.author,
+            via=caller.via,
+            match=match,
+            starts=starts,
+            ends=ends,
+            reason=body.text(said, "reason", required=True),
+            break_through="critical" if body.choice(said, "break_through", ("critical",)) else None,
+        )
+    )
+    return 201, {**_done(done), "silence": done.subject, "match": str(match), "from": iso(starts), "until": iso(ends)}
+
+
+async def _end_silence(request: web.Request, doors: Doors, caller: Caller) -> Answer:
+    wanted = request.match_info["id"]
+    known = [str(each["id"]) for each in doors.silences()]
+    if wanted not in known:
+        there = f"there are {', '.join(known)}" if known else "there is none"
+        raise Unknown(f"there is no silence `{wanted}` that is on or waits; {there}")
+    return 200, _done(await doors.command(EndSilence(at=doors.now(), author=caller.author, via=caller.via, id=wanted)))
+
+
+async def _acknowledge(request: web.Request, doors: Doors, caller: Caller) -> Answer:
+    said = await body.fields(request, ("for", "note"))
+    episode = await doors.episode(request.match_info["id"], open_only=True)
+    command = Acknowledge(
+        at=doors.now(),
+        author=caller.author,
+        via=caller.via,
+        episode=episode.id,
+        for_ns=body.span(said, "for"),
+        note=body.text(said, "note"),
+    )
+    return 200, {**_done(await doors.command(command)), "headline": episode.headline}
+
+
+async def _label(request: web.Request, doors: Doors, caller: Caller) -> Answer:
+    said = await body.fields(request, ("label", "note"))
+    label = body.label(said)
+    episode = await doors.episode(request.match_info["id"])
+    command = Label(
+        at=doors.now(),
+        author=caller.author,
+        via=caller.via,
+        episode=episode.id,
+        label=label,
+        note=body.text(said, "note"),
+    )
+    return 200, {**_done(await doors.command(command)), "headline": episode.headline}
+
+
+async def _episodes(request: web.Request, doors: Doors, caller: Caller) -> Answer:
+    open_only = _one_of(request, "state", ("open", "all"), "all") == "open"
+    return 200, {"episodes": list(await doors.episodes(open_only=open_only, limit=_limit(request)))}
+
+
+async def _deliveries(request: web.Request, doors: Doors, caller: Caller) -> Answer:
+    rows = await doors.deliveries(
+        state=_one_of(request, "state", STATES, None),
+        sink=request.query.get("sink"),
+        episode=request.query.get("episode"),
+        limit=_limit(request),
+    )
+    return 200, {"deliveries": list(rows)}
+
+
+def _one_of(request: web.Request, name: str, allowed: tuple[str, ...], default: str | None) -> str | None:
+    value = request.query.get(name)
+    if value is None:
+        return default
+    if value not in allowed:
+        raise Refusal(422, f"`{name}` is one of {', '.join(allowed)}", name)
+    return value
+
+
+def _limit(request: web.Request) -> int:
+    value = request.query.get("limit", "100")
+    if not value.isascii() or not value.isdigit() or not 0 < int(value[:6]) <= MOST:
+        raise Refusal(422, f"`limit` is a number from 1 to {MOST}", "limit")
+    return int(value)
+
+
+def _done(done: Done) -> dict[str, Any]:
+    return {
+        "done": done.verb,
+        "subject": done.subject,
+        "detail": done.detail,
+        "author": done.author,
+        "time": iso(done.at),
+    }
+
+
+def _json(status: int, said: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(
+        status=status,
+        body=json.dumps(said, allow_nan=False).encode(),
+        headers={"Content-Type": "application/json", "Cache-Control": "no-store", **(headers or {})},
+    )

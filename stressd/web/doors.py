@@ -1,0 +1,75 @@
+"""What the doors for people know of the daemon behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from stressd.alerts.matching import Match
+from stressd.alerts.people.commands import Command, Done
+from stressd.web.caller import Caller
+from stressd.web.links import Signer
+
+
+class Unknown(Exception):
+    """There is no such episode or silence. The text names what there is instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An episode as people are shown it. direction: "up", "down" or None; opened, closed: ns UTC, None while it is
+    open; acknowledged: by whom, None where it is not."""
+
+    id: str
+    kind: str
+    market: str
+    rule: str
+    direction: str | None
+    severity: str
+    headline: str
+    opened: int
+    closed: int | None
+    acknowledged: str | None = None
+
+
+class Doors(Protocol):
+    """The daemon as the doors see it. Nothing blocks the loop."""
+
+    def now(self) -> int:
+        """Event time, ns UTC."""
+        ...
+
+    def holder(self, token: str) -> Caller | None:
+        """Whose token this is; None where it is nobody's."""
+        ...
+
+    def page_url(self) -> str | None:
+        """Where people reach this server."""
+        ...
+
+    def instance(self) -> str: ...
+
+    def signer(self) -> Signer: ...
+
+    def unknown(self, match: Match) -> tuple[str, str] | None:
+        """(field, text) of a name in `match` that means nothing here; None where all of them do."""
+        ...
+
+    async def command(self, command: Command) -> Done:
+        """Carry it out; returns once it is on disk. Raises CommandError."""
+        ...
+
+    async def episode(self, name: str, *, open_only: bool = False) -> Subject:
+        """The episode with this id, or the one whose id ends or begins so. Raises Unknown."""
+        ...
+
+    def silences(self) -> Sequence[Mapping[str, Any]]:
+        """Those that are on or wait for their start, ready for JSON."""
+        ...
+
+    async def episodes(self, *, open_only: bool, limit: int) -> Sequence[Mapping[str, Any]]: ...
+
+    async def deliveries(
+        self, *, state: str | None, sink: str | None, episode: str | None, limit: int
+    ) -> Sequence[Mapping[str, Any]]: ...

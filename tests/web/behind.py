@@ -1,0 +1,79 @@
+"""What stands behind the doors in tests: it keeps every command and carries it out in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stressd.alerts.matching import Match
+from stressd.alerts.people.commands import AddSilence, Command, CommandError, Done, EndSilence, Label
+from stressd.market.times import parse_time
+from stressd.web.caller import Caller
+from stressd.web.doors import Subject, Unknown
+from stressd.web.links import Signer
+
+NOW = parse_time("2026-01-20T09:12:00Z")
+HEADLINE = "JP 30Y +20.3bp to 3.765% · 6.9σ of 2.9bp"
+OPEN = Subject("JP-260120-7q2f", "market", "JP", "sigma-breach", "up", "critical", HEADLINE, NOW - 3_600 * 10**9, None)
+OVER = Subject(
+    "JP-260119-k3mn", "market", "JP", "sigma-breach", "up", "warn", "JP 30Y +10bp", NOW - 10**14, NOW - 10**13
+)
+KEY = b"0123456789abcdef0123456789abcdef"
+
+
+class Behind:
+    """`web.doors.Doors` with two episodes and one token a right."""
+
+    def __init__(self) -> None:
+        self.given: list[Command] = []
+        self.clock = NOW
+        self.refuse = ""
+        self.page: str | None = "https://stressd.bank.example/desk/"
+
+    def now(self) -> int:
+        return self.clock
+
+    def holder(self, token: str) -> Caller | None:
+        rights = {"grafana-token": {"read", "silence", "ack", "label"}, "reader-token": {"read"}}
+        return Caller(token.partition("-")[0], "http", frozenset(rights[token])) if token in rights else None
+
+    def page_url(self) -> str | None:
+        return self.page
+
+    def instance(self) -> str:
+        return "rates-tokyo"
+
+    def signer(self) -> Signer:
+        return Signer(KEY, 24 * 3600)
+
+    def unknown(self, match: Match) -> tuple[str, str] | None:
+        wrong = [market for market in match.markets if market not in ("JP", "US")]
+        return ("market", f"unknown market `{wrong[0]}`; there are JP, US") if wrong else None
+
+    async def command(self, command: Command) -> Done:
+        if self.refuse:
+            raise CommandError(self.refuse)
+        self.given.append(command)
+        verb = type(command).__name__
+        subject = command.id if isinstance(command, EndSilence) else "s1"
+        if not isinstance(command, AddSilence | EndSilence):
+            subject = command.episode
+        detail = f"label kept: {command.label}" if isinstance(command, Label) else f"{verb} by {command.author}"
+        return Done(at=command.at, author=command.author, via=command.via, verb=verb, subject=subject, detail=detail)
+
+    async def episode(self, name: str, *, open_only: bool = False) -> Subject:
+        for each in (OPEN, OVER):
+            if each.id.lower().endswith(name.lower()) and (each.closed is None or not open_only):
+                return each
+        raise Unknown(f"no episode is called `{name}`; open now: {OPEN.id}")
+
+    def silences(self) -> Sequence[Mapping[str, Any]]:
+        return [{"id": "s1", "match": "market JP"}]
+
+    async def episodes(self, *, open_only: bool, limit: int) -> Sequence[Mapping[str, Any]]:
+        return [{"id": each.id} for each in (OPEN, OVER) if each.closed is None or not open_only][:limit]
+
+    async def deliveries(
+        self, *, state: str | None, sink: str | None, episode: str | None, limit: int
+    ) -> Sequence[Mapping[str, Any]]:
+        return [{"sink": sink or "hook", "state": state or "delivered", "episode": episode}][:limit]
