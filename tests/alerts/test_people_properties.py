@@ -205,25 +205,47 @@ def test_each_step_of_escalation_is_taken_once_for_each_severity_unless_somebody
             assert taken[sink] == 0
 
 
-@given(st.lists(STEP, max_size=8), st.lists(st.integers(0, 4 * 3600), max_size=10))
-@settings(max_examples=60)
-def test_looking_at_the_clock_more_often_changes_nothing(script: list[tuple[str, int]], looks: list[int]) -> None:
-    def play(looks: Sequence[int]) -> list[tuple[str, tuple[str, ...], str | None]]:
-        world = World(*ROUTES)
+DEEDS = st.lists(
+    st.one_of(
+        STEP,
+        st.tuples(st.just("silence"), st.sampled_from([5 * MINUTE, 2 * HOUR])),
+        st.tuples(st.just("end"), st.just(0)),
+        st.tuples(st.just("leave"), st.just(0)),
+    ),
+    max_size=10,
+)
+
+
+@given(DEEDS, st.lists(st.integers(0, 4 * 3600), max_size=10), st.sets(st.integers(0, 9)))
+@settings(max_examples=100)
+def test_neither_looking_at_the_clock_more_often_nor_a_restart_anywhere_changes_what_is_told(
+    script: list[tuple[str, int]], looks: list[int], restarts: set[int]
+) -> None:
+    def play(looks: Sequence[int], restarts: set[int]) -> list[tuple[str, tuple[str, ...], str | None]]:
+        world = World(*ROUTES, maintenance=[NIGHTLY])
         waiting = sorted(FIXING_20 + look * SECOND for look in looks)
-        world.say(breach(FIXING_20, severity=2, z=4.5, horizon="5m"))
+        world.say(breach(FIXING_20, severity=2, z=4.5, horizon="5m"), silence(FIXING_20))
         at = FIXING_20
-        for what, ns in script:
+        for index, (what, ns) in enumerate(script):
             if what == "wait":
                 at += ns
             while waiting and waiting[0] <= at:
                 world.pass_to(waiting.pop(0))
             world.pass_to(at)
-            if what == "ack":
-                world.acknowledge(world.episode, ns or None)
+            if index in restarts:
+                world.restart()
+            jp = [each.id for each in world.pipeline.episodes.open_episodes() if each.kind == "market"]
+            if what == "ack" and jp:
+                world.acknowledge(jp[0], ns or None)
             elif what == "rise":
                 world.say(breach(at, "JP.GOV.10Y", severity=3, z=7.0, horizon="5m"))
+            elif what == "silence":
+                world.silence(ns, rules=("sigma-breach", "blind"))
+            elif what == "end" and world.pipeline.people.silences():
+                world.end(world.pipeline.people.silences()[0].id)
+            elif what == "leave":
+                world.say(breach(at, phase="left", horizon="5m"), breach(at, "JP.GOV.10Y", phase="left", horizon="5m"))
         world.pass_to(at + 30 * HOUR)
         return [(one.event.id, one.sinks, one.event.note) for one in world.told]
 
-    assert play(looks) == play([])
+    assert play(looks, set()) == play([], set()) == play(looks, restarts)
