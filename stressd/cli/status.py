@@ -79,6 +79,8 @@ def _lines(status: dict[str, Any]) -> list[str]:
     lines += ["", *_episodes(status["episodes"])]
     if status["silences"]:
         lines += ["", *_silences(status["silences"])]
+    if status["maintenance"]:
+        lines += ["", *_maintenance(status["maintenance"])]
     lines += ["", *_sinks(status["sinks"])]
     return [*lines, *_outward(status["heartbeats"], status["probe"])]
 
@@ -198,6 +200,20 @@ def _looked_after(ack: dict[str, Any] | None) -> str:
     if ack is None:
         return "-"
     return f"by {ack['by']}" + (f" until {ack['until'][:16].replace('T', ' ')} UTC" if ack["until"] else "")
+
+
+def _maintenance(windows: Sequence[dict[str, Any]]) -> list[str]:
+    rows = [
+        [
+            each["name"],
+            each["match"],
+            "now" if each["on"] else "next",
+            f"{each['from'][:16].replace('T', ' ')} to {each['until'][11:16]} UTC",
+            each["reason"],
+        ]
+        for each in windows
+    ]
+    return table(["MAINTENANCE", "WHAT", "", "WINDOW", "REASON"], rows)
 
 
 def _silences(silences: Sequence[dict[str, Any]]) -> list[str]:

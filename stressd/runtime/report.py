@@ -11,6 +11,7 @@ from stressd import METHOD, __version__
 from stressd.alerts.episode import Episode
 from stressd.alerts.evidence import link_clauses, source_clause
 from stressd.alerts.people.concern import AckState
+from stressd.alerts.people.maintenance import MaintenanceSpec
 from stressd.alerts.people.silences import SilenceState
 from stressd.engine.agenda import Agenda
 from stressd.engine.detectors import DetectorWatch
@@ -90,6 +91,7 @@ class Reporter:
                 episode_row(each, d.pump.pipeline.people.acknowledged().get(each.id))
                 for each in d.pump.pipeline.episodes.open_episodes()
             ],
+            "maintenance": maintenance(d.loaded.maintenance, now),
             "silences": [silence_row(each) for each in d.pump.pipeline.people.silences()],
             "answers": answers(d.pump.pipeline.episodes.answers()),
             "sinks": d.deliverer.report(),
@@ -261,6 +263,22 @@ def _feed(daemon: Daemon, name: str, now: int) -> dict[str, Any]:
             for at, topic, why, excerpt in health.rejects[-5:]
         ],
     }
+
+
+def maintenance(windows: Sequence[MaintenanceSpec], now: int) -> list[dict[str, Any]]:
+    """Each window of maintenance that is on, or its next. now: ns UTC."""
+    return [
+        {
+            "name": each.name,
+            "on": window[0] <= now,
+            "from": iso(window[0]),
+            "until": iso(window[1]),
+            "match": str(each.match),
+            "reason": each.reason,
+        }
+        for each in windows
+        if (window := each.next_window(now)) is not None
+    ]
 
 
 def silence_row(silence: SilenceState) -> dict[str, Any]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from stressd.alerts.episodes import Episodes
+from stressd.alerts.matching import Match
+from stressd.alerts.people.maintenance import MaintenanceSpec
+from stressd.engine.agenda import Recurrence
 from stressd.engine.engine import Engine
 from stressd.engine.spec import MINUTE, SECOND
 from stressd.market.tick import MIDDLE, Tick
 from stressd.market.times import parse_time
 from stressd.runtime.metrics import answer_metrics, series_metrics
-from stressd.runtime.report import alerting, answers, episode_row
+from stressd.runtime.report import alerting, answers, episode_row, maintenance
 from stressd.testing.worlds import world
 from tests.alerts import facts
 
@@ -41,6 +44,16 @@ def test_a_series_is_told_with_its_state_its_dirt_and_its_quotes() -> None:
     assert found["stressd_series_ticks_total", "AA.GOV.10Y", "crossed"] == 20.0
     assert round(found["stressd_series_bid_ask_mean_bp", "AA.GOV.10Y"], 9) == 1.2
     assert ("stressd_series_bid_ask_bp", "AA.GOV.30Y") not in found
+
+
+def test_a_window_of_maintenance_is_named_while_it_is_on_and_before_it_begins() -> None:
+    spec = MaintenanceSpec(
+        "broker-restart", Match(kinds=("feed",)), Recurrence("Europe/London", 360, (6,)), 480, "weekly restart"
+    )
+    (before,) = maintenance([spec], parse_time("2026-07-18T12:00Z"))
+    assert (before["on"], before["from"], before["until"]) == (False, "2026-07-19T05:00:00Z", "2026-07-19T07:00:00Z")
+    (during,) = maintenance([spec], parse_time("2026-07-19T06:00Z"))
+    assert (during["on"], during["match"], during["until"]) == (True, "kind feed", "2026-07-19T07:00:00Z")
 
 
 def test_links_are_counted_by_pair_and_wording_and_open_episodes_name_them() -> None:

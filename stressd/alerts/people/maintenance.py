@@ -56,14 +56,19 @@ class MaintenanceSpec:
                 return window
         return None
 
-    def next_end(self, t: int) -> int:
-        """The first end of a window after t (ns UTC); NEVER where none comes."""
+    def next_window(self, t: int) -> tuple[int, int] | None:
+        """The window that holds t (ns UTC), else the next to come; None where none does."""
         first = self._day(t) - 1
         for ordinal in range(first, first + _LOOK_AHEAD):
             window = self.window(ordinal)
             if window is not None and window[1] > t:
-                return window[1]
-        return NEVER
+                return window
+        return None
+
+    def next_end(self, t: int) -> int:
+        """The first end of a window after t (ns UTC); NEVER where none comes."""
+        window = self.next_window(t)
+        return NEVER if window is None else window[1]
 
     def _day(self, t: int) -> int:
         return datetime.fromtimestamp(t // SECOND, ZoneInfo(self.on.zone)).toordinal()
