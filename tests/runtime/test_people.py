@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from mqtt5 import ConnAckReasonCode
 
 from stressd.alerts.matching import Match
 from stressd.alerts.people.commands import Acknowledge, AddSilence, CommandError, EndSilence, Label
@@ -146,3 +147,34 @@ async def test_silences_that_cannot_be_read_after_an_accident_lose_no_episode(de
     async with desk.running() as daemon:
         assert [each.id for each in daemon.pump.pipeline.episodes.open_episodes()] == [episode]
         assert daemon.pump.pipeline.people.silences() == []
+
+
+ALWAYS = """maintenance:
+  - {name: broker-restart, zone: UTC, on: daily, from: "00:00", to: "24:00", reason: weekly restart}
+"""
+
+
+async def test_a_planned_restart_of_the_broker_pages_nobody_until_it_is_not_planned_any_more(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stressd.runtime.feedset.PATIENCE", 0.2)
+    desk.write(change=lambda text: text + ALWAYS)
+    async with desk.running() as daemon:
+        desk.broker.refuse = ConnAckReasonCode.SERVER_UNAVAILABLE
+        desk.broker.drop()
+        await until(daemon.pump.pipeline.episodes.open_episodes)
+        (episode,) = daemon.pump.pipeline.episodes.open_episodes()
+        assert (episode.kind, episode.rule) == ("feed", "feed-down")
+        (window,) = daemon.reporter.status()["maintenance"]
+        assert (window["name"], window["on"]) == ("broker-restart", True)
+        await asyncio.wrap_future(daemon.store.flush())
+        assert desk.receiver.events == []
+        assert daemon.store.deliveries() == []
+        desk.write()
+        daemon.reload()
+        await desk.receiver.until(bool)
+        (told,) = desk.receiver.events
+        assert (told["type"], told["rule"]) == ("reminder", "feed-down")
+        assert told["note"] == "was withheld by maintenance broker-restart, which is not configured any more"
+        desk.broker.refuse = None
+        await desk.receiver.until(lambda events: events[-1]["type"] == "resolved", 30)
