@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from stressd.alerts.digests import digest_lines
 from stressd.alerts.event import Event
 from stressd.alerts.evidence import answer_lines, base_rate_text, source_text
 from stressd.alerts.facts import Fact, move_facts
@@ -35,6 +36,7 @@ STATUS: Final = {
     "reminder": "still open",
     "acknowledged": "acknowledged",
     "corrected": "corrected",
+    "digest": "digest",
 }
 
 
@@ -44,7 +46,7 @@ def render(event: Event, telling: Telling) -> Notification:
     once = is_one_shot(event)
     over = event.type == "resolved"
     facts = [*_happened(event, telling), *move_facts(event, telling.book), *_source(event)]
-    answers = answer_lines(event.followers, event.market, event.direction == "up")
+    answers = answer_lines(event.followers, event.market, event.direction == "up") + digest_lines(event)
     ground = footing(event, over or once)
     if event.path is not None:
         ground.append(("Path", path_text(event.path)))
@@ -99,6 +101,8 @@ def _subject(event: Event, mark: str | None) -> str:
         what = "spreads" if event.series and is_spread(event.series[0].series) else "yields"
         model = event.series and event.series[0].model
         bare = f"{series_name(event.series[0].series)} {event.rule}" if model else f"{event.market} curve"
+        if not event.series:
+            bare = " ".join(part for part in (event.market, event.rule) if part)
         about = f"{event.market} {what} {event.direction}" if event.direction else bare
     else:
         about = f"{event.market or ' '.join(event.data.sources) or 'stressd'} {event.kind}: {event.rule}"

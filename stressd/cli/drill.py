@@ -24,7 +24,7 @@ from stressd.lab.ruletest.model import RuleTest, read_tests
 from stressd.lab.ruletest.run import Runner
 from stressd.market.sessions import local
 from stressd.market.times import day_iso, day_of
-from stressd.runtime.build import BuildError, fallbacks, make_sinks
+from stressd.runtime.build import BuildError, fallbacks, make_sinks, renderer
 from stressd.runtime.delivery import Deliverer
 from stressd.runtime.registry import registry
 from stressd.store import Commit, Delivery, Store
@@ -131,7 +131,9 @@ async def _deliver(loaded: Loaded, routed: Sequence[Routed], timeout: float) -> 
         raise UserError(str(error)) from None
     with tempfile.TemporaryDirectory(prefix="stressd-drill-") as directory:
         store = Store.open(directory)
-        deliverer = Deliverer(store, sinks, page_url=loaded.page_url, fallbacks=fallbacks(loaded))
+        deliverer = Deliverer(
+            store, sinks, page_url=loaded.page_url, fallbacks=fallbacks(loaded), render=renderer(loaded)
+        )
         await deliverer.start()
         try:
             async with asyncio.timeout(timeout):

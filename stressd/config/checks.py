@@ -317,3 +317,12 @@ def _near(name: str, facts: Facts) -> str:
     )
     known = [*facts.series, *facts.spreads]
     return " ".join(part for part in (did_you_mean(name, known), f"there are {there}" if there else "") if part)
+
+
+def check_book(data: Mapping[str, Any], facts: Facts, report: Report) -> None:
+    """Every position is one in a configured series."""
+    book = data.get("book")
+    known = [*facts.series, *facts.spreads]
+    for name in book if isinstance(book, dict) and facts.complete else ():
+        if name not in known:
+            report.key(("book", name), f"the book holds {_unknown_series(str(name))}", _near(str(name), facts))

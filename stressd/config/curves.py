@@ -6,7 +6,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from stressd.config.fields import Bp, Duration, KeyFault, Model, OneOrMany, SeverityName, Slug, parse_bp, written
+from stressd.config.fields import (
+    Bp,
+    Duration,
+    HttpUrl,
+    KeyFault,
+    Model,
+    OneOrMany,
+    SeverityName,
+    Slug,
+    parse_bp,
+    written,
+)
 from stressd.config.model import MarketName, Tenor
 from stressd.engine.spec import SEVERITIES, NoiseRung
 from stressd.market.series import series_id
@@ -71,10 +82,12 @@ class CurveConfig(Model):
     long end, whose slope's change since the last fixing is told once a day when it reaches `move` (of a parallel move
     both ends'), and again after it has come back by `rearm`. shapes: which are told. epsilon: a tenor, or the slope,
     that moved by no more than this has not moved. severity: of shapes. noise: bars for how far the tenors lie off the
-    smooth curve through them. floor: the least that noise must lie above its usual. hold: for which it must."""
+    smooth curve through them. floor: the least that noise must lie above its usual. hold: for which it must. runbook:
+    the page that says what to do."""
 
     name: Slug
     type: Literal["curve"]
+    runbook: HttpUrl | None = None
     market: OneOrMany[MarketName] | None = None
     tenors: Annotated[list[Tenor], Field(min_length=2, max_length=2)] | None = None
     move: Bp = written("10bp")

@@ -10,6 +10,7 @@ from pathlib import Path as FilePath
 from typing import Any, Final
 
 from stressd.alerts.desk import DeskSpec
+from stressd.alerts.notification import Position
 from stressd.alerts.people.maintenance import MaintenanceSpec
 from stressd.alerts.people.spec import PeopleSpec
 from stressd.config import build, checks
@@ -67,6 +68,16 @@ class Loaded:
         """What the machine of people's doings is told."""
         calendars = {market.name: market.calendar for market in self.engine.markets}
         return PeopleSpec(self.desk.routes, self.maintenance, calendars)
+
+    @property
+    def runbooks(self) -> dict[str, str]:
+        """By rule, the page that says what to do."""
+        return {rule.name: rule.runbook for rule in self.rules if rule.runbook is not None}
+
+    @property
+    def book(self) -> dict[str, Position]:
+        """By series, what the desk holds."""
+        return {series: each.position for series, each in self.model.book.items()}
 
     @property
     def instance(self) -> str:
@@ -150,6 +161,7 @@ def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Re
     checks.check_routes(data, facts, report)
     checks.check_maintenance(data, facts, report)
     checks.check_fallbacks(data, report)
+    checks.check_book(data, facts, report)
     events, tables = agenda(facts.events, calendars, path.parent, report)
     _warn_of_gaps(data, report)
     if environment:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from stressd.alerts.event import Direction, EventType, Kind, Origin
 from stressd.alerts.routing import DEFAULT_UPDATES
 from stressd.config.agenda import EventConfig, Recurring, Zone
+from stressd.config.book import PositionConfig
 from stressd.config.doors import HealthConfig, HeartbeatConfig, LinksConfig, ProbeConfig, TokenConfig
 from stressd.config.fields import Bp, Duration, File, HttpUrl, KeyFault, Model, OneOrMany, SeverityName, Slug, written
 from stressd.market.series import CROSS, FLY, SLOPE, parse_series, series_id
@@ -341,4 +342,5 @@ class Config(Model):
     propagation: PropagationConfig = PropagationConfig()
     routes: list[RouteConfig] = written([])
     maintenance: list[MaintenanceConfig] = written([])
+    book: dict[str, PositionConfig] = written({})
     sinks: list[dict[str, Any]] = written([])

@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema
 
 from stressd.config.budgets import Budget
 from stressd.config.curves import CurveConfig
-from stressd.config.fields import Bp, Duration, KeyFault, Level, Model, OneOrMany, SeverityName, Slug, written
+from stressd.config.fields import Bp, Duration, HttpUrl, KeyFault, Level, Model, OneOrMany, SeverityName, Slug, written
 from stressd.engine.detector import DetectorRule
 from stressd.engine.spec import HORIZONS, SECOND, SEVERITIES, Rung
 from stressd.market.series import market_of
@@ -69,10 +69,12 @@ def parse_silence_budget(value: object) -> float:
 
 
 class RuleConfig(Model):
-    """What every rule has. series: globs over the configured series."""
+    """What every rule has. series: globs over the configured series. runbook: the page that says what to do, told in
+    every message of the rule."""
 
     name: Slug
     type: str
+    runbook: HttpUrl | None = None
     series: OneOrMany[str]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import msgspec
@@ -12,8 +12,10 @@ import structlog
 from stressd import METHOD, __version__
 from stressd.alerts.desk import Desk
 from stressd.alerts.episodes import Episodes
-from stressd.alerts.event import Origin
+from stressd.alerts.event import Event, Origin
+from stressd.alerts.notification import Notification, Telling
 from stressd.alerts.pipeline import Pipeline, Routed
+from stressd.alerts.render import render
 from stressd.alerts.spec import EpisodesSpec
 from stressd.config.fields import SecretError
 from stressd.config.load import Loaded
@@ -24,6 +26,7 @@ from stressd.engine.engine import Engine
 from stressd.engine.spec import EngineSpec
 from stressd.feeds.base import Feed
 from stressd.runtime.outbox import DESK, EPISODES, PEOPLE
+from stressd.runtime.outgoing import Render
 from stressd.runtime.standins import Fallback
 from stressd.sinks.base import Sink
 
@@ -57,7 +60,19 @@ def episodes_spec(loaded: Loaded, origin: Origin) -> EpisodesSpec:
         config=loaded.digest,
         calendars={market.name: market.calendar for market in loaded.engine.markets},
         watched=watched,
+        conventions={each.id: each.convention for each in loaded.engine.series if each.convention is not None},
+        runbooks=loaded.runbooks,
     )
+
+
+def renderer(loaded: Loaded) -> Render:
+    """Messages with what the desk of this configuration holds."""
+    book = loaded.book
+
+    def rendered(event: Event, telling: Telling) -> Notification:
+        return render(event, replace(telling, book=book))
+
+    return rendered
 
 
 def build_pipeline(loaded: Loaded, engine: Engine, origin: Origin, machine: Mapping[str, bytes]) -> Built:

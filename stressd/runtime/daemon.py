@@ -21,7 +21,7 @@ from stressd.config.registry import Registry
 from stressd.engine.spec import HIGH
 from stressd.feeds.base import Feed
 from stressd.runtime import graph, warm
-from stressd.runtime.build import Built, build_pipeline, fallbacks, make_feeds, make_sinks
+from stressd.runtime.build import Built, build_pipeline, fallbacks, make_feeds, make_sinks, renderer
 from stressd.runtime.clock import Clock, WallClock
 from stressd.runtime.deadletters import DeadLetter
 from stressd.runtime.delivery import Deliverer
@@ -149,6 +149,7 @@ class Daemon:
             sinks,
             page_url=self.loaded.page_url,
             fallbacks=fallbacks(self.loaded),
+            render=renderer(self.loaded),
             on_dead=self._lost,
             actions=self._actions,
         )
@@ -314,7 +315,7 @@ class Daemon:
                 await self.server.listen(*_address(self.loaded))
                 raise
         # First whoever could be told something new, then who says it, then where it comes from.
-        await self.deliverer.replace(sinks, loaded.page_url, fallbacks=fallbacks(loaded))
+        await self.deliverer.replace(sinks, loaded.page_url, fallbacks=fallbacks(loaded), render=renderer(loaded))
         successor = self._successor(loaded)
         self.pump.swap(successor.pipeline, successor.told)
         before, self.loaded, self.signer = self.loaded, loaded, key

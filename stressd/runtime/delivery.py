@@ -107,12 +107,14 @@ class Deliverer:
         timeout: float = 15.0,
         *,
         fallbacks: Mapping[str, Fallback] | None = None,
+        render: Render | None = None,
     ) -> None:
         """Go on with other sinks. Queues stay; what waits for a sink that is gone goes to the dead letters; a sink that
         was disabled is tried again."""
         former = self._lanes
         await self._dismiss(former.values(), timeout)
         self._page_url = page_url
+        self._render = render or self._render
         self._lanes = {name: Lane(name, sink) for name, sink in sinks.items()}
         self._standins.use(self._lanes, fallbacks or {})
         for name, old in former.items():
