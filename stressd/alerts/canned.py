@@ -237,8 +237,9 @@ def _kinds() -> list[Event]:
     found = [
         replace(
             COMPLETE, id=f"{episode}.1", episode=episode, rule=rule, severity=severity, headline=headline,
-            series=[move], market=move.series[:2], followers=[], shape=None, path=None, direction=None if move is noise else "up",
-            data=DataQuality(age_s=0.8, sources=["desk"]), spreads=[], runbook=None,
+            series=[move], market=move.series[:2], followers=[], shape=None, path=None,
+            direction=None if move is noise else "up", spreads=[], runbook=None,
+            data=DataQuality(age_s=0.8, sources=["desk"]),
         )
         for episode, (move, rule, severity, headline) in named.items()
     ]  # fmt: skip

@@ -108,7 +108,8 @@ def is_one_shot(event: Event) -> bool:
     """Whether the event belongs to an episode that closes at once after it has been told: of a level, a model, a shape
     of the curve, or a note of something that is over."""
     told_once = all(move.horizon == LEVEL or move.model is not None for move in event.series)
-    return event.note == ONCE_TOLD or (event.kind == "market" and bool(event.series) and told_once)
+    once = event.kind == "market" and bool(event.series) and told_once
+    return once or event.note == ONCE_TOLD or event.type == "digest"
 
 
 class Known(msgspec.Struct, kw_only=True):

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from stressd.alerts.notification import Position
 from stressd.config.fields import Model
+
+
+def _currency(value: str) -> str:
+    if not re.fullmatch(CURRENCY_PATTERN[1:-1], value):
+        raise ValueError("a currency is three capital letters such as `JPY`")
+    return value
+
+
+CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
+Currency = Annotated[str, AfterValidator(_currency), WithJsonSchema({"type": "string", "pattern": CURRENCY_PATTERN})]
 
 
 class PositionConfig(Model):
     """dv01: what one bp up costs, in units of `currency`; negative where the desk is short."""
 
     dv01: Annotated[float, Field(allow_inf_nan=False)]
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    currency: Currency
 
     @property
     def position(self) -> Position:
