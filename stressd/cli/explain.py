@@ -15,6 +15,7 @@ from stressd.alerts.event import Event, Follower, SeriesMove, Source
 from stressd.alerts.headline import during_clauses
 from stressd.alerts.words import years_text
 from stressd.cli.errors import UserError
+from stressd.cli.explain_around import around_event, around_move
 from stressd.cli.place import add_state, state_of
 from stressd.cli.recompute import recomputed
 from stressd.cli.records import as_json, delivery_text, episode_named, open_store
@@ -82,6 +83,7 @@ def _behind(event: Event) -> Iterator[str]:
         yield f"Note: {event.note}"
     for move in event.series:
         yield _move(move)
+        yield from around_move(move, event)
         if move.account is not None:
             yield from recomputed(move.account)
     if event.shape:
@@ -90,9 +92,7 @@ def _behind(event: Event) -> Iterator[str]:
         yield _source(event.source, event.market)
     for follower in event.followers:
         yield _follower(follower, event.market)
-    if event.data.age_s is not None or event.data.sources:
-        age = "" if event.data.age_s is None else f" The newest tick was {event.data.age_s:g} s old."
-        yield f"Data from {', '.join(event.data.sources) or 'an unnamed source'}.{age}"
+    yield from around_event(event)
 
 
 def _move(move: SeriesMove) -> str:

@@ -33,13 +33,6 @@ def only(read: Read, old: str, new: str) -> Fault:
 
 
 FAULTS = [
-    ("aliases:", "book: {US.GOV.3Y: {dv01: 1, currency: USD}}\naliases:", "5:8: error: the book holds `US.GOV.3Y`", ""),
-    (
-        "aliases:",
-        "book: {US.GOV.2Y: {dv01: 1, currency: usd}}\naliases:",
-        "5:39: error: a currency is three capital letters",
-        "",
-    ),
     ("instance: x\n", "instnce: x\n", "1:1: error: unknown key `instnce`", "did you mean `instance`?"),
     ("calendar: US", "calendar: USA", "4:18: error: unknown calendar `USA`", "did you mean `US`?"),
     ("tenors: [2Y, 5Y]", "tenors: [2Y, 5]", "4:35: error: a tenor needs a unit: write `5Y`", ""),
