@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from stressd import METHOD, __version__
@@ -88,7 +89,8 @@ def message(loaded: Loaded, at: int) -> Notification:
         method=METHOD,
         config=spec.config,
     )
-    return render(event, Telling(first=True, page_url=loaded.page_url))
+    # Nothing will end it: a pager must not keep it open
+    return replace(render(event, Telling(first=True, page_url=loaded.page_url)), life="once")
 
 
 async def _send(sink: Sink, notification: Notification) -> Receipt:

@@ -91,8 +91,7 @@ def _build(n: Notification, shown: Shown, grey: bool) -> list[Block]:
         if n.table and shown.rows:
             built += _table(n, shown.rows)
         built += _spark(n)
-        if footing := footing_of(n, shown):
-            built.append(_context("\n".join(_small(label, value) for label, value in footing)))
+        built += [_context(part) for part in _parts([_small(*entry) for entry in footing_of(n, shown)])]
         if (words := cut(n, shown)) is not None:
             built.append(_context(escape(words)))
     return [*built, _context(_footer(n)), *_buttons(n)]
@@ -136,20 +135,24 @@ def _answers(n: Notification, most: int) -> list[Block]:
 
 def _own(n: Notification) -> list[Block]:
     """The text of the sink's own template, in which *bold* is the template's to write."""
-    built: list[Block] = []
-    part = ""
-    for line in fit(n.text, BUDGET - SECTION).split("\n"):
-        line = line[: SECTION - 1]
-        if len(part) + len(line) >= SECTION:
-            built.append(_section(part))
-            part = ""
-        part = f"{part}\n{line}" if part else line
-    return [*built, *([_section(part)] if part.strip() else [])]
+    lines = fit(n.text, BUDGET - SECTION).split("\n")
+    return [_section(part) for part in _parts([line[: SECTION - 1] for line in lines]) if part.strip()]
+
+
+def _parts(lines: list[str]) -> list[str]:
+    """Lines together, as few texts as a block's length allows. Each line is shorter than that."""
+    parts: list[str] = []
+    for line in lines:
+        if parts and len(parts[-1]) + len(line) < SECTION:
+            parts[-1] += f"\n{line}"
+        else:
+            parts.append(line)
+    return parts
 
 
 def _spark(n: Notification) -> list[Block]:
-    """The path in characters, unless a fact shows it already."""
-    if not n.sparkline or any(n.sparkline in value for _, value in n.facts):
+    """The path in characters, unless a fact or the footing shows it already."""
+    if not n.sparkline or any(n.sparkline in value for _, value in (*n.facts, *n.footing)):
         return []
     return [_context(fit(n.sparkline, LINE))]
 

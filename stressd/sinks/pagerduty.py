@@ -195,7 +195,7 @@ def _details(n: Notification, shown: Shown) -> dict[str, Any]:
         details[label] = f"{details[label]}; {value}" if label in details else value
     if rows := [dict(zip(n.table_header, row.cells, strict=False)) for row in n.table[: shown.rows]]:
         details["Table"] = rows
-    if n.sparkline:
+    if n.sparkline and "Path" not in details:
         details["Path"] = n.sparkline
     if (words := cut(n, shown)) is not None:
         details["Cut"] = words

@@ -170,7 +170,7 @@ def _body(n: Notification, shown: Shown) -> list[Card]:
     body += _facts(n.answers[: shown.answers], separator=True)
     rows = tuple((row.cells[0], "  ".join(c for c in row.cells[1:] if c)) for row in n.table[: shown.rows] if row.cells)
     body += _facts(rows, separator=True)
-    if n.sparkline and not any(n.sparkline in value for _, value in n.facts):
+    if n.sparkline and not any(n.sparkline in value for _, value in (*n.facts, *n.footing)):
         body.append(_text(n.sparkline))
     said_of = [f"{label}: {value}" for label, value in footing_of(n, shown)]
     words = cut(n, shown)

@@ -154,9 +154,9 @@ def make(episode: str = JP, seq: int = 1, type: str = "opened", **more: Any) -> 
 class Bench:
     """A store, sinks and a deliverer in virtual time."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, time: VirtualTime | None = None) -> None:
         self.directory = directory
-        self.time = VirtualTime()
+        self.time = time or VirtualTime()
         self.dead: list[DeadLetter] = []
         self.sinks: dict[str, FakeSink] = {}
         self.fallbacks: dict[str, Fallback] = {}
