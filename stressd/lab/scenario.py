@@ -138,18 +138,24 @@ def _packaged(name: str) -> str:
 def read_scenario(path: str, text: str) -> Scenario:
     """The scenario in a YAML text. With `extends:` it is one of the package with what the text says otherwise, and with
     the text's markets, sources and anchors beside its own. Raises UnreadFile with every fault."""
-    raw = _read(path, text)
-    base = raw.pop("extends", None)
-    if base is not None:
-        other = _read(f"{base}.yaml", _packaged(str(base)))
-        for key in ("markets", "sources"):
-            raw[key] = {**other.get(key, {}), **(raw.get(key) or {})}
-        raw["anchors"] = [*other.get("anchors", []), *(raw.get("anchors") or [])]
-        raw = {**other, **raw}
+    raw = _whole(path, text)
     try:
         return Scenario.model_validate(raw)
     except ValidationError as error:
         raise UnreadFile([Fault(path, 0, _worded(fault["loc"], fault["msg"])) for fault in error.errors()]) from None
+
+
+def _whole(path: str, text: str) -> dict[str, Any]:
+    """The text with what it extends, and what that extends."""
+    raw = _read(path, text)
+    base = raw.pop("extends", None)
+    if base is None:
+        return raw
+    other = _whole(f"{base}.yaml", _packaged(str(base)))
+    for key in ("markets", "sources"):
+        raw[key] = {**other.get(key, {}), **(raw.get(key) or {})}
+    raw["anchors"] = [*other.get("anchors", []), *(raw.get("anchors") or [])]
+    return {**other, **raw}
 
 
 def _read(path: str, text: str) -> dict[str, Any]:
