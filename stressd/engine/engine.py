@@ -28,7 +28,7 @@ from stressd.engine.series import SeriesState
 from stressd.engine.silence import SilenceWatch
 from stressd.engine.spec import EngineSpec
 from stressd.engine.spreads import Spreads
-from stressd.engine.stamps import watch_stamps
+from stressd.engine.stamps import Stamps
 from stressd.engine.status import row
 from stressd.engine.stress_index import StressIndex
 from stressd.engine.told import adopt
@@ -48,8 +48,9 @@ class Engine:
     told of."""
 
     __slots__ = (
-        "_ahead", "_book", "_clocks", "_due", "_fed", "_fixings_due", "_gauges", "_members", "_rounds", "_scenes",
-        "_series", "_silences", "_spec", "_spreads", "_warming", "curves", "now", "propagation", "stress", "unknown",
+        "_book", "_clocks", "_due", "_fed", "_fixings_due", "_gauges", "_members", "_rounds", "_scenes",
+        "_series", "_silences", "_spec", "_spreads", "_stamps", "_warming", "curves", "now", "propagation", "stress",
+        "unknown",
     )  # fmt: skip
 
     def __init__(self, spec: EngineSpec, start: int) -> None:
@@ -77,7 +78,7 @@ class Engine:
         self._scenes = Scenes(self._series, spec)
         self.curves = Curves(spec, self._members)
         self.stress = StressIndex(spec, self._series, self._members, self._gauges, self._clocks)
-        self._ahead: dict[str, int] = {}
+        self._stamps = Stamps()
         self._warming = False
         self._fixings_due: dict[str, int] = {}
         self._rounds: dict[str, Round] = {}
@@ -233,8 +234,8 @@ class Engine:
         future = state.future
         ticks = state.ticks
         state.on_tick(tick, at, out)
-        if not state.quiet and (state.future != future or (self._ahead and tick.source in self._ahead)):
-            watch_stamps(self._ahead, tick, at, state.future != future, out)
+        if not state.quiet and (state.future != future or self._stamps.watches(tick.source)):
+            self._stamps.take(tick, at, state.future != future, out)
         if state.is_gauge and state.horizons.block_slot != block:
             self.propagation.ticks.on_block(state)
         taken = state.ticks != ticks
@@ -336,7 +337,7 @@ class Engine:
         adopt(self._series, active, silent, noted)
         self.curves.reconcile(active)
         self.propagation.recount([(row[0], row[1], row[2]) for row in active if row[3] in self._fed])
-        self._ahead = {name: self._ahead.get(name, self.now) for rule, _, name in noted if rule == "clock-ahead"}
+        self._stamps.reconcile([name for rule, _, name in noted if rule == "clock-ahead"], self.now)
         self._schedule(self.now)
 
     def snapshot(self) -> dict[str, Any]:
@@ -345,7 +346,7 @@ class Engine:
             "version": SNAPSHOT_VERSION,
             "now": self.now,
             "unknown": self.unknown,
-            "ahead": dict(self._ahead),
+            "stamps": self._stamps.state(),
             "budgets": self._book.state(),
             "series": {name: state.state() for name, state in self._series.items()},
             "rounds": [waiting.state() for waiting in self._rounds.values()],
@@ -364,7 +365,7 @@ class Engine:
             )
         self.now = max(self.now, int(snapshot["now"]))
         self.unknown = int(snapshot["unknown"])
-        self._ahead = dict(snapshot["ahead"])
+        self._stamps.load(snapshot.get("stamps", {}))
         self._book.load(snapshot["budgets"])
         for name, state in self._series.items():
             if name in snapshot["series"]:

@@ -30,13 +30,25 @@ DAYS: Final = 25
 """Weekdays from START: both changes to summer time, Good Friday, and New York's early close before it."""
 
 WARM: Final = 60
+RATE: Final = 0.5
+"""Of the simulator's jumps: about one a month and market of four sigma and more."""
+
+DIRT: Final = ("bad", "duplicate", "swap", "stale", "skew")
+"""Of a feed that works; the broker's restarts are added."""
+
 SCENARIO: Final = "january-week"
 WEEK: Final = 7 * 86_400 * SECOND
 RESTART: Final = 5 * MINUTE
 
 
 def ordinary(
-    setup: Setup, seed: int, markets: Sequence[str] = ("JP", "US", "UK"), warm: int = WARM, days: int = DAYS
+    setup: Setup,
+    seed: int,
+    markets: Sequence[str] = ("JP", "US", "UK"),
+    warm: int = WARM,
+    days: int = DAYS,
+    rate: float = RATE,
+    dirt: Sequence[str] = DIRT,
 ) -> tuple[list[Routed], list[Label]]:
     """What is told in ordinary weeks after `warm` weekdays, and what happened in them. On each Sunday at 06:30 London
     the broker is restarted and away for five minutes, as a daemon would notice it."""
@@ -48,6 +60,8 @@ def ordinary(
         warm=warm,
         seed=seed,
         start=parse_day(START) - 7 * warm // 5,
+        rate=rate,
+        dirt=tuple(dirt),
     )
     simulation = Simulation(spec)
     watched = set(setup.series())
@@ -94,19 +108,20 @@ def january(setup: Setup, progress: Callable[[str], None] = lambda said: None) -
 
 
 def weekly(told: Iterable[Routed], since: int) -> list[Counter[str]]:
-    """Messages to each sink, week by week from `since` (ns UTC)."""
+    """Messages to each sink, week by week from `since` (ns UTC); what is earlier counts for the first."""
     weeks: list[Counter[str]] = []
     for one in told:
-        number = (parse_time(one.event.time) - since) // WEEK
+        number = max(0, (parse_time(one.event.time) - since) // WEEK)
         while len(weeks) <= number:
             weeks.append(Counter())
         weeks[number].update(one.sinks)
     return weeks
 
 
-def moves(labels: Iterable[Label], least: float = 4.0) -> list[Move]:
-    """The true moves of so many sigma and more."""
-    return [label for label in labels if isinstance(label, Move) and abs(label.k) >= least]
+def moves(labels: Iterable[Label], since: int, least: float = 4.0) -> list[Move]:
+    """The true moves of so many sigma and more, from `since` (ns UTC) on."""
+    found = (label for label in labels if isinstance(label, Move) and parse_time(label.onset) >= since)
+    return [move for move in found if abs(move.k) >= least]
 
 
 def headlines(told: Iterable[Routed], sink: str) -> Iterator[Event]:
