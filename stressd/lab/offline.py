@@ -11,6 +11,7 @@ from stressd import METHOD, __version__
 from stressd.alerts.desk import Desk, DeskSpec, Routed
 from stressd.alerts.episodes import Episodes
 from stressd.alerts.event import Event, Origin
+from stressd.alerts.people.spec import PeopleSpec
 from stressd.alerts.pipeline import Pipeline
 from stressd.alerts.spec import EpisodesSpec
 from stressd.engine.engine import Engine
@@ -27,17 +28,24 @@ BATCH: Final = 1_000
 
 
 class Setup:
-    """Who watches what: from a configuration, or built in. config: its digest, as every event carries it."""
+    """Who watches what and who is told: from a configuration, or built in. config: its digest, as every event carries
+    it. people: maintenance, reminders and escalation; none where there are none."""
 
-    __slots__ = ("config", "desk", "instance", "spec")
+    __slots__ = ("config", "desk", "instance", "people", "spec")
 
     def __init__(
-        self, spec: EngineSpec, instance: str = "stressd", desk: DeskSpec | None = None, config: str = "builtin"
+        self,
+        spec: EngineSpec,
+        instance: str = "stressd",
+        desk: DeskSpec | None = None,
+        config: str = "builtin",
+        people: PeopleSpec | None = None,
     ) -> None:
         self.spec = spec
         self.instance = instance
         self.desk = desk or DeskSpec()
         self.config = config
+        self.people = people
 
     def pipeline(self, start: int, origin: Origin) -> Pipeline:
         """A fresh pipeline whose clock stands at `start` (ns UTC)."""
@@ -54,7 +62,7 @@ class Setup:
             calendars={market.name: market.calendar for market in self.spec.markets},
             watched=watched,
         )
-        return Pipeline(Engine(self.spec, start), Episodes(episodes), Desk(self.desk, episodes))
+        return Pipeline(Engine(self.spec, start), Episodes(episodes), Desk(self.desk, episodes), self.people)
 
     def series(self) -> list[str]:
         return [series.id for series in self.spec.series]
@@ -66,7 +74,7 @@ class Setup:
             spec if carried.get(spec.id, set()) <= set(spec.sources) else replace(spec, sources=())
             for spec in self.spec.series
         )
-        return Setup(replace(self.spec, series=series), self.instance, self.desk, self.config)
+        return Setup(replace(self.spec, series=series), self.instance, self.desk, self.config, self.people)
 
 
 def drive(pipeline: Pipeline, ticks: Iterable[Tick], settle: int = SETTLE) -> Iterator[Event]:
