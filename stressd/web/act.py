@@ -55,7 +55,7 @@ async def _act(request: web.Request) -> web.Response:
     except _Stop as stop:
         return stop.response
     log.info("link.used", episode=link.episode, deed=link.deed, sink=link.sink, author=author)
-    return _page(200, Page(doors.instance(), "Done", subject, done.detail))
+    return _page(200, Page(doors.instance(), "Done", subject, done.said))
 
 
 class _Stop(Exception):

@@ -193,7 +193,7 @@ def _done(done: Done) -> dict[str, Any]:
     return {
         "done": done.verb,
         "subject": done.subject,
-        "detail": done.detail,
+        "detail": done.said,
         "author": done.author,
         "time": iso(done.at),
     }

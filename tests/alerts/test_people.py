@@ -323,6 +323,7 @@ def test_a_label_is_kept_with_its_author_and_an_unknown_one_is_refused() -> None
         Label(at=T, author="anna", via="http", episode="JP-260119-7q2f", label="noise", note="fat finger")
     )
     assert (done.verb, done.subject, done.detail) == ("labelled", "JP-260119-7q2f", "noise: fat finger")
+    assert done.said == "JP-260119-7q2f is labelled noise: fat finger"
     with pytest.raises(CommandError, match="useful, noise, bad data"):
         world.command(Label(at=T, author="anna", via="http", episode="JP-260119-7q2f", label="meh"))  # type: ignore[arg-type]
 

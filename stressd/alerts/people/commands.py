@@ -90,7 +90,7 @@ class Done:
     """A command that was carried out: what is kept of it for the audit, and what is told because of it.
 
     verb: "silenced", "ended silence", "acknowledged", "labelled". subject: id of the silence or the episode. detail: in
-    plain words, also for the person who gave the command.
+    plain words; of a label the word itself, and its note after a colon.
     """
 
     at: int
@@ -100,6 +100,11 @@ class Done:
     subject: str
     detail: str
     routed: Sequence[Routed] = ()
+
+    @property
+    def said(self) -> str:
+        """What the person who gave the command is told."""
+        return f"{self.subject} is labelled {self.detail}" if self.verb == "labelled" else self.detail
 
 
 def check(command: Command) -> None:
