@@ -25,6 +25,9 @@ SECOND: Final = 1_000_000_000
 SINKS_EVERY: Final = 30 * SECOND
 """ns between two beats of sinks that pass them on, where no heartbeat is configured."""
 
+FAIL_AFTER: Final = 60.0
+"""Seconds for which something must have been wrong before a watcher is told so: a restart or a reconnect is no news."""
+
 LONGEST: Final = 2_000
 """Bytes of reasons that a watcher is sent."""
 
@@ -52,6 +55,7 @@ class Watcher:
         self.held: list[str] = []
         self.error = ""
         self.beaten: float | None = None
+        self._since: float | None = None
         self.beat = beat
         self._fail = fail
 
@@ -63,12 +67,13 @@ class Watcher:
                 log.warning("heartbeat.withheld", watcher=self.name, reasons=self.held)
             else:
                 log.info("heartbeat.resumed", watcher=self.name)
+        since = self._since = None if not wrong else steady if self._since is None else self._since
         try:
-            if not wrong:
+            if since is None:
                 await self.beat()
                 self.beats += 1
                 self.beaten = steady
-            elif self._fail is not None:
+            elif self._fail is not None and steady - since >= FAIL_AFTER:
                 await self._fail("\n".join(wrong).encode()[:LONGEST])
         except (SinkError, SecretError, ValueError) as error:
             if not self.error:

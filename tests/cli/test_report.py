@@ -19,7 +19,7 @@ from stressd.lab.history import stored_daily
 from stressd.lab.report.shape import REPORT, report_schema
 from stressd.market.times import DAY
 from stressd.runtime.snapshots import Saved, Snapshots
-from stressd.store import Commit, Store
+from stressd.store import ActionRow, Commit, Store
 
 TABLE_KEYS = {"total", "nodes", "table", "from", "to", "net", "rows"}
 
@@ -307,6 +307,10 @@ def test_the_report_of_a_daemon_has_what_it_told_and_what_it_learned(
     pipeline = setup.pipeline(ticks[0].received, "live")
     told = [*pipeline.feed(ticks), *pipeline.advance(ticks[-1].received + DAY)]
     store.commit(Commit(routed=told)).result()
+    first, second = [each.event.episode for each in told if each.event.type == "opened"][-2:]
+    judged = [(first, "maria", "useful"), (second, "maria", "useful"), (second, "joe", "noise: a fat finger")]
+    rows = [ActionRow(DAY + n, who, "cli", "labelled", episode, word) for n, (episode, who, word) in enumerate(judged)]
+    store.commit(Commit(actions=rows)).result()
     asyncio.run(Snapshots(store).save(Saved(pipeline.engine.now, pipeline.engine.snapshot())))
     store.close()
     out = json.loads(report(capsys, "--state", str(tmp_path), "--days", "1460", "--json"))
@@ -314,6 +318,10 @@ def test_the_report_of_a_daemon_has_what_it_told_and_what_it_learned(
     assert len(opened) > 20
     assert out["episodes"]["made_of"] == "the daemon"
     assert sum(row["episodes"] for row in out["episodes"]["by_rule"]) == len(opened)
+    (labels,) = [row for row in out["episodes"]["labels"] if row["useful"]]
+    assert (labels["useful"], labels["noise"], labels["disputed"], labels["useful_share"]) == (1, 1, 1, 0.5)
+    assert labels["unlabelled"] == labels["episodes"] - 2
+    assert any("alerts: 1 useful and 1 noise" in sentence for sentence in out["findings"])
     assert out["links"]["made_of"].startswith("the daemon's state of 2021-12-31")
     edges = {(row["source"], row["follower"]): row for row in out["links"]["edges"]}
     assert edges["US", "JP"]["sources"] > 10
@@ -331,3 +339,8 @@ def test_the_report_of_a_daemon_has_what_it_told_and_what_it_learned(
     assert "Who followed whom" in found.shown
     assert "Stress index" in found.shown
     assert found.asks == []
+    report(capsys, "--state", str(tmp_path), "--days", "1460", "--html", str(page))
+    found = Page(page.read_text(encoding="utf-8"))
+    assert "What people thought of them" in found.shown
+    assert "1 disputed" in found.shown
+    assert "LABELS by rule" in report(capsys, "--state", str(tmp_path), "--days", "1460")

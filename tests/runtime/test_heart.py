@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from mqtt5 import ConnAckReasonCode
 from structlog.testing import capture_logs
 
 from stressd.config.doors import HealthConfig, HeartbeatConfig
@@ -20,6 +22,7 @@ from stressd.runtime.build import BuildError
 from stressd.runtime.health import feed_fault, sink_faults
 from stressd.runtime.heart import Heart
 from stressd.sinks.base import SinkError
+from tests.runtime.desk import desk_in, until
 from tests.runtime.virtual import VirtualTime
 
 START = parse_time("2026-01-20T09:00:00Z")
@@ -94,7 +97,9 @@ async def test_a_watcher_that_takes_it_is_told_why_there_is_no_beat(watch: tuple
     time, watcher, url = watch
     heart = Heart(lambda: ["the disk is full", "no series can alert yet"], list, time.timing())
     await heart.replace([config(url=f"{url}/a", fail_url=f"{url}/a/fail", every="30s", method="POST")])
-    await passing(time, 35)
+    await passing(time, 55)
+    assert watcher.heard == [], "a restart or a reconnect is no news"
+    await passing(time, 40)
     assert [each[1:] for each in watcher.heard] == [
         ("POST", "/a/fail", "the disk is full\nno series can alert yet")
     ] * 2
@@ -157,6 +162,36 @@ async def test_the_address_may_be_a_secret_and_a_bad_one_changes_nothing(
     assert len(watcher.heard) == 2, "the former one goes on"
     assert config(url={"env": "WATCHER"}).url == SecretRef(env="WATCHER")
     await heart.stop()
+
+
+async def test_the_daemon_beats_while_it_is_well_and_stops_when_its_feed_has_no_connection(
+    watch: tuple[VirtualTime, Watch, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stressd.runtime.heart.FAIL_AFTER", 0.5)
+    _, watcher, url = watch
+    more = f"heartbeat: [{{url: '{url}/alive', every: 1s, fail_url: '{url}/dead'}}]\n"
+    async with desk_in(tmp_path) as desk:
+        desk.write(change=lambda text: text + more)
+        desk.warm()
+        async with desk.running() as daemon:
+            await desk.calm()
+            await until(lambda: sum(path == "/alive" for _, _, path, _ in watcher.heard) >= 2)
+            assert daemon.reporter.unready() == []
+            desk.broker.refuse = ConnAckReasonCode.SERVER_UNAVAILABLE
+            desk.broker.drop()
+            await until(lambda: any(path == "/dead" for _, _, path, _ in watcher.heard))
+            reasons = next(text for _, _, path, text in watcher.heard if path == "/dead")
+            assert reasons.startswith("feed desk is ")
+            (row,) = daemon.reporter.status()["heartbeats"]
+            assert row["withheld"][0].startswith("feed desk is ")
+            assert daemon.reporter.unready()[0].startswith("feed desk is ")
+            assert 'stressd_heartbeat_withheld{watcher="127.0.0.1"} 1.0' in daemon.metrics.exposition().decode()
+            desk.broker.refuse = None
+            beats = row["beats"]
+            await until(lambda: daemon.reporter.status()["heartbeats"][0]["beats"] > beats)
+        heard = len(watcher.heard)
+    await asyncio.sleep(1.1)
+    assert len(watcher.heard) == heard, "a daemon that has stopped says nothing"
 
 
 class BeatingSink:

@@ -176,3 +176,21 @@ async def test_through_the_daemon_it_reaches_the_sink_as_a_self_event_and_leaves
             assert report["sinks"][0]["seconds"] < 20
             assert 'stressd_probe_seconds{sink="hook"}' in daemon.metrics.exposition().decode()
             assert 'stressd_probe_failed{sink="hook"} 0.0' in daemon.metrics.exposition().decode()
+
+
+async def test_a_probe_that_no_sink_takes_is_an_alert_and_the_daemon_is_not_ready(tmp_path: Path) -> None:
+    async with desk_in(tmp_path) as desk:
+        down = f'  - {{name: down, type: webhook, url: "{desk.receiver.url}/nowhere", unsigned: true}}\n'
+        desk.write(change=lambda text: text + down + "probe: {every: 1h, sinks: [hook, down], within: 1s}\n")
+        async with desk.running() as daemon:
+            config = daemon.loaded.model.probe
+            assert config is not None
+            await daemon.probe.once(config)
+            await desk.receiver.until(lambda events: any(event["rule"] == "probe-failed" for event in events))
+            told = next(event for event in desk.receiver.events if event["rule"] == "probe-failed")
+            assert told["kind"] == "self"
+            assert "the probe through down did not arrive within 1 s" in told["headline"]
+            assert any("the probe through down" in reason for reason in daemon.reporter.unready())
+            sinks = daemon.reporter.status()["probe"]["sinks"]
+            assert [each["error"] is None for each in sinks] == [True, False]
+            assert 'stressd_probe_failed{sink="down"} 1.0' in daemon.metrics.exposition().decode()
