@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
 
 from stressd.alerts.notification import REPEAT, Action, Notification, Row
 from stressd.config.fields import HttpOptions
@@ -424,9 +426,7 @@ def test_it_is_built_from_a_token(tmp_path: Path) -> None:
 
 
 async def test_the_fake_server_is_slack_enough_for_slacks_own_client(slack: FakeSlack) -> None:
-    web = pytest.importorskip("slack_sdk.web.async_client", reason="slack_sdk is not installed: no second client")
-    errors = pytest.importorskip("slack_sdk.errors")
-    client = web.AsyncWebClient(TOKEN, base_url=slack.api_url)
+    client = AsyncWebClient(TOKEN, base_url=slack.api_url)
     assert (await client.auth_test())["team"] == "Bank"
     posted = await client.chat_postMessage(
         channel="#desk", text="one", metadata={"event_type": "e", "event_payload": {}}
@@ -443,9 +443,9 @@ async def test_the_fake_server_is_slack_enough_for_slacks_own_client(slack: Fake
     (upload,) = slack.uploads.values()
     assert upload["content"] == PNG
     assert upload["shared"] == (posted["channel"], posted["ts"])
-    with pytest.raises(errors.SlackApiError, match="message_not_found"):
+    with pytest.raises(SlackApiError, match="message_not_found"):
         await client.chat_update(channel=posted["channel"], ts="1.000001", text="no")
-    with pytest.raises(errors.SlackApiError, match="invalid_blocks"):
+    with pytest.raises(SlackApiError, match="invalid_blocks"):
         await client.chat_postMessage(
             channel="#desk", text="x", blocks=[{"type": "header", "text": {"type": "mrkdwn", "text": "x"}}]
         )
