@@ -17,6 +17,11 @@ ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH: Final = 4
 
 
+def digits(number: int) -> str:
+    """The last digits of a number in that alphabet."""
+    return "".join(ALPHABET[(number >> 5 * place) & 31] for place in range(LENGTH))
+
+
 def episode_id(spec: EpisodesSpec, key: Key, kind: str, market: str, opened_at: int, known: Container[str]) -> str:
     """`JP-260120-7q2f`: market, opening date in the market's zone, and a hash that avoids the ids in `known`.
 
@@ -28,8 +33,7 @@ def episode_id(spec: EpisodesSpec, key: Key, kind: str, market: str, opened_at: 
     identity = "\x1f".join((spec.instance, rule, scope, str(direction), str(opened_at)))
     for ordinal in count():
         number = int.from_bytes(hashlib.sha256(f"{identity}\x1f{ordinal}".encode()).digest()[:4], "big")
-        digits = "".join(ALPHABET[(number >> 5 * place) & 31] for place in range(LENGTH))
-        name = f"{market or kind.upper()}-{day}-{digits}"
+        name = f"{market or kind.upper()}-{day}-{digits(number)}"
         if name not in known:
             return name
     raise AssertionError("count() does not end")

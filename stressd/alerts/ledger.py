@@ -27,13 +27,15 @@ KEEP_NS: Final = 7 * 86_400 * 1_000_000_000
 class Entry(msgspec.Struct, kw_only=True):
     """One episode of which one sink was not told. item: as a digest lists it. at: of the newest event, ns UTC.
     thread: the episode in whose messages it is listed, "" for any. digest: the one that it was asked for in, "" where
-    it was withheld and is listed in whichever comes first. listed: a message has named it."""
+    it was withheld and is listed in whichever comes first. listed: a message has named it. muted: it was withheld
+    because of something larger."""
 
     item: DigestItem
     at: int
     thread: str = ""
     digest: str = ""
     listed: bool = False
+    muted: bool = False
 
 
 class Receipt(msgspec.Struct, kw_only=True):
@@ -83,7 +85,9 @@ class Ledger:
         self._digests = frozenset(digests)
         self._pages: dict[str, Page] = {}
 
-    def put(self, sink: str, event: Event, reason: str | None, *, thread: str = "", digest: str = "") -> None:
+    def put(
+        self, sink: str, event: Event, reason: str | None, *, thread: str = "", digest: str = "", muted: bool = False
+    ) -> None:
         """The sink is not told of this event by a message. reason: None where it asked for a digest instead."""
         page = self._pages.setdefault(sink, Page())
         at = parse_time(event.time)
@@ -96,16 +100,17 @@ class Ledger:
         if known is None and len(page.entries) >= MOST:
             page.more[reason or ""] = page.more.get(reason or "", 0) + 1
             return
-        page.entries[event.episode] = Entry(item=item, at=at, thread=thread, digest=digest)
+        page.entries[event.episode] = Entry(item=item, at=at, thread=thread, digest=digest, muted=muted)
 
     def follow(self, event: Event) -> None:
         """What has become of an episode that is listed somewhere: its state only, nobody is told."""
-        for page in self._pages.values():
+        for sink, page in self._pages.items():
             entry = page.entries.get(event.episode)
             if entry is not None:
                 after = digest_item(event, entry.item.why, entry.item)
                 entry.item = msgspec.structs.replace(after, events=entry.item.events)
                 entry.at = parse_time(event.time)
+                self._drop_if_done(sink, page, entry)
 
     def awaits_end(self, episode: str) -> list[str]:
         """The sinks that know of the episode only from a digest, which said that it goes on."""
@@ -115,6 +120,14 @@ class Ledger:
             if episode not in page.entries
             and (receipt := page.receipts.get(episode)) is not None
             and receipt.state == "open"
+        ]
+
+    def muting(self, episode: str) -> list[str]:
+        """The sinks that were not told of the episode because of something larger."""
+        return [
+            sink
+            for sink, page in self._pages.items()
+            if (entry := page.entries.get(episode)) is not None and entry.muted and entry.item.state == "open"
         ]
 
     def kept(self, sink: str, episode: str) -> Entry | None:
@@ -138,8 +151,7 @@ class Ledger:
         ]
         for entry in due:
             entry.listed = True
-            if sink not in self._digests:
-                del page.entries[entry.item.episode]
+            self._drop_if_done(sink, page, entry)
         more = Counter({reason: count for reason, count in page.more.items() if reason})
         if sink not in self._digests:
             page.more = {}
@@ -176,9 +188,23 @@ class Ledger:
         kept = {sink: page for sink, page in self._pages.items() if page.entries or page.receipts or page.more}
         return {"pages": msgspec.to_builtins(kept)}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue from a snapshot. Raises msgspec.ValidationError on any other data."""
+    def restore(self, state: dict[str, Any], digests: Collection[str]) -> None:
+        """Continue from a snapshot. digests: names of those that there are now; what waits for another one is listed in
+        whichever comes, or in the next message. Raises msgspec.ValidationError on any other data."""
         self._pages = msgspec.convert(state["pages"], type=dict[str, Page])
+        for sink, page in self._pages.items():
+            for entry in page.entries.values():
+                if entry.digest not in digests:
+                    entry.digest = ""
+                if entry.item.why is None and sink not in self._digests:
+                    why = "the digest that it was for is not configured any more"
+                    entry.item = msgspec.structs.replace(entry.item, why=why)
+
+    def _drop_if_done(self, sink: str, page: Page, entry: Entry) -> None:
+        """What a message has listed waits for a digest, if there will be one; what was muted also for its end: should
+        the reason be taken back, it is told after all."""
+        if entry.listed and sink not in self._digests and not (entry.muted and entry.item.state == "open"):
+            del page.entries[entry.item.episode]
 
     def _forget(self, page: Page, now: int) -> None:
         for episode in [name for name, each in page.receipts.items() if now - each.at > KEEP_NS]:

@@ -28,6 +28,7 @@ class Pipeline:
         self.engine = engine
         self.episodes = episodes
         self.desk = desk
+        desk.start(engine.now)
         self.people = People(people or PeopleSpec(), episodes)
         self.people.start(engine.now)
         desk.people = self.people

@@ -180,13 +180,18 @@ class Router:
             known = self._told.setdefault(event.episode, {}).setdefault(sink, Known(open=False, alone=alone))
             known.open = event.type != "resolved" and (known.open or not late)
             known.alone = known.alone or alone
-            if not alone:
-                continue
             known.linked = known.linked or (event.type == "propagated" and bool(true))
             if event.type == "corrected":
                 known.claims = true
             else:
                 known.claims |= {link: max(size, known.claims.get(link, 0)) for link, size in true.items()}
+
+    def own(self, episode: str, sinks: Iterable[str]) -> None:
+        """These get a message of their own after all."""
+        for sink in sinks:
+            known = self._told.get(episode, {}).get(sink)
+            if known is not None:
+                known.alone = True
 
     def told(self, episode: str) -> tuple[str, ...]:
         """The sinks that were told of it, over or not."""
@@ -224,7 +229,7 @@ class Router:
             self._told.pop(event.episode, None)
             return {}
         self._closed[event.episode] = now
-        return {sink: Wish("", False, not known.alone) for sink, known in told.items() if known.open}
+        return {sink: Wish("", False, False) for sink, known in told.items() if known.open}
 
     def _claimed(self, told: Iterable[Known]) -> set[str]:
         """Every link that some sink was told of the episode."""

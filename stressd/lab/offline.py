@@ -80,7 +80,8 @@ class Setup:
 def drive(pipeline: Pipeline, ticks: Iterable[Tick], settle: int = SETTLE) -> Iterator[Event]:
     """All events of `ticks`, which come in order of receipt."""
     for routed in tell(pipeline, ticks, settle):
-        yield routed.event
+        if not routed.again:
+            yield routed.event
 
 
 def tell(pipeline: Pipeline, ticks: Iterable[Tick], settle: int = SETTLE) -> Iterator[Routed]:

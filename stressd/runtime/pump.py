@@ -213,7 +213,7 @@ class Pump:
         commit: Future[Any] | None = None
         if routed or carried:
             for one in routed:
-                self.events[one.event.type] += 1
+                self.events[one.event.type] += not one.again
             commit = self._outbox.commit(routed, self.pipeline, [done for done, _ in carried])
             commit.add_done_callback(partial(_answer, carried))
         frames = batch.settled + batch.frames if batch.settled else batch.frames

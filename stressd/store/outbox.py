@@ -32,7 +32,7 @@ def write(connection: sqlite3.Connection, commit: Commit, at: int) -> None:
     """One transition. An event that is stored already with the same content is left alone; with another content it is
     refused (StoreError)."""
     for routed in commit.routed:
-        if _insert_event(connection, routed.event, at):
+        if _insert_event(connection, routed.event, at) and routed.event.type != "digest":
             _fold_into_episode(connection, routed.event)
         connection.executemany(
             "INSERT INTO delivery (event_id, episode, seq, sink, state, created_at) VALUES (?, ?, ?, ?, 'pending', ?) "

@@ -9,7 +9,7 @@ from tests.alerts.facts import spec
 
 
 def desk_of(routes: tuple[RouteSpec, ...]) -> Desk:
-    return Desk(DeskSpec(routes), spec())
+    return Desk(DeskSpec(routes, storm=None), spec())
 
 
 def assign(desk: Desk, event: Event) -> tuple[str, ...]:

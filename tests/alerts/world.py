@@ -68,7 +68,7 @@ class World:
 
     def _fresh(self, start: int) -> Pipeline:
         episodes = Episodes(spec())
-        desk = Desk(DeskSpec(self.routes), spec())
+        desk = Desk(DeskSpec(self.routes, storm=None), spec())
         return Pipeline(cast(Engine, Script(start)), episodes, desk, self.people)
 
     @property
