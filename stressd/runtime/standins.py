@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,6 +46,18 @@ class Fallback:
     after: float = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Items of one episode on their way to another sink. place: that sink, None where one must be found first; mark:
+    being done once it is in the store which of them are news there."""
+
+    sink: str
+    episode: str
+    items: list[Item]
+    place: str | None = None
+    mark: Future[list[str]] | None = None
+
+
 class StandIns:
     """deliver: queues an item for a sink, of an episode."""
 
@@ -55,7 +68,7 @@ class StandIns:
         self._lanes: Mapping[str, Lane] = {}
         self._fallbacks: Mapping[str, Fallback] = {}
         self._standing: OrderedDict[tuple[str, str], str] = OrderedDict()
-        self._queue: asyncio.Queue[tuple[str, str, list[Item], bool]] = asyncio.Queue()
+        self._queue: asyncio.Queue[Errand] = asyncio.Queue()
         self._open = 0
         self._came = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -114,7 +127,7 @@ class StandIns:
         ours = [item for item in todo if item.kind == "self" and (sink, episode) not in self._standing]
         for item in ours:
             item.placed = True
-            self._put(sink, episode, [item], True)
+            self._put(Errand(sink, episode, [item]))
         rest = [item for item in todo if not item.placed]
         standing = self._standing.get((sink, episode))
         if not rest or (standing is None and self.of(sink) is None):
@@ -123,8 +136,13 @@ class StandIns:
             item.placed = True
         if standing is None and all(item.type in NOBODYS_FIRST for item in rest):
             return
-        self._stand(sink, episode, standing or self.of(sink) or "")
-        self._put(sink, episode, rest, False)
+        place = standing or self.of(sink) or ""
+        self._stand(sink, episode, place)
+        self._put(Errand(sink, episode, rest, place, self._write_down(sink, rest, place)))
+
+    def _write_down(self, sink: str, items: list[Item], place: str) -> Future[list[str]]:
+        """At once, before the sink itself may deliver them: a crash in between must not lose who else is told."""
+        return self._store.stand_in([item.event_id for item in items], place, sink)
 
     def _stand(self, sink: str, episode: str, place: str) -> None:
         self._standing[sink, episode] = place
@@ -132,46 +150,50 @@ class StandIns:
         while len(self._standing) > REMEMBERED:
             self._standing.popitem(last=False)
 
-    def _put(self, sink: str, episode: str, items: list[Item], ours: bool) -> None:
+    def _put(self, errand: Errand) -> None:
         self._open += 1
-        self._queue.put_nowait((sink, episode, items, ours))
+        self._queue.put_nowait(errand)
 
     # -- one after the other, so that an episode's order holds
 
     async def _hand_over_for_ever(self) -> None:
         while True:
-            sink, episode, items, ours = await self._queue.get()
+            errand = await self._queue.get()
             try:
-                if ours and not await self._somebody_for(sink, episode, items[0]):
-                    continue
-                await self._hand_over(sink, episode, items)
+                await self._hand_over(errand)
             except Exception:
                 # A fault of ours: the message still waits for its own sink
-                log.exception("fallback.crashed", sink=sink, episode=episode)
+                log.exception("fallback.crashed", sink=errand.sink, episode=errand.episode)
             finally:
                 self._open -= 1
 
-    async def _hand_over(self, sink: str, episode: str, items: list[Item]) -> None:
-        place = self._standing[sink, episode]
+    async def _hand_over(self, errand: Errand) -> None:
+        sink, episode, items = errand.sink, errand.episode, errand.items
+        place, mark = errand.place, errand.mark
+        if place is None:
+            place = await self._somebody_for(sink, episode, items[0])
+            if place is None:
+                return
+            self._stand(sink, episode, place)
+        wrapped = asyncio.wrap_future(mark or self._write_down(sink, items, place))
+        await asyncio.wait([wrapped], timeout=PATIENCE)
         ids = [item.event_id for item in items]
-        mark = asyncio.wrap_future(self._store.stand_in(ids, place, sink))
-        await asyncio.wait([mark], timeout=PATIENCE)
-        if mark.done():
+        if wrapped.done():
             try:
-                ids = mark.result()
+                ids = wrapped.result()
             except StoreError as error:
                 log.error("delivery.unrecorded", error=str(error))
         else:
-            mark.add_done_callback(lambda done: done.cancelled() or done.exception())
+            wrapped.add_done_callback(lambda done: done.cancelled() or done.exception())
         if ids:
             log.warning("delivery.handed_over", sink=sink, to=place, episode=episode, event_ids=ids)
         for item in items:
             if item.event_id in ids:
                 self._deliver(place, episode, item.for_another(sink))
 
-    async def _somebody_for(self, sink: str, episode: str, item: Item) -> bool:
-        """Whether another sink must hear of this alert about stressd itself; it stands in then. Where nobody can, it
-        is looked for again."""
+    async def _somebody_for(self, sink: str, episode: str, item: Item) -> str | None:
+        """The sink that must hear of this alert about stressd itself too. Where one must and none can, it is looked for
+        again."""
         try:
             event = item.event or await asyncio.to_thread(self._store.event, item.event_id)
             about = set(event.data.sources) if event is not None else set()
@@ -180,27 +202,24 @@ class StandIns:
             if any(item.event_id in lane.unsettled for lane in self._lanes.values()) or any(
                 name not in about and self._well(name, item) for name in holders - {sink}
             ):
-                return False
+                return None
             rows = await asyncio.to_thread(self._store.deliveries, event_id=item.event_id)
         except StoreError as error:
             log.warning("outbox.unreadable", error=str(error))
             item.placed = False
-            return False
+            return None
         if any(row.state in ("delivered", "superseded") for row in rows):
-            return False
+            return None
         if sink not in about and sink in holders and self._well(sink, item):
             item.placed = False
-            return False
+            return None
         if item.type in NOBODYS_FIRST:
-            return False
+            return None
         tried = holders | {row.sink for row in rows} | about | {sink}
         wanted = [name for name in (self.of(sink), *map(self.of, sorted(about)), *self._lanes) if name is not None]
         place = next((name for name in wanted if name not in tried and self._well(name, item, fresh=True)), None)
-        if place is None:
-            item.placed = False
-            return False
-        self._stand(sink, episode, place)
-        return True
+        item.placed = place is not None
+        return place
 
     def _well(self, name: str, item: Item, fresh: bool = False) -> bool:
         """Whether the sink takes messages, and has not let this one wait for too long."""
