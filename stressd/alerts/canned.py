@@ -206,26 +206,40 @@ def _lives() -> list[Event]:
     return told
 
 
+def _moved(move: SeriesMove, to: float) -> SeriesMove:
+    """The same move elsewhere: what it is measured from lies as far away as before."""
+    by = to - move.value
+
+    def point(each: Point | None) -> Point | None:
+        return None if each is None else replace(each, value=round(each.value + by, 3))
+
+    ahead = [LevelAhead(level=round(to + each.distance_bp / 100.0, 3), distance_bp=each.distance_bp, what=each.what)
+             for each in move.ahead]  # fmt: skip
+    return replace(move, value=to, from_=point(move.from_), prior_close=point(move.prior_close), ahead=ahead,
+                   session_open=point(move.session_open), day_low=point(move.day_low),
+                   day_high=point(move.day_high))  # fmt: skip
+
+
 def _kinds() -> list[Event]:
-    level = replace(LEAD, series="US.GOV.10Y", value=4.313, from_=None, change_bp=None, horizon="level", sigma=None,
+    level = replace(_moved(LEAD, 4.313), series="US.GOV.10Y", from_=None, change_bp=None, horizon="level", sigma=None,
                     sigma_bp=None, sigma_definition=None, threshold=None, exceeded=None, return_period_years=None,
                     rank=None, rank_of=None, largest_since=None, level=4.301, highest_since="2025-08-28",
                     highest_since_beginning=False, price=None, rungs=None, during=None, widened=None)  # fmt: skip
-    slope = replace(LEAD, series="US.GOV.2s10s", value=0.709, from_=Point(value=0.631, time=CLOSE), change_bp=7.8,
-                    price=None, ahead=[], prior_close=Point(value=0.631, time=CLOSE))  # fmt: skip
+    slope = replace(_moved(LEAD, 0.709), series="US.GOV.2s10s", price=None, ahead=[])
     model = replace(OTHERS[0], model="river.anomaly.HalfSpaceTrees", score=0.93, score_bar=0.9, threshold=None)
     noise = SeriesMove(series="JP.GOV.20Y", value=3.298, change_bp=12.4, horizon="noise", sigma=6.3, threshold=4.0)
     follower = replace(
         COMPLETE, id="US-260120-b3kd.1", episode="US-260120-b3kd", seq=1, market="US", severity="warn", followers=[],
-        headline="US 10Y +6.8bp to 4.295% · 3.4σ of 2.0bp · followed JP", shape=None,
-        series=[replace(LEAD, series="US.GOV.10Y", value=4.295, change_bp=6.8, from_=Point(value=4.227, time=CLOSE),
-                        horizon="1d", price=PriceMove(points=-0.5513, dv01=0.08067, convention="semi-annual"))],
+        headline="US 10Y +6.8bp to 4.295% · 3.4σ of 2.0bp · followed JP", shape=None, path=None, spreads=[],
+        series=[replace(_moved(LEAD, 4.295), series="US.GOV.10Y", change_bp=6.8, sigma=3.4, sigma_bp=2.0, threshold=3.0,
+                        from_=Point(value=4.227, time=CLOSE), prior_close=Point(value=4.227, time=CLOSE), horizon="1d",
+                        during=None, widened=None, price=PriceMove(points=-0.5513, dv01=0.08067, convention="semi-annual"))],
         source=Source(episode=EPISODE, market="JP", wording="followed", lag_s=52_200.0, open_lag_s=30_600.0, beta=0.3,
                       p=0.06, p_of=750),
     )  # fmt: skip
     named = {
         "US-260120-c4me": (level, "ten-year-levels", "info", "US 10Y 4.313% · highest since 28 Aug 2025"),
-        "US-260120-d5nf": (slope, RULE, "high", "US 2s10s +7.8bp over 30m to 70.9bp · 4.4σ of 1.8bp"),
+        "US-260120-d5nf": (slope, RULE, "high", "US 2s10s +16.3bp over 30m to 70.9bp · 6.9σ of 2.4bp"),
         "JP-260120-e6pg": (model, "forest", "warn", "JP 40Y +14.6bp over 30m to 4.012% is unusual, by HalfSpaceTrees"),
         "JP-260120-f7qh": (
             noise,

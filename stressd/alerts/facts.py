@@ -180,8 +180,9 @@ def book_text(moves: Sequence[SeriesMove], book: Mapping[str, Position]) -> str:
 
 def _place(move: SeriesMove, event: Event) -> list[Fact]:
     """Where it stands, and from where."""
-    over = event.type == "resolved"
-    label = "Peak" if over and event.outcome is None else "Spread" if is_spread(move.series) else "Yield"
+    label = "Spread" if is_spread(move.series) else "Yield"
+    if event.type == "resolved":
+        label = "Peak" if event.outcome is None else "Last breach"
     day = day_text(move, event.time)
     facts = [(label, f"{series_name(move.series)} {yield_text(move.series, move.value)}" + (f", {day}" if day else ""))]
     if move.horizon == LEVEL and move.level is not None:

@@ -42,7 +42,7 @@ def footing(event: Event, over: bool) -> list[tuple[str, str]]:
 
 def next_text(event: Event, over: bool) -> str:
     """The commands that go on from here."""
-    explain = f"stressd explain {event.episode}"
+    explain = f"stressd explain {'EPISODE' if event.digest else event.episode}"
     return explain if over or event.origin != "live" else f"{explain}, stressd ack {event.episode}"
 
 
