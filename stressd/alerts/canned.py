@@ -233,7 +233,8 @@ def _kinds() -> list[Event]:
         headline="US 10Y +6.8bp to 4.295% · 3.4σ of 2.0bp · followed JP", shape=None, path=None, spreads=[],
         series=[replace(_moved(LEAD, 4.295), series="US.GOV.10Y", change_bp=6.8, sigma=3.4, sigma_bp=2.0, threshold=3.0,
                         from_=Point(value=4.227, time=CLOSE), prior_close=Point(value=4.227, time=CLOSE), horizon="1d",
-                        during=None, widened=None, price=PriceMove(points=-0.5513, dv01=0.08067, convention="semi-annual"))],
+                        during=None, widened=None,
+                        price=PriceMove(points=-0.5513, dv01=0.08067, convention="semi-annual"))],
         source=Source(episode=EPISODE, market="JP", wording="followed", lag_s=52_200.0, open_lag_s=30_600.0, beta=0.3,
                       p=0.06, p_of=750),
     )  # fmt: skip

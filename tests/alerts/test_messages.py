@@ -21,7 +21,8 @@ from stressd.alerts.wire import ENVELOPE, to_wire
 from stressd.alerts.wire import LIMIT as WIRE
 
 ORDER = [
-    "Status", "What", "Acknowledged", "Withheld", "Lasted", "Retraced", "Yield", "Peak", "Last breach", "Spread", "Level", "Move",
+    "Status", "What", "Acknowledged", "Withheld", "Lasted", "Retraced", "Yield", "Peak", "Last breach", "Spread",
+    "Level", "Move",
     "Off the curve", "Confirmed", "During", "Model", "Sigma", "Rank", "Record", "Levels", "Curve", "Curve noise",
     "Spreads", "Price", "Book", "Series", "Source",
 ]  # fmt: skip
