@@ -11,7 +11,7 @@ from stressd.alerts.matching import WORDS
 from stressd.cli.ask import ask, tell
 from stressd.cli.errors import UserError
 from stressd.cli.place import add_state, state_of
-from stressd.cli.table import table
+from stressd.cli.status import silence_lines
 
 PATH: Final = "/api/v1/silences"
 _HELP: Final = {
@@ -56,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
     state = state_of(args)
     if args.deed == "list":
         found = ask(state, PATH)
-        print(json.dumps(found, ensure_ascii=False) if args.json else "\n".join(_lines(found["silences"])))
+        lines = silence_lines(found["silences"]) if found["silences"] else ["nothing is silenced"]
+        print(json.dumps(found, ensure_ascii=False) if args.json else "\n".join(lines))
         return 0
     if args.deed == "end":
         done = tell(state, "DELETE", f"{PATH}/{quote(args.id, safe='')}")
@@ -76,24 +77,3 @@ def _wanted(args: argparse.Namespace) -> dict[str, Any]:
     said = {"match": match, "for": args.length, "until": args.until, "from": args.start, "reason": args.reason}
     said["break_through"] = "critical" if args.but_critical else None
     return {key: value for key, value in said.items() if value is not None}
-
-
-def _lines(silences: list[dict[str, Any]]) -> list[str]:
-    if not silences:
-        return ["nothing is silenced"]
-    rows = [
-        [
-            each["id"],
-            each["match"] + (", but critical" if each["break_through"] else ""),
-            f"until {_minute(each['until'])}" if each["state"] == "on" else f"from {_minute(each['from'])}",
-            each["author"],
-            str(each["withheld"]),
-            each["reason"],
-        ]
-        for each in silences
-    ]
-    return table(["SILENCE", "WHAT", "", "BY", "WITHHELD", "REASON"], rows)
-
-
-def _minute(time: str) -> str:
-    return f"{time[:16].replace('T', ' ')} UTC"

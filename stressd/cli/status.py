@@ -78,7 +78,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
         lines += ["", *_agenda(status["agenda"])]
     lines += ["", *_episodes(status["episodes"])]
     if status["silences"]:
-        lines += ["", *_silences(status["silences"])]
+        lines += ["", *silence_lines(status["silences"])]
     if status["maintenance"]:
         lines += ["", *_maintenance(status["maintenance"])]
     lines += ["", *_sinks(status["sinks"])]
@@ -216,7 +216,8 @@ def _maintenance(windows: Sequence[dict[str, Any]]) -> list[str]:
     return table(["MAINTENANCE", "WHAT", "", "WINDOW", "REASON"], rows)
 
 
-def _silences(silences: Sequence[dict[str, Any]]) -> list[str]:
+def silence_lines(silences: Sequence[dict[str, Any]]) -> list[str]:
+    """A table of silences."""
     rows = [
         [
             each["id"],

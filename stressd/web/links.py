@@ -74,7 +74,9 @@ class Signer:
         if not whole or deed not in WORDS:
             raise LinkError("This link is not complete: copy all of it from the message.")
         link = Link(episode, deed, sink, int(expires))
-        if not hmac.compare_digest(self._mark(link).encode(), mark.encode("utf-8", "surrogateescape")):
+        if str(link.expires) != expires or not hmac.compare_digest(
+            self._mark(link).encode(), mark.encode("utf-8", "surrogateescape")
+        ):
             raise LinkError("This link was not made by this stressd, or it was changed on the way.")
         if now > link.expires:
             raise LinkError("This link has expired.", expired=True)

@@ -69,7 +69,7 @@ async def test_an_episode_is_acknowledged_from_the_command_line_under_the_name_o
         (row,) = await asyncio.to_thread(daemon.store.actions)
         assert (row.author.split(" ")[0], row.via, row.verb, row.subject) == (ME, "cli", "acknowledged", name)
         status, said, _ = await stressd(desk, capsys, "label", f"#{name[-4:].upper()}", "bad-data", "--json")
-        assert (status, json.loads(said)["detail"]) == (0, "bad data")
+        assert (status, json.loads(said)["detail"]) == (0, f"{name} is labelled bad data")
         assert [(each.episode, each.label) for each in daemon.store.labels()] == [(name, "bad data")]
 
 

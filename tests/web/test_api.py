@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pwd
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -214,3 +217,38 @@ def test_a_user_is_named_and_who_became_root_only_where_the_kernel_says_so(tmp_p
     (tmp_path / "7" / "loginuid").write_text("1001")
     assert logged_in(7, tmp_path) == 1001
     assert logged_in(8, tmp_path) is None
+
+
+ASK = """
+import json, os, socket, sys
+os.setgroups([]); os.setgid(54321); os.setuid(54321)
+body = json.dumps({"note": "x"}).encode()
+head = ["POST /api/v1/episodes/7q2f/ack HTTP/1.1", "Host: x", "Connection: close", "Content-Type: application/json",
+        "X-User: root", f"Content-Length: {len(body)}", "", ""]
+with socket.socket(socket.AF_UNIX) as s:
+    s.connect(sys.argv[1])
+    s.sendall((chr(13) + chr(10)).join(head).encode() + body)
+    print(s.recv(65536).decode())
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can ask as another user")
+async def test_another_user_of_the_machine_is_told_from_the_daemons_whatever_the_request_says(tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.owner() == "root" and folder.stat().st_mode & 0o055 != 0o055:
+            folder.chmod(0o755)
+    behind = Behind()
+    server = Server(make_app(Told(), behind))
+    path = tmp_path / SOCKET_NAME
+    await server.start(path)
+    refused = await asyncio.to_thread(_ask_as_another, path)
+    assert "PermissionError" in refused.stderr, "who is not in the daemon's group may not speak to it"
+    path.chmod(0o666)
+    answer = await asyncio.to_thread(_ask_as_another, path)
+    assert "200 OK" in answer.stdout, answer.stderr
+    assert behind.given[0].author.split(" (")[0] == "uid 54321"
+    await server.stop()
+
+
+def _ask_as_another(path: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", ASK, str(path)], capture_output=True, text=True, timeout=20)

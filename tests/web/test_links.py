@@ -78,6 +78,8 @@ def test_two_parameters_cannot_be_run_together_into_another_link() -> None:
     query = dict(parse_qsl(urlsplit(SIGNER.url("http://h", "a", "noise", "b", 1)).query))
     with pytest.raises(LinkError):
         SIGNER.read({**query, "e": "a\x1fnoise"}, 1)
+    with pytest.raises(LinkError):
+        SIGNER.read({**query, "x": "0" + query["x"]}, 1)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
