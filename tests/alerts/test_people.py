@@ -266,6 +266,20 @@ def test_a_rise_in_severity_voids_an_acknowledgement_and_starts_the_clock_again(
     assert [one.event.time for one in world.told if "pager" in one.sinks] == ["2026-01-20T07:05:00Z"]
 
 
+def test_a_rise_that_is_silenced_voids_an_acknowledgement_when_it_is_told() -> None:
+    world = World(WATCHED)
+    world.say(breach(T, severity=HIGH, z=4.5))
+    world.acknowledge(world.episode)
+    world.silence(HOUR)
+    world.say(breach(T + MINUTE, severity=CRITICAL, z=7.0))
+    assert len(world.pipeline.people.acknowledged()) == 1
+    world.pass_to(T + HOUR)
+    assert world.types("desk") == ["opened", "reminder"]
+    assert world.pipeline.people.acknowledged() == {}
+    world.pass_to(T + HOUR + 5 * MINUTE)
+    assert world.types("pager") == ["reminder"]
+
+
 def test_a_step_for_a_severity_counts_from_when_that_was_told() -> None:
     world = World(WATCHED)
     world.say(breach(T), breach(T + HOUR, severity=HIGH, z=4.5))

@@ -92,7 +92,7 @@ class People:
     def heard(self, event: Event, sinks: Sequence[str]) -> None:
         """These sinks are told of it."""
         at = self._clock(event)
-        concern = None if is_end(event) else self._concern(event)
+        concern = None if is_end(event) or not sinks else self._concern(event)
         if concern is None:
             return
         concern.told(sinks, at, SEVERITIES.index(event.severity))
