@@ -95,6 +95,7 @@ PATH: Final = Path(
     base=Point(value=3.602, time="2026-01-20T05:01:05Z"),
     lower=3.4604,
     upper=3.7436,
+    zone="Asia/Tokyo",
 )
 
 FOLLOWERS: Final = [

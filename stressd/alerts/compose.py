@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import cast
 
+from msgspec.structs import replace
+
 from stressd.alerts.claims import strength
 from stressd.alerts.corrections import statements
 from stressd.alerts.curve import curve_shape, noise_clauses, shape_clauses, smooth_clauses
@@ -68,7 +70,7 @@ def compose(spec: EpisodesSpec, episode: Episode, type: EventType, at: int, note
         ),
         note=note,
         spreads=episode.beside,
-        path=episode.path,
+        path=replace(episode.path, zone=spec.zone(episode.market).key) if episode.path is not None else None,
         runbook=spec.runbooks.get(episode.rule),
         acknowledged=episode.acknowledged,
         version=spec.version,

@@ -119,7 +119,8 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
 
     The k-th of at most 60 steps begins `step_s` * k after `start`; values: the last one in each step, null where there
     was none; low, high: the extremes within it. at: the tick that is told of, the end of the path. base: where the move
-    is measured from; lower, upper: what it had to leave, one of them null for a level; both for a move."""
+    is measured from; lower, upper: what it had to leave, one of them null for a level; both for a move. zone: the
+    market's time zone, such as Asia/Tokyo."""
 
     series: str
     resolution: Literal["intraday", "1d"] = "intraday"
@@ -132,6 +133,7 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
     base: Point | None = None
     lower: float | None = None
     upper: float | None = None
+    zone: str | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
