@@ -87,7 +87,7 @@ def _build(n: Notification, shown: Shown, grey: bool) -> list[Block]:
         built += _own(n)
     else:
         body = _facts(n.facts[: shown.facts]) + _answers(n, shown.answers)
-        built += [_greyed(block) for block in body] if grey else body
+        built += [part for block in body for part in _greyed(block)] if grey else body
         if n.table and shown.rows:
             built += _table(n, shown.rows)
         built += _spark(n)
@@ -157,10 +157,11 @@ def _spark(n: Notification) -> list[Block]:
     return [_context(fit(n.sparkline, LINE))]
 
 
-def _greyed(block: Block) -> Block:
-    """A section as a context block, which Slack shows in small grey letters."""
-    elements = block["fields"] if "fields" in block else [block["text"]]
-    return {"type": "context", "elements": elements}
+def _greyed(block: Block) -> list[Block]:
+    """A section as context blocks, which Slack shows in small grey letters."""
+    if "fields" not in block:
+        return [_context(block["text"]["text"])]
+    return [_context(part) for part in _parts([field["text"].replace("\n", "  ", 1) for field in block["fields"]])]
 
 
 def _section(text: str) -> Block:
@@ -277,10 +278,11 @@ def _said(line: str | None) -> list[str]:
 def escape(text: str) -> str:
     """Data as Slack shows it literally: no markup, no link, no mention. `<!channel>` loses its brackets' meaning;
     a bare @name, which Slack links where link_names is on, gets a zero-width space."""
-    return "".join(_SAFE.get(c, c) for c in text)
+    return text.translate(_ESCAPES)
 
 
 _SAFE: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@" + _BREAK, "\r": "", "\0": ""}
+_ESCAPES: Final = str.maketrans(_SAFE)
 
 
 def fit(text: str, limit: int) -> str:

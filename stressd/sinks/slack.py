@@ -70,7 +70,7 @@ def build(config: Config, instance: str) -> SlackSink | SlackBotSink:
 class SlackSink:
     """Posts blocks to a webhook; a message that Slack finds malformed is sent once more as plain text."""
 
-    traits = Traits(per_second=1.0, burst=3)
+    traits = Traits(per_second=1.0, burst=2)
 
     def __init__(self, name: str, url: str, options: HttpOptions) -> None:
         self.name = name

@@ -57,7 +57,8 @@ def thread_of(ref: str | None) -> Thread | None:
 class SlackBotSink:
     """Posts, edits, replies and uploads. channel: an id, or a name with `#`."""
 
-    traits = Traits(per_second=1.0, burst=3, charts=True)
+    # A message a second with a short burst is what a channel takes; the burst is shorter than that, for jitter
+    traits = Traits(per_second=1.0, burst=2, charts=True)
 
     def __init__(self, name: str, api: SlackApi, channel: str) -> None:
         self.name = name
