@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from datetime import datetime
 from itertools import count
 from typing import Final
@@ -37,3 +37,14 @@ def episode_id(spec: EpisodesSpec, key: Key, kind: str, market: str, opened_at: 
         if name not in known:
             return name
     raise AssertionError("count() does not end")
+
+
+def named(wanted: str, ids: Iterable[str]) -> list[str]:
+    """The ids that are meant by a part of one: itself, else those that end so, else those that begin so. wanted: in
+    small letters."""
+    if not wanted:
+        return []
+    lower = {name: name.lower() for name in ids}
+    exact = [name for name, low in lower.items() if low == wanted]
+    ending = [name for name, low in lower.items() if low.endswith(wanted)]
+    return exact or ending or [name for name, low in lower.items() if low.startswith(wanted)]

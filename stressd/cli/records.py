@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from stressd.alerts.ids import named
 from stressd.cli.errors import UserError
 from stressd.market.times import iso
 from stressd.store import Attempt, Delivery, Episode, Store, StoreError
@@ -27,12 +28,12 @@ def open_store(state: Path) -> Iterator[Store]:
 
 
 def episode_named(store: Store, name: str) -> Episode:
-    """The episode with this id, or with an id that ends in it. Raises UserError."""
+    """The episode with this id, or with an id that ends or begins so. Raises UserError."""
     wanted = name.strip().lstrip("#").lower()
-    found = [each for each in store.episodes() if wanted and each.id.lower().endswith(wanted)]
-    exact = [each for each in found if each.id.lower() == wanted]
-    if len(exact or found) == 1:
-        return (exact or found)[0]
+    episodes = {each.id: each for each in store.episodes()}
+    found = [episodes[each] for each in named(wanted, episodes)]
+    if len(found) == 1:
+        return found[0]
     if found:
         raise UserError(f"{name} may be any of {', '.join(each.id for each in found[-5:])}: name it in full")
     raise UserError(f"{name}: there is no such episode in {store.file}")

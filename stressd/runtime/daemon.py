@@ -243,7 +243,8 @@ class Daemon:
                 found.append(Condition(LOST, "delivery lost", text, source=sink, severity=HIGH))
             else:
                 del self._losses[sink]
-        found += self.probe.conditions()
+        failing = {condition.source for condition in found if condition.rule in (SINK, LOST)}
+        found += [each for each in self.probe.conditions() if each.source not in failing]
         if isinstance(self.clock, WallClock) and (behind := self.clock.behind()) > CLOCK_TOLERANCE:
             text = f"the clock was set back by {behind / 1e9:.0f} s: ticks may be taken for old until it has caught up"
             found.append(Condition(CLOCK, "clock set back", text))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from stressd.alerts.episode import Episode
+from stressd.alerts.ids import named
 from stressd.alerts.matching import Match
 from stressd.alerts.people.commands import Command, Done
 from stressd.config.fields import SecretError
@@ -24,11 +25,14 @@ from stressd.runtime.report import silence_row
 from stressd.store import Episode as Row
 from stressd.store import StoreError
 from stressd.web.caller import READ, Caller
-from stressd.web.doors import Subject, Unknown
+from stressd.web.doors import NotYet, Subject, Unknown
 from stressd.web.links import Signer
 
 if TYPE_CHECKING:
     from stressd.runtime.daemon import Daemon
+
+PATIENCE: Final = 3.0
+"""Seconds that the disk gets to keep a command: less than the command line waits for an answer."""
 
 SHOWN: Final = 5
 """Episodes that an answer names."""
@@ -78,7 +82,16 @@ class Reception:
         return None
 
     async def command(self, command: Command) -> Done:
-        return await self._daemon.command(command)
+        carrying = asyncio.ensure_future(self._daemon.command(command))
+        done, _ = await asyncio.wait([carrying], timeout=PATIENCE)
+        if done:
+            return carrying.result()
+        carrying.add_done_callback(_late)
+        why = self._daemon.store.trouble or "the disk is slow"
+        raise NotYet(
+            f"it is not on disk after {PATIENCE:g} s ({why}): it may hold by now, and is lost if stressd ends "
+            "before the disk is back; `stressd status` shows what holds"
+        )
 
     async def episode(self, name: str, *, open_only: bool = False) -> Subject:
         wanted = name.strip().lstrip("#").lower()
@@ -160,15 +173,9 @@ class Reception:
         return f"open now: {', '.join(shown)}{more}"
 
 
-def named(wanted: str, ids: Mapping[str, Any]) -> list[str]:
-    """The ids that are meant by a part of one: itself, else those that end so, else those that begin so. wanted: in
-    small letters."""
-    if not wanted:
-        return []
-    lower = {name: name.lower() for name in ids}
-    exact = [name for name, low in lower.items() if low == wanted]
-    ending = [name for name, low in lower.items() if low.endswith(wanted)]
-    return exact or ending or [name for name, low in lower.items() if low.startswith(wanted)]
+def _late(carrying: asyncio.Future[Done]) -> None:
+    if not carrying.cancelled() and (error := carrying.exception()) is not None:
+        log.error("command.failed", error=str(error))
 
 
 def holder(config: Config, token: str) -> Caller | None:

@@ -17,7 +17,7 @@ from stressd.web.act_page import HEADERS, Page, page
 from stressd.web.api import DOORS
 from stressd.web.body import Refusal, text
 from stressd.web.caller import from_elsewhere
-from stressd.web.doors import Doors, Subject, Unknown
+from stressd.web.doors import Doors, NotYet, Subject, Unknown
 from stressd.web.links import ACK, ACK_NS, LABEL_OF, PATH, SECOND, SILENCE, SILENCE_NS, Link, LinkError
 
 NAME_LIMIT: Final = 60
@@ -50,6 +50,8 @@ async def _act(request: web.Request) -> web.Response:
         typed = await _typed(request, doors)
         author = f"{typed['name']} (link in {link.sink})" if typed["name"] else f"link in {link.sink}"
         done = await doors.command(_command(link, subject, author, typed["note"], doors.now()))
+    except NotYet as late:
+        return _page(503, Page(doors.instance(), "Not on disk yet", subject, str(late)))
     except CommandError as error:
         return _page(409, Page(doors.instance(), "Not done", None, str(error)))
     except _Stop as stop:
@@ -104,19 +106,19 @@ async def _typed(request: web.Request, doors: Doors) -> Mapping[str, str]:
 
 
 def match_of(subject: Subject) -> Match:
-    """What a silence by link is about: what the same rule says of the same market in the same direction."""
-    return Match(
-        kinds=(subject.kind,),
-        markets=(subject.market,) if subject.market else (),
-        rules=(subject.rule,),
-        directions=(subject.direction,) if subject.direction else (),
-    )
+    """What a silence by link is about: what the same rule says of the same market in the same direction; of what is no
+    market's, this episode alone, since the next may be about another feed."""
+    if not subject.market:
+        return Match(episodes=(subject.id,))
+    directions = (subject.direction,) if subject.direction else ()
+    return Match(kinds=(subject.kind,), markets=(subject.market,), rules=(subject.rule,), directions=directions)
 
 
 def _sort(subject: Subject) -> str:
     """ "JP up by rule sigma-breach"."""
-    what = f"{subject.market} {subject.direction or ''}".strip() or f"{subject.kind} events"
-    return f"{what} by rule {subject.rule}"
+    if not subject.market:
+        return f"episode {subject.id}"
+    return f"{subject.market} {subject.direction or ''}".strip() + f" by rule {subject.rule}"
 
 
 def _command(link: Link, subject: Subject, author: str, note: str, now: int) -> Command:

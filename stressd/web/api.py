@@ -19,7 +19,7 @@ from stressd.market.times import iso
 from stressd.web import body
 from stressd.web.body import Refusal
 from stressd.web.caller import READ, Caller, bearer, from_elsewhere, peer
-from stressd.web.doors import Doors, Unknown
+from stressd.web.doors import Doors, NotYet, Unknown
 
 DOORS: Final = web.AppKey("doors", Doors)
 MOST: Final = 1_000
@@ -59,6 +59,8 @@ def _guarded(right: str, deed: Deed) -> Callable[[web.Request], Awaitable[web.Re
             return _json(refusal.status, {"error": str(refusal), "field": refusal.field or None}, headers)
         except Unknown as unknown:
             return _json(404, {"error": str(unknown), "field": None})
+        except NotYet as late:
+            return _json(503, {"error": str(late), "field": None})
         except CommandError as error:
             return _json(409, {"error": str(error), "field": None})
         return _json(status, said)

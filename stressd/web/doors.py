@@ -16,6 +16,10 @@ class Unknown(Exception):
     """There is no such episode or silence. The text names what there is instead."""
 
 
+class NotYet(Exception):
+    """A command that is not on disk, and so may be lost. The text says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """An episode as people are shown it. direction: "up", "down" or None; opened, closed: ns UTC, None while it is
@@ -57,7 +61,7 @@ class Doors(Protocol):
         ...
 
     async def command(self, command: Command) -> Done:
-        """Carry it out; returns once it is on disk. Raises CommandError."""
+        """Carry it out; returns once it is on disk. Raises CommandError, NotYet."""
         ...
 
     async def episode(self, name: str, *, open_only: bool = False) -> Subject:

@@ -7,6 +7,7 @@ import json
 import os
 import pwd
 import stat
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
+from stressd.alerts.ids import named
 from stressd.cli.main import main
 from stressd.runtime.build import BuildError
 from stressd.runtime.daemon import Daemon
-from stressd.runtime.doors import named
 from stressd.runtime.linkkey import FILE
 from tests.runtime.desk import Desk, desk_in, until
 
@@ -176,6 +177,40 @@ async def test_a_message_carries_links_that_work_and_outlive_a_restart(desk: Des
     key.write_text("not a key")
     with pytest.raises(BuildError, match="is no key of links; remove it"):
         await desk.daemon().run()
+
+
+async def test_a_disk_that_hangs_is_named_to_who_gives_a_command_and_the_command_holds(
+    desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stressd.runtime.doors.PATIENCE", 0.3)
+    async with desk.running() as daemon:
+        name = await episode(desk, daemon)
+        disk = threading.Event()
+        daemon.store._writer.submit(lambda connection: disk.wait(20))
+        status, _, err = await stressd(desk, capsys, "ack", name)
+        assert (status, "it is not on disk after 0.3 s" in err) == (1, True)
+        assert name in daemon.pump.pipeline.people.acknowledged()
+        disk.set()
+        await until(daemon.store.actions)
+
+
+async def test_a_reload_with_a_bad_key_or_watcher_is_refused_and_the_links_go_on(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "short").write_text("short\n")
+    (tmp_path / "short").chmod(0o600)
+    async with desk.running() as daemon:
+        before, signer = daemon.loaded, daemon.signer
+        secret = f"{{file: {tmp_path}/short}}"
+        for more, told in (
+            (f"links: {{secret: {secret}}}\n", "links: the secret is shorter than 16 characters"),
+            (f"heartbeat: {{url: {secret}}}\n", "heartbeat: not a URL"),
+        ):
+            desk.write(change=lambda text, more=more: text + more)  # type: ignore[misc]
+            daemon.rejected = None
+            daemon.reload()
+            await until(lambda: daemon.rejected is not None)
+            assert daemon.rejected is not None
+            assert told in daemon.rejected.faults[0]
+        assert (daemon.loaded, daemon.signer) == (before, signer)
 
 
 async def test_exercises_and_what_is_over_carry_no_ack(desk: Desk) -> None:

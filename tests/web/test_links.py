@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stressd.alerts.people.commands import Acknowledge, AddSilence, Label
+from stressd.web.act import match_of
 from stressd.web.app import make_app
 from stressd.web.links import WORDS, LinkError, Signer
 from stressd.web.serve import SOCKET_NAME, Server
@@ -127,6 +129,11 @@ async def test_posting_a_link_acts_and_the_author_is_the_channel_and_whoever_say
     assert silenced.reason == f"silenced from a message of {OPEN.id}"
     assert isinstance(labelled, Label)
     assert (labelled.label, labelled.author) == ("bad data", f"{'x' * 60} (link in desk-slack)")
+
+
+def test_a_silence_of_what_is_no_markets_is_of_that_episode_alone() -> None:
+    about_a_feed = replace(OPEN, id="FEED-260120-0001", kind="feed", market="", direction=None, rule="feed-down")
+    assert str(match_of(about_a_feed)) == "episode FEED-260120-0001"
 
 
 async def test_an_expired_link_says_so_and_does_nothing(served: tuple[Behind, str]) -> None:
