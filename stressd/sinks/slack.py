@@ -58,6 +58,27 @@ class Config(SinkConfig, HttpOptions):
             raise KeyFault("channel", "an incoming webhook posts to its own channel: remove `channel`")
         return self
 
+    def wrong_secret(self) -> tuple[str, str] | None:
+        token = self.bot_token.read().strip() if self.bot_token is not None else None
+        problem = None if token is None else _unusable(token)
+        return (
+            None
+            if problem is None or self.bot_token is None
+            else (
+                "bot_token",
+                f"the secret `{self.bot_token.name}` is no bot's token: {problem}",
+            )
+        )
+
+
+def _unusable(token: str) -> str | None:
+    """Why a text cannot be a token to post with; None where it can."""
+    if token.startswith("xoxe"):
+        return "it expires after twelve hours; switch off token rotation in the app's settings"
+    if not re.fullmatch(r"xox[bp]-[A-Za-z0-9-]+", token):
+        return "that begins with xoxb- (`Bot User OAuth Token` in the app's settings)"
+    return None
+
 
 def build(config: Config, instance: str) -> SlackSink | SlackBotSink:
     """Raises SecretError, OSError."""

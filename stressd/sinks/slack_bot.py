@@ -190,11 +190,16 @@ class SlackBotSink:
         return Found(False, thread)
 
     async def _seek(self, method: str, fields: dict[str, str], key: str, value: str) -> list[dict[str, Any]]:
-        """Our messages whose metadata say so, in Slack's order."""
+        """Our messages whose metadata say so, in Slack's order. A reading that fails in passing is made once more."""
         ours: list[dict[str, Any]] = []
         fields = fields | {"limit": str(PAGE), "include_all_metadata": "true"}
         for _ in range(PAGES):
-            answer = await self._api.form(method, fields)
+            try:
+                answer = await self._api.form(method, fields)
+            except SinkError as error:
+                if error.fault not in ("retry", "ambiguous"):
+                    raise
+                answer = await self._api.form(method, fields)
             ours += [m for m in answer.get("messages", []) if isinstance(m, dict) and _payload(m).get(key) == value]
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")
             if ours or not cursor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -289,6 +290,80 @@ async def test_a_reload_with_another_key_never_moves_an_open_episode(desk: Desk)
         await deliverer.rescan()
         await desk.time.run(5)
         assert incident.state == "resolved"
+
+
+# -- any mixture
+
+
+async def through_trouble(desk: Desk, slack: FakeSlack, seed: int, path: str) -> list[str]:
+    """Three episodes at once, every request to `path` with a chance to fail, a restart now and then; the episodes."""
+    rng = random.Random(seed)
+    troubles = [Fault(f.kind, f.status, f.text, f.headers, path) for n, f in TROUBLE.items() if n != "silence"]
+    desk.slack(slack)
+    await desk.start()
+    episodes = [f"JP-260120-{c * 4}" for c in "abc"]
+    for seq, kind in enumerate(("opened", "escalated", "propagated", "widened", "resolved"), 1):
+        for episode in episodes:
+            slack.faults.extend(rng.sample(troubles, rng.randrange(3)))
+            await desk.tell("slack", episode=episode, seq=seq, type=kind)
+        if rng.random() < 0.5:
+            desk.slack(slack)
+            await desk.restart(crash=True)
+        await desk.time.run(rng.choice((0.5, 5.0, 60.0)))
+    slack.faults.clear()
+    await desk.time.run(900)
+    assert {state for _, state in desk.rows()} <= {"delivered", "superseded"}
+    return episodes
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_any_mixture_of_trouble_and_crashes_ends_in_threads_that_read_in_order(desk: Desk, seed: int) -> None:
+    async with FakeSlack(desk.now) as slack:
+        episodes = await through_trouble(desk, slack, seed, "chat.")
+        roots = [m for m in slack.channel.shown() if "subtype" not in m]
+        assert sorted(m["metadata"]["event_payload"]["episode"] for m in roots) == episodes
+        for root in roots:
+            told = ids([root, *slack.channel.thread(root["ts"])])
+            assert told == sorted(set(told)), "in order, and none twice"
+            assert told[-1].endswith(".5")
+            assert "RESOLVED" in root["text"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_where_the_search_fails_too_what_is_told_twice_says_that_it_may_be_a_repeat(
+    desk: Desk, seed: int
+) -> None:
+    async with FakeSlack(desk.now) as slack:
+        episodes = await through_trouble(desk, slack, seed, "")
+        for episode in episodes:
+            ours = [m for m in slack.channel.messages if m["metadata"]["event_payload"]["episode"] == episode]
+            seen: set[str] = set()
+            for message in ours:
+                (event_id,) = ids([message])
+                assert event_id not in seen or "(possible repeat)" in message["text"] or "edited" in message
+                seen.add(event_id)
+            assert f"{episode}.5" in seen
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_any_mixture_of_trouble_and_crashes_leaves_no_incident_open(desk: Desk, seed: int) -> None:
+    rng = random.Random(seed)
+    troubles = [Fault("drop"), Fault("lose"), Fault(status=500), Fault(status=429, headers={"Retry-After": "3"})]
+    async with FakePagerDuty(desk.now) as service:
+        desk.pager(service)
+        await desk.start()
+        episodes = [f"JP-260120-{c * 4}" for c in "abc"]
+        for seq, kind in enumerate(("opened", "escalated", "acknowledged", "resolved"), 1):
+            for episode in episodes:
+                service.faults.extend(rng.sample(troubles, rng.randrange(3)))
+                await desk.tell("pager", episode=episode, seq=seq, type=kind)
+            if rng.random() < 0.5:
+                await desk.restart(crash=True)
+            await desk.time.run(rng.choice((0.5, 5.0, 60.0)))
+        service.faults.clear()
+        await desk.time.run(900)
+        assert service.open() == []
+        assert {i.dedup_key for i in service.incidents} == {f"stressd:test:{episode}" for episode in episodes}
 
 
 # -- Teams

@@ -422,6 +422,25 @@ def test_it_is_built_from_a_token(tmp_path: Path) -> None:
     assert config.api_url == "https://slack.com/api/"
 
 
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        (TOKEN, None),
+        ("xoxp-1-2-3", None),
+        ("xapp-1-A-2", "begins with xoxb-"),
+        ("https://hooks.slack.example/services/T/B/X", "begins with xoxb-"),
+        ("xoxe.xoxb-1-abc", "expires after twelve hours"),
+    ],
+)
+def test_a_secret_that_is_no_bots_token_is_refused_by_check(tmp_path: Path, token: str, words: str | None) -> None:
+    secret = tmp_path / "slack_token"
+    secret.write_text(token)
+    keys = {"bot_token": {"file": str(secret)}, "channel": "#rates"}
+    found = Config.model_validate({"name": "desk", "type": "slack", **keys}).wrong_secret()
+    assert (found is None) == (words is None)
+    assert found is None or (found[0] == "bot_token" and str(words) in found[1] and token not in found[1])
+
+
 # -- the server itself
 
 
