@@ -40,6 +40,7 @@ AT: Final = "2026-01-20T05:31:07.215Z"
 LEAD: Final = SeriesMove(
     series="JP.GOV.30Y",
     value=3.765,
+    time=AT,
     from_=Point(value=3.602, time="2026-01-20T05:01:05Z"),
     change_bp=16.3,
     horizon="30m",

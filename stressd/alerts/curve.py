@@ -69,6 +69,7 @@ def shape_moves(event: CurveMove) -> list[SeriesMove]:
         SeriesMove(
             series=series,
             value=round(value, 6),
+            time=iso(event.time),
             from_=Point(value=round(before, 6), time=iso(at)),
             change_bp=round((value - before) * 100.0, DIGITS) + 0.0,
             horizon="1d",
@@ -83,6 +84,7 @@ def noise_move(event: CurveMove) -> SeriesMove:
     return SeriesMove(
         series=event.series,
         value=round(event.value, 6),
+        time=iso(event.time),
         change_bp=round(event.off_bp, DIGITS) + 0.0,
         horizon="noise",
         sigma=round(event.z, DIGITS) + 0.0,

@@ -56,18 +56,20 @@ class PriceMove(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeriesMove(msgspec.Struct, frozen=True, kw_only=True):
-    """One series' part in an episode. horizon: 1m, 5m, 30m, session, gap, 1d, "level" or "noise". largest_since,
-    highest_since: ISO dates; `since_beginning` says that the date is the first of the series (nothing larger is known),
-    and `highest_since_beginning` says so of the level. model, score, score_bar: of a further detector and its finding.
-    during: the scheduled event that was on; widened: by how much it had raised the bar. return_period_years: low,
-    middle and high, of which the outer two hold 80 percent. account: the state that sigma, bars and return period were
-    computed from; `stressd explain` does so again. unconfirmed: what speaks against the move; while something does, the
-    severity is `warn` at most. prior_close: the last fixing before the session, or the last value where it has none;
-    session_open, day_low, day_high: of the session that is under way. ahead: the next levels above and below. rungs:
-    the bar of each severity in sigma; floor_bp: the least move that opens."""
+    """One series' part in an episode. time: when the value was true. horizon: 1m, 5m, 30m, session, gap, 1d,
+    "level" or "noise". largest_since, highest_since: ISO dates; `since_beginning` says that the date is the first
+    of the series (nothing larger is known), and `highest_since_beginning` says so of the level. model, score,
+    score_bar: of a further detector and its finding. during: the scheduled event that was on; widened: by how much
+    it had raised the bar. return_period_years: low, middle and high, of which the outer two hold 80 percent.
+    account: the state that sigma, bars and return period were computed from; `stressd explain` does so again.
+    unconfirmed: what speaks against the move; while something does, the severity is `warn` at most. prior_close:
+    the last fixing before the session, or the last value where it has none; session_open, day_low, day_high: of the
+    session that is under way. ahead: the next levels above and below. rungs: the bar of each severity in sigma;
+    floor_bp: the least move that opens."""
 
     series: str
     value: float
+    time: str | None = None
     from_: Point | None = msgspec.field(default=None, name="from")
     change_bp: float | None = None
     horizon: str | None = None

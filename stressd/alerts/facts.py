@@ -39,10 +39,13 @@ from stressd.alerts.words import (
 )
 from stressd.market.conventions import SIMPLE
 from stressd.market.price import text_32nds
+from stressd.market.times import parse_time
 
 Fact = tuple[str, str]
 
 ROUND: Final = "round"
+OLD: Final = 60_000_000_000
+"""ns after which a value says when it was true."""
 
 
 def move_facts(event: Event, book: Mapping[str, Position]) -> list[Fact]:
@@ -184,7 +187,10 @@ def _place(move: SeriesMove, event: Event) -> list[Fact]:
     if event.type == "resolved":
         label = "Peak" if event.outcome is None else "Last breach"
     day = day_text(move, event.time)
-    facts = [(label, f"{series_name(move.series)} {yield_text(move.series, move.value)}" + (f", {day}" if day else ""))]
+    value = f"{series_name(move.series)} {yield_text(move.series, move.value)}"
+    if move.time is not None and parse_time(event.time) - parse_time(move.time) > OLD:
+        value += f" at {near_text(move.time, event.time)}"
+    facts = [(label, value + (f", {day}" if day else ""))]
     if move.horizon == LEVEL and move.level is not None:
         facts.append(("Level", yield_text(move.series, move.level)))
     if move.change_bp is not None and move.horizon == NOISE:

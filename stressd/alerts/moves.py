@@ -33,6 +33,7 @@ def breach_move(breach: Breach) -> SeriesMove:
     move = SeriesMove(
         series=breach.series,
         value=round(breach.value, PERCENT_DIGITS),
+        time=iso(breach.time),
         from_=Point(value=round(breach.reference_value, PERCENT_DIGITS), time=iso(breach.reference_time)),
         change_bp=_rounded(breach.change_bp),
         horizon=breach.horizon,
@@ -73,6 +74,7 @@ def level_move(hit: LevelHit) -> SeriesMove:
     return SeriesMove(
         series=hit.series,
         value=round(hit.value, PERCENT_DIGITS),
+        time=iso(hit.time),
         horizon=LEVEL,
         level=round(hit.level, PERCENT_DIGITS),
         highest_since=_day(hit.since),
@@ -85,6 +87,7 @@ def model_move(found: Unusual) -> SeriesMove:
     return SeriesMove(
         series=found.series,
         value=round(found.value, PERCENT_DIGITS),
+        time=iso(found.time),
         from_=Point(value=round(found.reference_value, PERCENT_DIGITS), time=iso(found.reference_time)),
         change_bp=_rounded(found.change_bp),
         horizon=found.over,

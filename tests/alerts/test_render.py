@@ -49,7 +49,7 @@ def test_a_message_is_complete_in_plain_text() -> None:
         "",
         "Status: answer of another market, critical",
         "What: followed by US 10Y +6.8bp",
-        "Yield: JP 30Y 3.765%",
+        "Yield: JP 30Y 3.765% at 06:00 UTC",
         "Move: +20.3bp since the last fixing, from 3.562% at 19 Jan 2026 06:00 UTC",
         "Sigma: 6.9σ of 2.94bp (robust, 63 sessions); beyond 6σ 10 times in 4,706 sessions",
         "Rank: largest rise of 1,250 sessions",
@@ -122,7 +122,7 @@ def test_an_end_that_is_the_first_word_says_opened_and_resolved() -> None:
     assert ("Status", "opened and resolved, warn") in render(resolved, Telling(first=True)).facts
     message = render(resolved, Telling(first=False))
     assert ("Status", "resolved, warn") in message.facts
-    assert ("Peak", "JP 30Y 3.562%") in message.facts
+    assert ("Peak", "JP 30Y 3.562% at 06:00 UTC") in message.facts
     assert message.title == "JP 30Y move resolved after 1 h · peak +10.0bp at 3.562% · 3.4σ of 2.9bp"
 
 
