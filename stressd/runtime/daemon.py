@@ -99,7 +99,7 @@ class Daemon:
         self.systemd = Systemd()
         self.server = Server(make_app(self.reporter, Reception(self)))
         self.mailbox = Mailbox(self.clock.now)
-        self.heart = Heart(self.reporter.unready, lambda: self.deliverer.sinks)
+        self.heart = Heart(self.reporter.alarming, lambda: self.deliverer.sinks)
         self.probe = Probe(self.mailbox, self._tell_probe, self._probed)
         self.drain = DRAIN
         self._losses: dict[str, tuple[float, str]] = {}

@@ -6,11 +6,14 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from stressd.alerts.matching import About
+from stressd.alerts.people.maintenance import MaintenanceSpec
 from stressd.alerts.words import duration_text
 from stressd.config.doors import HealthConfig
 from stressd.engine.events import FEED
 from stressd.engine.spec import EngineSpec
 from stressd.market.calendar import Calendar
+from stressd.runtime.notes import FEED as FEED_DOWN
 
 if TYPE_CHECKING:
     from stressd.feeds.base import FeedHealth
@@ -42,12 +45,16 @@ def blind(daemon: Daemon, alerting: Mapping[str, Any]) -> bool:
     return deaf or not alerting["ready"]
 
 
-def reasons(daemon: Daemon, alerting: Mapping[str, Any], off: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Everything that could make it miss or not tell something, one plain sentence each. off: rows of detectors."""
+def reasons(
+    daemon: Daemon, alerting: Mapping[str, Any], off: Sequence[Mapping[str, Any]], *, planned: bool = True
+) -> list[str]:
+    """Everything that could make it miss or not tell something, one plain sentence each. off: rows of detectors.
+    planned: also what a window of maintenance expects of feeds."""
     now, bounds, spec = daemon.clock.now(), daemon.loaded.model.health, daemon.loaded.engine
     found = [stuck(daemon)]
     mute = {scope.removeprefix(FEED) for _, scope, _ in daemon.pump.pipeline.episodes.silent() if FEED in scope}
-    for name, feed in daemon.feeds.feeds.items():
+    expected = not planned and in_maintenance(daemon.loaded.people.maintenance, now)
+    for name, feed in () if expected else daemon.feeds.feeds.items():
         found.append(feed_fault(name, feed.health, calendars_of(spec, name), now, daemon.started, bounds, name in mute))
     oldest = daemon.mailbox.oldest()
     if oldest is not None and now - oldest > bounds.lag:
@@ -67,6 +74,14 @@ def reasons(daemon: Daemon, alerting: Mapping[str, Any], off: Sequence[Mapping[s
     ]
     found += [c.text for c in daemon.pump.conditions.lasting() if c.kind == "self" and c.text != daemon.store.trouble]
     return list(dict.fromkeys(reason for reason in found if reason))
+
+
+def in_maintenance(windows: Sequence[MaintenanceSpec], now: int) -> bool:
+    """Whether nobody would be told now that a feed has no connection."""
+    down = About(
+        kind="feed", market="", rule=FEED_DOWN, severity="high", direction=None, origin="live", episode="", series=()
+    )
+    return any(each.match.means(down) and each.window_at(now) is not None for each in windows)
 
 
 def calendars_of(spec: EngineSpec, feed: str) -> list[Calendar]:

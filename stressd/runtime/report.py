@@ -136,8 +136,13 @@ class Reporter:
             parts.append("the last configuration was refused, the one before runs on")
         return ", ".join(parts)
 
-    def _reasons(self, alerting: Mapping[str, Any]) -> list[str]:
-        return health.reasons(self._daemon, alerting, detectors(self._daemon.pump.pipeline.engine.detectors()))
+    def alarming(self) -> Sequence[str]:
+        """As `unready`, without what a window of maintenance expects: what a watcher must be alarmed by."""
+        return self._reasons(self._alerting(), planned=False)
+
+    def _reasons(self, alerting: Mapping[str, Any], *, planned: bool = True) -> list[str]:
+        off = detectors(self._daemon.pump.pipeline.engine.detectors())
+        return health.reasons(self._daemon, alerting, off, planned=planned)
 
     def _alerting(self) -> dict[str, Any]:
         d = self._daemon

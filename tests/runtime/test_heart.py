@@ -194,6 +194,28 @@ async def test_the_daemon_beats_while_it_is_well_and_stops_when_its_feed_has_no_
     assert len(watcher.heard) == heard, "a daemon that has stopped says nothing"
 
 
+async def test_a_restart_of_the_broker_that_a_window_of_maintenance_expects_alarms_no_watcher(
+    watch: tuple[VirtualTime, Watch, str], tmp_path: Path
+) -> None:
+    _, watcher, url = watch
+    more = f"""heartbeat: [{{url: '{url}/alive', every: 1s}}]
+maintenance:
+  - {{name: all-day, on: daily, zone: UTC, from: "00:00", to: "24:00", match: {{kind: feed}}, reason: a new broker}}
+"""
+    async with desk_in(tmp_path) as desk:
+        desk.write(change=lambda text: text + more)
+        desk.warm()
+        async with desk.running() as daemon:
+            await desk.calm()
+            desk.broker.refuse = ConnAckReasonCode.SERVER_UNAVAILABLE
+            desk.broker.drop()
+            await until(daemon.reporter.unready)
+            beats = len(watcher.heard)
+            await until(lambda: len(watcher.heard) >= beats + 2)
+            assert daemon.reporter.unready()[0].startswith("feed desk is ")
+            assert daemon.reporter.alarming() == []
+
+
 class BeatingSink:
     """As Alertmanager's: it keeps an alert alive whose end is the alarm."""
 
