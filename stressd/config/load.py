@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any, Final
+from typing import Any
 
 from stressd.alerts.desk import DeskSpec
 from stressd.alerts.notification import Position
@@ -23,13 +23,10 @@ from stressd.config.registry import Registry
 from stressd.config.report import Report
 from stressd.config.rules import AnyRule
 from stressd.config.secrets import check_environment
+from stressd.config.text import mapping, read_text
 from stressd.config.translate import secret_keys
-from stressd.config.yaml_marks import YamlFault, parse
 from stressd.engine.spec import EngineSpec
 from stressd.market.aliases import AliasTable
-
-LARGEST: Final = 1 << 20
-"""Bytes of a file that is read at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +110,7 @@ def load(
     Raises ConfigError with all faults, and nothing else.
     """
     path = FilePath(path)
-    return load_text(_read(path), path, registry, environment=environment, closed=closed)
+    return load_text(read_text(path), path, registry, environment=environment, closed=closed)
 
 
 def load_text(
@@ -122,16 +119,8 @@ def load_text(
     """The same with the text in hand; `path` names it in faults."""
     models: list[type[Model]] = [Config, *(feed.config for feed in registry.feeds.values())]
     models += [sink.config for sink in registry.sinks.values()]
-    report = Report(str(path), text, {key for model in models for key in secret_keys(model)})
-    try:
-        report.parsed(parse(text))
-    except YamlFault as fault:
-        report.unparsed(fault)
-        raise ConfigError(report.faults()) from None
+    report = mapping(path, text, "instance", {key for model in models for key in secret_keys(model)})
     data = report.marked.data
-    if not isinstance(data, dict):
-        report.value((), "the file must be a mapping of `key: value`, beginning with `instance:`")
-        raise ConfigError(report.faults())
     for market, days in (closed or {}).items():
         _close(data, market, days)
     return _loaded(data, path, registry, report, environment)
@@ -187,27 +176,6 @@ def digest(data: Any) -> str:
     """sha256 of the parsed content: the same for two layouts of one configuration."""
     canonical = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _read(path: FilePath) -> str:
-    def refuse(message: str) -> ConfigError:
-        return ConfigError([Fault(str(path), 1, 1, message)])
-
-    try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
-    except OSError as error:
-        raise refuse(f"cannot be read: {(error.strerror or str(error)).lower()}") from None
-    except ValueError:
-        raise refuse("this is no path of a file") from None
-    if len(raw) > LARGEST:
-        raise refuse("larger than 1 MiB: this is no configuration")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = raw[: error.start].decode("utf-8-sig", errors="replace").split("\n")
-        fault = Fault(str(path), len(before), len(before[-1]) + 1, "this is not UTF-8 text")
-        raise ConfigError([fault]) from None
 
 
 def _warn_of_gaps(data: dict[str, Any], report: Report) -> None:

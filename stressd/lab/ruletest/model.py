@@ -10,12 +10,11 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema
 
 from stressd.alerts.event import Direction, EventType, Wording
-from stressd.config.faults import ConfigError, Fault
+from stressd.config.faults import ConfigError
 from stressd.config.fields import Bp, File, Model, OneOrMany, Percent, SeverityName, parse_bp, parse_duration, written
 from stressd.config.model import Day, MarketName
-from stressd.config.report import Report
+from stressd.config.text import mapping, read_text
 from stressd.config.translate import tell
-from stressd.config.yaml_marks import YamlFault, parse
 
 MOVE: Final = re.compile(
     r"(?P<by>[-+][0-9.]+ ?bp)(?: over (?P<over>[0-9a-z.]+))? (?:from|at) "
@@ -124,24 +123,10 @@ class TestFile:
 
 def read_tests(path: Path) -> TestFile:
     """Raises ConfigError with every fault."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "this is not UTF-8 text"
-        raise ConfigError([Fault(str(path), 1, 1, f"cannot be read: {why.lower()}")]) from None
-    report = Report(str(path), text)
-    try:
-        report.parsed(parse(text))
-    except YamlFault as fault:
-        report.unparsed(fault)
-        raise ConfigError(report.faults()) from None
-    data = report.marked.data
-    if not isinstance(data, dict):
-        report.value((), "the file must be a mapping with `config:` and `tests:`")
-        raise ConfigError(report.faults())
+    report = mapping(path, read_text(path), "config")
     found: RuleTests | None = None
     try:
-        found = RuleTests.model_validate(data)
+        found = RuleTests.model_validate(report.marked.data)
     except ValidationError as error:
         tell(error, RuleTests, (), report)
     if found is None or report.has_errors():
