@@ -6,7 +6,7 @@ later one, beside which the closer one of before is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -16,11 +16,15 @@ from stressd.alerts.corrections import reason_against
 from stressd.alerts.episode import ANSWERS, SIGMA, Answer, Episode, Key
 from stressd.alerts.event import Follower
 from stressd.alerts.moves import follower, source
+from stressd.alerts.recovery import may_reopen
 from stressd.alerts.spec import DAY, KEEP, EpisodesSpec
 from stressd.engine.response import Response
 
 COULD_NOT: Final = "could not respond"
 DAILY: Final = "1d"
+DEEPEST: Final = 4
+"""Links of the longest chain from a first market to a last one: what lies farther apart is no link that anybody can
+follow."""
 
 
 class Links:
@@ -39,7 +43,9 @@ class Links:
 
     def forget(self, now: int) -> None:
         """Drop what nothing can refer to any more."""
-        self.closed = [each for each in self.closed if each.waits or _is_kept(each, now)]
+        self.closed = [
+            each for each in self.closed if each.waits or _is_kept(each, now) or may_reopen(self._spec, each, now)
+        ]
 
     def kept(self, now: int) -> Iterator[Episode]:
         """Everything that an answer may still be about."""
@@ -49,7 +55,7 @@ class Links:
     def answered_by(self, response: Response) -> Episode | None:
         """The episode whose breach this response answers: the youngest that had begun by then; None if forgotten."""
         key = (response.rule, response.market, response.direction)
-        episodes = [episode for episode in self.kept(response.at) if episode.key == key and episode.what == SIGMA]
+        episodes = [episode for episode in self.kept(response.at) if _answers(episode, key)]
         begun = [episode for episode in episodes if episode.began <= response.breach_at]
         return max(begun, key=lambda episode: (episode.opened_at, episode.id), default=None)
 
@@ -190,22 +196,53 @@ class Links:
                 own = own or each.id
         return own
 
+    def orphan(self, episode: Episode, at: int) -> None:
+        """The episode's alert was wrong: it has no source and no followers, and is none."""
+        why = f"the alert {episode.id} was withdrawn: {episode.withdrawn}"
+        episode.source = episode.said_source = None
+        episode.answers.clear()
+        episode.answered.clear()
+        episode.said.clear()
+        for each in list(self.kept(at)):
+            if each.source is not None and each.source.episode == episode.id:
+                each.source, each.why_not = None, why
+                self.find_source(each)
+            for market, answer in each.answers.items():
+                if answer.follower.episode == episode.id and held(answer.follower):
+                    told = each.said.get(market)
+                    answer.follower = msgspec.structs.replace(
+                        answer.follower, wording="did not respond", was=told, earlier=None, reason=why, episode=None
+                    )
+                    if market in each.answered:
+                        each.answered.remove(market)
+
     def _may_follow(self, episode: Episode, cause: Episode) -> bool:
-        """Whether naming `cause` as the source is true to time and closes no circle, with what was told and is not
-        taken back yet."""
-        if cause.began > episode.began:
+        """Whether naming `cause` as the source is true to time, closes no circle, with what was told and is not taken
+        back yet, and makes no chain of more than DEEPEST links."""
+        if cause.began > episode.began or cause.withdrawn:
             return False
         kept = {each.id: each for each in (*self.opened.values(), *self.closed)}
-        names, seen = [cause.id], set[str]()
-        while names:
-            name = names.pop()
-            if name == episode.id:
-                return False
-            if name in kept and name not in seen:
-                seen.add(name)
-                each = kept[name]
-                names += [link.episode for link in (each.source, each.said_source) if link is not None]
-        return True
+        up: dict[str, list[str]] = {
+            name: [link.episode for link in (each.source, each.said_source) if link is not None]
+            for name, each in kept.items()
+        }
+        down: dict[str, list[str]] = {}
+        for name, causes in up.items():
+            for each in causes:
+                down.setdefault(each, []).append(name)
+        above = _depth(up, cause.id, episode.id)
+        return above is not None and above + 1 + (_depth(down, episode.id, "") or 0) <= DEEPEST
+
+
+def _depth(links: Mapping[str, Sequence[str]], start: str, forbidden: str) -> int | None:
+    """Links of the longest way from `start`, None where it reaches `forbidden`."""
+    level, depth = {start}, 0
+    while level:
+        if forbidden in level:
+            return None
+        level = {name for each in level for name in links.get(each, ())}
+        depth += bool(level)
+    return depth
 
 
 def _beside(new: Follower, before: Answer, response: Response) -> Follower:
@@ -219,6 +256,10 @@ def _beside(new: Follower, before: Answer, response: Response) -> Follower:
         return msgspec.structs.replace(new, earlier=closer)
     closest = max((old.wording, old.earlier), key=strength)
     return msgspec.structs.replace(new, earlier=closest if strength(closest) > strength(new.wording) else None)
+
+
+def _answers(episode: Episode, key: Key) -> bool:
+    return episode.key == key and episode.what == SIGMA and not episode.withdrawn
 
 
 def _is_kept(episode: Episode, now: int) -> bool:

@@ -27,9 +27,11 @@ from stressd.alerts.event import (
     Path,
     Point,
     PriceMove,
+    Segments,
     SeriesMove,
     Source,
     SpreadMove,
+    Standing,
 )
 
 EPISODE: Final = "JP-260120-7q2f"
@@ -113,6 +115,12 @@ FOLLOWERS: Final = [
              next_open_local="20 Jan 08:00 London"),
 ]  # fmt: skip
 
+STANDINGS: Final = {
+    "resolved": Standing(state="over"),
+    "flapping": Standing(state="open", rung="warn", flapping=9, reopened=1),
+    "reopened": Standing(state="open", rung="critical", reopened=1),
+}
+
 COMPLETE: Final = Event(
     id=f"{EPISODE}.1",
     episode=EPISODE,
@@ -129,6 +137,8 @@ COMPLETE: Final = Event(
     headline="JP 30Y +16.3bp over 30m to 3.765% · 6.9σ of 2.4bp · largest rise over 30m since 8 Apr 2025",
     series=[LEAD, *OTHERS],
     shape="bear steepening",
+    standing=Standing(state="open", rung="critical"),
+    segments=Segments(names=["long", "super-long"], whole_curve=False, lead="30Y", tenors=4, of=6),
     followers=FOLLOWERS,
     data=DataQuality(
         age_s=0.8,
@@ -160,7 +170,8 @@ NOTES: Final[dict[str, str]] = {
     "stale": "no tick from 30Y and 40Y: how it goes on is unknown",
     "resumed": "30Y and 40Y can be seen again",
     "resolved": "lasted 3 h 12 min; peak 7.4σ, +17.5bp; JP 30Y now 3.698%",
-    "reopened": "closed 12 min before",
+    "reopened": "open again 12 min of open time after it was over",
+    "flapping": "flapping, 9 changes",
     "reminder": "open for 2 h, nobody has acknowledged it",
     "acknowledged": "seen, on it",
     "corrected": "US did not follow JP: late ticks show that it moved 12 s earlier",
@@ -203,6 +214,7 @@ def _lives() -> list[Event]:
                 headline=HEADLINES.get(kind, COMPLETE.headline),
                 outcome=ENDED if kind == "resolved" else None,
                 acknowledged=Acknowledged(by="anna", at=AT, note="on it") if kind == "acknowledged" else None,
+                standing=STANDINGS.get(kind, COMPLETE.standing),
             )
         )
     return told
@@ -232,7 +244,8 @@ def _kinds() -> list[Event]:
     noise = SeriesMove(series="JP.GOV.20Y", value=3.298, change_bp=12.4, horizon="noise", sigma=6.3, threshold=4.0)
     follower = replace(
         COMPLETE, id="US-260120-b3kd.1", episode="US-260120-b3kd", seq=1, market="US", severity="warn", followers=[],
-        headline="US 10Y +6.8bp to 4.295% · 3.4σ of 2.0bp · followed JP", shape=None, path=None, spreads=[],
+        headline="US 10Y +6.8bp to 4.295% · 3.4σ of 2.0bp · followed JP", shape=None, segments=None, path=None,
+        spreads=[],
         series=[replace(_moved(LEAD, 4.295), series="US.GOV.10Y", change_bp=6.8, sigma=3.4, sigma_bp=2.0, threshold=3.0,
                         from_=Point(value=4.227, time=CLOSE), prior_close=Point(value=4.227, time=CLOSE), horizon="1d",
                         during=None, widened=None,
@@ -254,7 +267,7 @@ def _kinds() -> list[Event]:
     found = [
         replace(
             COMPLETE, id=f"{episode}.1", episode=episode, rule=rule, severity=severity, headline=headline,
-            series=[move], market=move.series[:2], followers=[], shape=None, path=None,
+            series=[move], market=move.series[:2], followers=[], shape=None, segments=None, path=None,
             direction=None if move is noise else "up", spreads=[], runbook=None,
             data=DataQuality(age_s=0.8, sources=["desk"]),
         )
@@ -266,7 +279,7 @@ def _kinds() -> list[Event]:
 def _operations() -> list[Event]:
     silent = replace(
         COMPLETE, id="JP-260120-g8rk.1", episode="JP-260120-g8rk", kind="feed", rule="quiet", severity="warn",
-        direction=None, series=[], shape=None, followers=[], spreads=[], path=None, runbook=None,
+        direction=None, series=[], shape=None, segments=None, followers=[], spreads=[], path=None, runbook=None,
         headline="JP feed silent: no tick from 4 of 6 series for 12 min of open time · 10Y, 20Y, 30Y and 40Y",
         data=DataQuality(age_s=720.0, affected=["JP.GOV.10Y", "JP.GOV.20Y", "JP.GOV.30Y", "JP.GOV.40Y"]),
     )  # fmt: skip
@@ -296,8 +309,8 @@ def _digest() -> Event:
     ]  # fmt: skip
     return replace(
         COMPLETE, id="DIGEST-260120-k1vp.1", episode="DIGEST-260120-k1vp", type="digest", rule="digest", market="JP",
-        direction=None, headline="JP close: 2 episodes, 1 open, 1 not told", series=[], shape=None, followers=[],
-        data=DataQuality(), spreads=[], path=None, runbook=None, digest=items,
+        direction=None, headline="JP close: 2 episodes, 1 open, 1 not told", series=[], shape=None, segments=None,
+        followers=[], data=DataQuality(), spreads=[], path=None, runbook=None, digest=items,
     )  # fmt: skip
 
 
@@ -309,7 +322,7 @@ def _bare() -> list[Event]:
     """With nothing that may be absent, and with a headline as long as one may be."""
     bare = replace(
         COMPLETE, id="JP-260120-m2wq.1", episode="JP-260120-m2wq", severity="warn", followers=[], shape=None,
-        headline="JP 30Y +16.3bp to 3.765%", spreads=[], path=None, runbook=None, data=DataQuality(),
+        segments=None, headline="JP 30Y +16.3bp to 3.765%", spreads=[], path=None, runbook=None, data=DataQuality(),
         series=[SeriesMove(series="JP.GOV.30Y", value=3.765, change_bp=16.3)],
     )  # fmt: skip
     return [bare, replace(bare, headline=("JP 30Y +16.3bp to 3.765% " * 6)[:140].strip())]

@@ -11,11 +11,10 @@ from stressd.alerts.claims import strength
 from stressd.alerts.corrections import statements
 from stressd.alerts.curve import curve_shape, noise_clauses, shape_clauses, smooth_clauses
 from stressd.alerts.episode import CHANGE, HALT, MODEL, NOISE, NOTE, SIGMA, SILENCE, Episode
-from stressd.alerts.event import DataQuality, Event, EventType, Kind
+from stressd.alerts.event import DataQuality, DataState, Event, EventType, Kind, Outcome, Segments, Standing
 from stressd.alerts.evidence import answer_clause
 from stressd.alerts.headline import (
     blind_clauses,
-    breadth_clauses,
     feed_clauses,
     fit,
     halt_clauses,
@@ -29,16 +28,21 @@ from stressd.alerts.headline import (
     trading_clauses,
     with_links,
 )
+from stressd.alerts.retrace import outcome, retraces_clause
+from stressd.alerts.segments import breadth_clause, segments_in, watched_in
 from stressd.alerts.spec import SECOND, EpisodesSpec
-from stressd.alerts.words import duration_text, listing
+from stressd.alerts.words import bp_text, duration_text, listing, series_name
 from stressd.engine.events import FEED
 from stressd.engine.spec import SEVERITIES
 from stressd.market.shape import SHAPES
 from stressd.market.times import iso
 
 
-def compose(spec: EpisodesSpec, episode: Episode, type: EventType, at: int, note: str | None) -> Event:
-    """The event, with the next number of its episode. at: engine time, ns."""
+def compose(
+    spec: EpisodesSpec, episode: Episode, type: EventType, at: int, note: str | None, standing: Standing,
+    data_state: DataState | None,
+) -> Event:  # fmt: skip
+    """The event, with the next number of its episode. at: engine time, ns. standing, data_state: how it stands then."""
     episode.seq += 1
     return Event(
         id=f"{episode.id}.{episode.seq}",
@@ -67,16 +71,36 @@ def compose(spec: EpisodesSpec, episode: Episode, type: EventType, at: int, note
             agree=episode.checked.agree,
             disagree=episode.checked.disagree,
             rejected=episode.checked.rejected,
+            state=data_state,
         ),
         note=note,
         spreads=episode.beside,
         path=replace(episode.path, zone=spec.zone(episode.market).key) if episode.path is not None else None,
         runbook=spec.runbooks.get(episode.rule),
         acknowledged=episode.acknowledged,
+        outcome=_outcome(episode, at) if type == "resolved" else None,
+        standing=standing,
+        segments=_segments(spec, episode),
+        retraces=episode.retraces,
+        withdrawn=episode.withdrawn or None,
         version=spec.version,
         method=spec.method,
         config=spec.config,
     )
+
+
+def _segments(spec: EpisodesSpec, episode: Episode) -> Segments | None:
+    if episode.what != SIGMA:
+        return None
+    watched = watched_in(spec.tenors, episode.market)
+    return segments_in(episode.ranked(), watched, spec.segments, spec.whole_curve)
+
+
+def _outcome(episode: Episode, at: int) -> Outcome | None:
+    lead = episode.greatest
+    if episode.what != SIGMA or lead is None:
+        return None
+    return outcome(lead, episode.last.get(lead.series), (at - episode.opened_at) / SECOND)
 
 
 def _shape(episode: Episode) -> str | None:
@@ -104,8 +128,20 @@ def _quiet_clauses(spec: EpisodesSpec, episode: Episode, over: bool, lasted_s: f
     return silence_clauses(name, silent, watched, age, episode.usual / SECOND, episode.warming)
 
 
+def _about(episode: Episode) -> str:
+    """What the alert was about, in a few words."""
+    moves = episode.ranked()
+    if not moves:
+        return f"{episode.market or 'stressd'} {episode.rule}".strip()
+    lead = moves[0]
+    change = f" {bp_text(lead.change_bp)}" if lead.change_bp is not None else ""
+    return f"{series_name(lead.series)}{change} was no move"
+
+
 def _headline(spec: EpisodesSpec, episode: Episode, type: str, at: int) -> str:
     lasted = (at - episode.opened_at) / SECOND
+    if episode.withdrawn:
+        return fit([f"withdrawn: {_about(episode)}", episode.withdrawn])
     if episode.what == NOTE:
         over = type == "resolved" and lasted > 0.0
         return fit([f"Over after {duration_text(lasted)}: {episode.text}" if over else episode.text])
@@ -124,16 +160,19 @@ def _headline(spec: EpisodesSpec, episode: Episode, type: str, at: int) -> str:
         return fit(level_clauses(moves[0], episode.what, episode.direction > 0))
     followers = [answer.follower for answer in episode.answers.values()]
     if type == "resolved":
-        return with_links(resolved_clauses(moves, lasted), followers, None, [])
+        return with_links(resolved_clauses(moves, lasted, episode.taken_back(spec.retraced)), followers, None, [])
     if type == "stale":
         return fit(blind_clauses(moves[0]))
-    if type == "corrected":
+    if type == "corrected" and not episode.withdrawn:
         most, *others = statements(episode)
         return fit([f"corrected: {most}", *others, *market_clauses(moves)])
     first = market_clauses(moves)
+    if episode.retraces is not None:
+        first.append(retraces_clause(episode.retraces))
     record = notable_clauses(moves[0], datetime.fromtimestamp(at // SECOND, spec.zone(episode.market)).date())
     if type != "propagated":
-        return with_links(first, followers, episode.source, record + breadth_clauses(moves))
+        part = breadth_clause(_segments(spec, episode), episode.direction)
+        return with_links(first, followers, episode.source, record + part)
     absent = [answer_clause(each, episode.market) for each in followers if each.wording == "did not respond"]
     linked = any(strength(each.wording) for each in followers)
     return with_links(first, followers, episode.source, record, [] if linked else absent)

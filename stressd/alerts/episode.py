@@ -7,7 +7,19 @@ from typing import Final
 import msgspec
 
 from stressd.alerts.claims import strength
-from stressd.alerts.event import Acknowledged, BidAsk, Curve, Follower, Path, SeriesMove, Source, SpreadMove, Wording
+from stressd.alerts.event import (
+    Acknowledged,
+    BidAsk,
+    Curve,
+    Follower,
+    Path,
+    Retraces,
+    SeriesMove,
+    Source,
+    SpreadMove,
+    Wording,
+)
+from stressd.alerts.retrace import Extreme, Seen
 from stressd.alerts.scenery import Fact, path_of, spreads_of
 from stressd.alerts.words import is_spread
 from stressd.engine.events import LEFT, Breach
@@ -61,15 +73,22 @@ class Episode(msgspec.Struct, kw_only=True):
     """Times in ns UTC of the engine's clock, except `began` and `data_time`: what the source said.
 
     severity: highest ever reached. what: what it is about. moves: by `series|horizon`, the latest of each, those that
-    have left too. active: what keeps it open, with the rung that holds now. peak_z, peak_bp: largest sizes so far;
-    told_z, told_bp: as of the last event. joined, raised (to the episode's severity), answered, peaked: not told yet;
-    due: when the settle window ends that will tell them. affected, age, text: of a feed episode; usual (ns), warming:
-    of the series that it began with. stale: it has been told that none of its series ticks: how it goes on is unknown.
-    quotes: by series, as of its latest breach; curve, beside (spreads): of the market, as of the latest; path, checked:
-    of the leading series.
+    have left too. active: what keeps it open, with the highest rung of each; lowered: the rung that holds now where it
+    is below that; reached: by series, the highest rung ever. peak_z, peak_bp: largest sizes so far; told_z, told_bp: as
+    of the last event that was for everybody. joined, raised (to the episode's severity), answered, peaked: not told
+    yet; due: when the settle window ends that will tell them. affected, age, text: of a feed episode; usual (ns): of
+    the series that it began with; warming: its sigma is provisional, or its pauses are. unseen: "stale" or "halted"
+    once none of its series ticks: how it goes on is unknown. quotes: by series, as of its latest breach; curve, beside
+    (spreads): of the market, as of the latest; path, checked: of the leading series.
     said: the closest link that any event told of each market since it was last corrected; said_source: likewise the
-    source; why_not: why that does not hold; correct_at: when what does not hold any more is taken back.
-    acknowledged: the latest.
+    source; why_not: why that does not hold; correct_at: when what does not hold any more is taken back. acknowledged:
+    the latest.
+    changes: 1 for a crossing, 0 for a decision without one (`alerts.flapping`), up to the one at changed_at; crossings:
+    how many since it was last calm. reopened: how often. ease_at: when it is over, or flaps no more, if nothing crosses
+    until then; ease_note: what is said then; frozen: it waits for its series to be seen again first.
+    extremes: by series, the largest move; last: value and time of its latest breach event, that of its end too.
+    retraces: the earlier move that this one takes back. told_at: of the latest event; closing_told: the open until
+    which it was last said to be suspended. withdrawn: why the alert was wrong.
     """
 
     id: str
@@ -104,7 +123,7 @@ class Episode(msgspec.Struct, kw_only=True):
     text: str = ""
     usual: int = 0
     warming: bool = False
-    stale: bool = False
+    unseen: str = ""
     quotes: dict[str, BidAsk] = {}
     curve: Curve | None = None
     path: Path | None = None
@@ -115,7 +134,31 @@ class Episode(msgspec.Struct, kw_only=True):
     why_not: str = ""
     correct_at: int | None = None
     acknowledged: Acknowledged | None = None
+    lowered: dict[str, int] = {}
+    reached: dict[str, int] = {}
+    changes: list[int] = []
+    changed_at: int = 0
+    crossings: int = 0
+    flapping: bool = False
+    reopened: int = 0
+    ease_at: int | None = None
+    ease_note: str = ""
+    frozen: bool = False
+    extremes: dict[str, Extreme] = {}
+    last: dict[str, Seen] = {}
+    retraces: Retraces | None = None
+    told_at: int = 0
+    closing_told: int = 0
+    withdrawn: str = ""
     closed_at: int | None = None
+
+    def taken_back(self, part: float) -> str | None:
+        """ "retraced 12.3 of 20.3bp", where its largest move has been given back by so much at least (0 to 1)."""
+        lead = self.greatest
+        if lead is None or lead.series not in self.last:
+            return None
+        now = self.last[lead.series].value
+        return lead.text(now) if lead.taken_back(now) >= part else None
 
     @property
     def key(self) -> Key:
@@ -152,6 +195,16 @@ class Episode(msgspec.Struct, kw_only=True):
     def waits(self) -> bool:
         """Whether it has something to tell at a later time."""
         return self.due is not None or self.correct_at is not None
+
+    @property
+    def rung(self) -> int | None:
+        """The highest rung that holds now; None where nothing keeps it open."""
+        return max((self.lowered.get(name, rung) for name, rung in self.active.items()), default=None)
+
+    @property
+    def greatest(self) -> Extreme | None:
+        """Its largest move, in sigma."""
+        return max(self.extremes.values(), key=lambda each: abs(each.z), default=None)
 
     @property
     def gathers(self) -> bool:

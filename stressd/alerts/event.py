@@ -11,12 +11,13 @@ import msgspec
 
 EventType = Literal[
     "opened", "escalated", "widened", "peaked", "propagated", "stale", "resumed", "resolved", "reopened", "reminder",
-    "acknowledged", "corrected", "digest",
+    "acknowledged", "flapping", "corrected", "digest",
 ]  # fmt: skip
 Kind = Literal["market", "feed", "self"]
 Origin = Literal["live", "drill", "replay", "simulated"]
 Severity = Literal["info", "warn", "high", "critical"]
 Direction = Literal["up", "down"]
+DataState = Literal["live", "stale", "halted", "closed", "warming", "bad"]
 Wording = Literal["co-moved", "followed", "spilled over", "did not respond", "could not respond"]
 
 
@@ -245,7 +246,9 @@ class DataQuality(msgspec.Struct, frozen=True, kw_only=True):
     """Age of the newest tick when the event was made, and the feeds that it came from. affected: the series that a feed
     event is about. quotes: where the feed has bid and ask. curve: where the market has five tenors that tick. agree,
     disagree: feeds of the leading series that tick and say the same as, or something else than, the one it is taken
-    from. rejected: bad ticks of the leading series in this session, None where that is not counted."""
+    from. rejected: bad ticks of the leading series in this session, None where that is not counted. state: of what
+    keeps the episode open: `stale`, `halted` (no ticks), `closed` (its session is), `bad` (its values are left out),
+    `warming` (its sigma is provisional); None of what is about the daemon itself."""
 
     age_s: float | None = None
     sources: list[str] = []
@@ -255,6 +258,42 @@ class DataQuality(msgspec.Struct, frozen=True, kw_only=True):
     agree: list[str] = []
     disagree: list[str] = []
     rejected: int | None = None
+    state: DataState | None = None
+
+
+class Segments(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of the curve is in: segments from short to long, or enough of them to call it the whole curve. lead:
+    tenor of the leading series; tenors: how many of the `of` watched ones have moved."""
+
+    names: list[str]
+    whole_curve: bool
+    lead: str
+    tenors: int
+    of: int | None = None
+
+
+class Retraces(msgspec.Struct, frozen=True, kw_only=True):
+    """An earlier move the other way that this one takes back: `part` (0 to 1, more beyond its start) of it, `bp` of
+    `of_bp`, by the level where the series stands. day: date of that move's peak in the market's zone."""
+
+    episode: str
+    series: str
+    part: float
+    bp: float
+    of_bp: float
+    day: str
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How the episode stands. recovering: nothing keeps it open, and it is over if that lasts; suspended: its market
+    has closed over it until `suspended_until`. rung: the severity that holds now (`severity` is the highest ever).
+    flapping: how often it has come and gone, where it flaps: it is not over before that ends. reopened: how often."""
+
+    state: Literal["open", "recovering", "suspended", "over"]
+    rung: Severity | None = None
+    flapping: int | None = None
+    reopened: int = 0
+    suspended_until: str | None = None
 
 
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
@@ -289,7 +328,8 @@ class DigestItem(msgspec.Struct, frozen=True, kw_only=True):
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One transition of one episode. `id` is `<episode>.<seq>` and never changes between attempts and restarts. A
     `digest` is about the episodes in it and has none of its own. runbook: the page that says what to do about its rule.
-    left_out: what a wire had no room for; the store has it."""
+    left_out: what a wire had no room for; the store has it. withdrawn: why the alert itself was wrong; the episode is
+    over with that, and nothing else of it will come."""
 
     id: str
     episode: str
@@ -317,9 +357,18 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     left_out: list[str] = []
     acknowledged: Acknowledged | None = None
     digest: list[DigestItem] = []
+    standing: Standing | None = None
+    segments: Segments | None = None
+    retraces: Retraces | None = None
+    withdrawn: str | None = None
     version: str
     method: str
     config: str
+
+    @property
+    def ends(self) -> bool:
+        """Whether the episode is over with this event."""
+        return self.type == "resolved" or self.withdrawn is not None
 
 
 encoder = msgspec.json.Encoder(decimal_format="number")

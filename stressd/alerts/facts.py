@@ -14,7 +14,9 @@ from stressd.alerts.episode import NOISE
 from stressd.alerts.event import Event, LevelAhead, Outcome, Point, SeriesMove, SpreadMove
 from stressd.alerts.headline import during_clauses
 from stressd.alerts.notification import Position
+from stressd.alerts.retrace import retraces_text
 from stressd.alerts.routing import LEVEL
+from stressd.alerts.segments import part_text
 from stressd.alerts.words import (
     amount_text,
     bp_text,
@@ -58,6 +60,10 @@ def move_facts(event: Event, book: Mapping[str, Position]) -> list[Fact]:
         facts += _place(lead, event)
         facts += _size(lead)
         facts += level_facts(lead, event.direction == "up")
+    if event.retraces is not None:
+        facts.append(("Retraces", retraces_text(event.retraces)))
+    if event.segments is not None and event.segments.tenors > 1:
+        facts.append(("Part", part_text(event.segments, event.market, event.direction == "up")))
     facts += _curve(event)
     if event.series:
         facts += _price(event, book)
@@ -184,7 +190,7 @@ def book_text(moves: Sequence[SeriesMove], book: Mapping[str, Position]) -> str:
 def _place(move: SeriesMove, event: Event) -> list[Fact]:
     """Where it stands, and from where."""
     label = "Spread" if is_spread(move.series) else "Yield"
-    if event.type == "resolved":
+    if event.ends:
         label = "Peak" if event.outcome is None else "Last breach"
     day = day_text(move, event.time)
     value = f"{series_name(move.series)} {yield_text(move.series, move.value)}"

@@ -75,19 +75,12 @@ def with_links(
     return fit([*(whole if fits else [*first, *said, *rest]), *together])
 
 
-def breadth_clauses(moves: list[SeriesMove]) -> list[str]:
-    """How many series move besides the lead."""
-    others = sorted({move.series for move in moves} - {moves[0].series})
-    if not others:
-        return []
-    return [f"with {len(others)} more series" if len(others) > 1 else f"with {series_name(others[0])}"]
-
-
-def resolved_clauses(moves: list[SeriesMove], lasted_s: float) -> list[str]:
-    """Clauses for the end of a sigma episode: how long it lasted, and its peak."""
+def resolved_clauses(moves: list[SeriesMove], lasted_s: float, back: str | None) -> list[str]:
+    """Clauses for the end of a sigma episode: how long it lasted, what was taken back, and its peak."""
     lead = moves[0]
     at = f"{bp_text(lead.change_bp or 0.0)} at {yield_text(lead.series, lead.value)}"
-    return [f"{series_name(lead.series)} move resolved after {duration_text(lasted_s)}", f"peak {at}", *_sigma(lead)]
+    over = f"{series_name(lead.series)} move resolved after {duration_text(lasted_s)}"
+    return [over, *([back] if back else []), f"peak {at}", *_sigma(lead)]
 
 
 def level_clauses(move: SeriesMove, what: str, rising: bool) -> list[str]:

@@ -67,7 +67,7 @@ def digest_item(event: Event, why: str | None, before: DigestItem | None = None)
         time=event.time,
         severity=severity,
         headline=event.headline,
-        state="once" if is_one_shot(event) else "over" if event.type == "resolved" else "open",
+        state="once" if is_one_shot(event) else "over" if event.ends else "open",
         series=lead.series if lead is not None else None,
         change_bp=lead.change_bp if lead is not None else None,
         sigma=lead.sigma if lead is not None else None,

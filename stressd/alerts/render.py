@@ -35,6 +35,7 @@ STATUS: Final = {
     "reopened": "reopened",
     "reminder": "still open",
     "acknowledged": "acknowledged",
+    "flapping": "flapping",
     "corrected": "corrected",
     "digest": "digest",
 }
@@ -44,7 +45,7 @@ def render(event: Event, telling: Telling) -> Notification:
     """The message of this event, for one delivery of it."""
     mark = MARKS.get(event.origin)
     once = is_one_shot(event)
-    over = event.type == "resolved"
+    over = event.ends
     facts = [*_happened(event, telling), *move_facts(event, telling.book), *_source(event)]
     answers = answer_lines(event.followers, event.market, event.direction == "up") + digest_lines(event)
     ground = footing(event, over or once)

@@ -39,6 +39,9 @@ episode may be reopened."""
 OPEN: Final = "open"
 CLOSED: Final = "closed"
 
+MOST_ONCE: Final = 200
+"""Episodes that were told once of which it is remembered who was told, should they turn out to be wrong."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hours:
@@ -140,7 +143,8 @@ class Router:
     is told by whatever event comes, if the route passes on `opened`; `resolved` is nobody's first. The end of a level
     episode is for the record only, and so is, once an episode of little severity is over, what is no new link: that a
     market which had been closed did not respond to it. `corrected` goes to every sink that was told a link which it
-    takes back, whatever its route passes on, and to nobody else. An episode that is reopened goes on where it was.
+    takes back, whatever its route passes on, and to nobody else; where the alert itself was wrong, to every sink
+    that was told of it. An episode that is reopened goes on where it was.
     """
 
     def __init__(self, routes: tuple[RouteSpec, ...], calendars: Mapping[str, Calendar]) -> None:
@@ -148,12 +152,16 @@ class Router:
         self._calendars = calendars
         self._told: dict[str, dict[str, Known]] = {}
         self._closed: dict[str, int] = {}
+        self._once: list[str] = []
 
     def choose(self, event: Event) -> dict[str, Wish]:
         """The sinks that want this event, in the order of the routes."""
         now = parse_time(event.time)
         self._forget(now)
         told = self._told.get(event.episode, {})
+        if event.withdrawn is not None:
+            self._closed[event.episode] = now
+            return dict.fromkeys(told, Wish("", False, False))
         if event.type == "resolved":
             return self._resolve(event, now, told)
         if event.type == "corrected":
@@ -178,7 +186,7 @@ class Router:
         late = event.episode in self._closed
         for sink in sinks:
             known = self._told.setdefault(event.episode, {}).setdefault(sink, Known(open=False, alone=alone))
-            known.open = event.type != "resolved" and (known.open or not late)
+            known.open = not event.ends and (known.open or not late)
             known.alone = known.alone or alone
             known.linked = known.linked or (event.type == "propagated" and bool(true))
             if event.type == "corrected":
@@ -203,7 +211,7 @@ class Router:
 
     def snapshot(self) -> dict[str, Any]:
         """The state as plain data for JSON."""
-        return {"told": msgspec.to_builtins(self._told), "closed": dict(self._closed)}
+        return {"told": msgspec.to_builtins(self._told), "closed": dict(self._closed), "once": self._once}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a snapshot, whatever the routes are now. Raises msgspec.ValidationError on any other data."""
@@ -211,6 +219,7 @@ class Router:
             state = state | {"told": _upgraded(state)}
         self._told = msgspec.convert(state["told"], type=dict[str, dict[str, Known]])
         self._closed = dict(state["closed"])
+        self._once = list(state.get("once", []))
 
     def _wants(self, route: RouteSpec, event: Event, known: Known | None, late: bool) -> bool:
         if known is None:
@@ -226,7 +235,9 @@ class Router:
 
     def _resolve(self, event: Event, now: int, told: dict[str, Known]) -> dict[str, Wish]:
         if is_one_shot(event):
-            self._told.pop(event.episode, None)
+            self._once = [*self._once[-MOST_ONCE:], event.episode]
+            for name in set(self._once[:-MOST_ONCE]):
+                self._told.pop(name, None)
             return {}
         self._closed[event.episode] = now
         return {sink: Wish("", False, False) for sink, known in told.items() if known.open}

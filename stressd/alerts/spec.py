@@ -8,10 +8,13 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from stressd.alerts.event import Origin
+from stressd.engine.clock import after_open_time
 from stressd.market.calendar import Calendar
 
 SECOND: Final = 1_000_000_000
 DAY: Final = 86_400 * SECOND
+
+MINUTE: Final = 60 * SECOND
 
 KEEP: Final = 3 * DAY
 """How long a closed episode is kept: another market may answer after a holiday, and its episode names its source."""
@@ -25,6 +28,13 @@ class EpisodesSpec:
     watched: number of live series by market, for "4 of 6 series". conventions: by series, as in market.conventions.
     runbooks: by rule, the page that says what to do. settle: ns within which joiners, peaks and further
     answers are gathered into one update. peak_sigma, peak_bp: by how much a peak must grow to be told again.
+
+    reopen: ns of the market's open time after the end of an episode within which a breach of the same key opens it
+    again, 0 for never. recovery: ns of open time for which an episode that was reopened must stay quiet before it is
+    over, doubled with each further time, at most recovery_max; also the pace of the decisions of `alerts.flapping`.
+    retraced: part of a move that must be taken back to be told; retraces_within: how many closes of its market later a
+    move the other way may do so. segments: by series, where configured; whole_curve: how many make the whole curve.
+    tenors: the yields that are watched.
     """
 
     instance: str
@@ -39,8 +49,26 @@ class EpisodesSpec:
     settle: int = 5 * SECOND
     peak_sigma: float = 1.0
     peak_bp: float = 5.0
+    reopen: int = 30 * MINUTE
+    recovery: int = 10 * MINUTE
+    recovery_max: int = 120 * MINUTE
+    retraced: float = 0.5
+    retraces_within: int = 5
+    segments: Mapping[str, str] = field(default_factory=dict)
+    whole_curve: int = 3
+    tenors: tuple[str, ...] = ()
 
     def zone(self, market: str) -> ZoneInfo:
         """The market's own time zone; UTC where it has no calendar."""
         calendar = self.calendars.get(market)
         return ZoneInfo(calendar.zone if calendar is not None else "UTC")
+
+    def open_between(self, market: str, a: int, b: int) -> int:
+        """The market's open time (ns) between two instants; all time where it has no calendar."""
+        calendar = self.calendars.get(market)
+        return calendar.open_between(a, b) if calendar is not None else max(b - a, 0)
+
+    def after_open(self, market: str, t: int, open_ns: int) -> int:
+        """When so much of the market's open time has passed since t."""
+        calendar = self.calendars.get(market)
+        return after_open_time(calendar, t, open_ns) if calendar is not None else t + open_ns

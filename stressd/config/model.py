@@ -12,6 +12,7 @@ from stressd.alerts.routing import DEFAULT_UPDATES
 from stressd.config.agenda import EventConfig, Recurring, Zone
 from stressd.config.book import PositionConfig
 from stressd.config.doors import HealthConfig, HeartbeatConfig, LinksConfig, ProbeConfig, TokenConfig
+from stressd.config.episodes import EpisodeConfig, SegmentName, check_segments
 from stressd.config.fields import Bp, Duration, File, HttpUrl, KeyFault, Model, OneOrMany, SeverityName, Slug, written
 from stressd.market.series import CROSS, FLY, SLOPE, parse_series, series_id
 from stressd.market.tenors import tenor_months
@@ -112,7 +113,8 @@ class MarketConfig(Model):
     response stands for the market, by default the one nearest 10Y. decays: of the smooth curve through its tenors, for
     curve noise; two maturities, short to long. convention: how its live yields are defined. fixing:
     local time of the daily fixing instead of the calendar's. closed: further closed days, each with its reason. early:
-    further days on which it closes early, each with the local time; dates as `2026-12-31`."""
+    further days on which it closes early, each with the local time; dates as `2026-12-31`. segments: the parts
+    of its curve by name; a tenor that is in none has that of its length (front, belly, long, super-long)."""
 
     calendar: str | None = None
     tenors: list[Tenor] = Field(min_length=1)
@@ -123,6 +125,7 @@ class MarketConfig(Model):
     fixing: ClockTime | None = None
     closed: dict[Day, str] = written({})
     early: dict[Day, ClockTime] = written({})
+    segments: dict[SegmentName, OneOrMany[Tenor]] = written({})
 
     @property
     def gauge_tenor(self) -> str:
@@ -133,6 +136,7 @@ class MarketConfig(Model):
     def _bent(self) -> MarketConfig:
         if tenor_months(self.decays[0]) >= tenor_months(self.decays[1]):
             raise KeyFault("decays", "`decays` go from short to long such as `[2Y, 8Y]`")
+        check_segments(self.segments, self.tenors)
         return self
 
     def series(self, market: str) -> list[str]:
@@ -339,6 +343,7 @@ class Config(Model):
     feeds: list[dict[str, Any]] = written([])
     rules: list[dict[str, Any]] = written([])
     events: list[EventConfig] = written([])
+    episodes: EpisodeConfig = EpisodeConfig()
     propagation: PropagationConfig = PropagationConfig()
     routes: list[RouteConfig] = written([])
     maintenance: list[MaintenanceConfig] = written([])

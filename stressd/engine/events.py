@@ -14,6 +14,8 @@ from stressd.engine.scene import Scene
 ENTERED: Final = "entered"
 RAISED: Final = "raised"
 PEAKED: Final = "peaked"
+LOWERED: Final = "lowered"
+REGAINED: Final = "regained"
 LEFT: Final = "left"
 ONCE: Final = "once"
 """Told, and over with it."""
@@ -82,7 +84,8 @@ class Event:
 
 
 class Breach(Event):
-    """A sigma breach of one series over one horizon: entered, raised to a higher rung, peaked, or left.
+    """A sigma breach of one series over one horizon: entered, raised to a higher rung than ever, peaked, or left; or
+    lowered to a rung below its highest, and regained one that it had left.
 
     direction is +1 (yield up) or -1. severity: rung reached now (for `left`: the one that was left). z is signed.
     fixing: the move was measured between fixings. account: the state behind sigma and bars (`engine.account`).
@@ -90,12 +93,12 @@ class Breach(Event):
     has none. during: the scheduled event that is on, or ""; widened: by how much it raised this bar, 1 for not at all.
     unconfirmed: what speaks against the move, or ""; while something does, severity is at most warn. curve: of its
     market at that moment, where that is known. rungs: every severity's bar, as (severity, sigma), and floor_bp, the
-    least move that opens.
+    least move that opens. rung: the one that holds now, below `severity` once it was lowered.
     """
 
     __slots__ = (
         "account", "change_bp", "curve", "definition", "during", "fixing", "floor_bp", "horizon", "phase",
-        "provisional", "quotes", "reference_time", "reference_value", "rungs", "series", "severity", "sigma_bp",
+        "provisional", "quotes", "reference_time", "reference_value", "rung", "rungs", "series", "severity", "sigma_bp",
         "source", "standing", "threshold", "unconfirmed", "value", "widened", "z",
     )  # fmt: skip
 
@@ -145,9 +148,21 @@ class Breach(Event):
         self.during = ""
         self.widened = 1.0
         self.unconfirmed = ""
+        self.rung = severity
         self.curve: CurveFacts | None = None
         self.rungs: list[tuple[int, float]] = []
         self.floor_bp = 0.0
+
+
+class Disproved(Event):
+    """Moves of these series that were told as breaches turn out to be none. why: in plain words."""
+
+    __slots__ = ("series", "why")
+
+    def __init__(self, at: int, time: int, market: str, direction: int, series: tuple[str, ...], why: str) -> None:
+        super().__init__(at, time, "market", "", market, direction)
+        self.series = series
+        self.why = why
 
 
 class LevelHit(Event):

@@ -17,6 +17,7 @@ from stressd.alerts.notification import Notification, Telling
 from stressd.alerts.pipeline import Pipeline, Routed
 from stressd.alerts.render import render
 from stressd.alerts.spec import EpisodesSpec
+from stressd.config.episodes import episode_settings
 from stressd.config.fields import SecretError
 from stressd.config.load import Loaded
 from stressd.config.registry import Registry
@@ -62,6 +63,8 @@ def episodes_spec(loaded: Loaded, origin: Origin) -> EpisodesSpec:
         watched=watched,
         conventions={each.id: each.convention for each in loaded.engine.series if each.convention is not None},
         runbooks=loaded.runbooks,
+        tenors=tuple(series.id for series in loaded.engine.series if not series.legs),
+        **episode_settings(loaded.model),
     )
 
 

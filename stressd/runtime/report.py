@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stressd import METHOD, __version__
 from stressd.alerts.episode import Episode
+from stressd.alerts.episodes import Episodes
 from stressd.alerts.evidence import link_clauses, source_clause
 from stressd.alerts.people.concern import AckState
 from stressd.alerts.people.maintenance import MaintenanceSpec
@@ -88,7 +89,7 @@ class Reporter:
             "detectors": detectors(d.pump.pipeline.engine.detectors()),
             "agenda": agenda(d.loaded.engine, now),
             "episodes": [
-                episode_row(each, d.pump.pipeline.people.acknowledged().get(each.id))
+                episode_row(each, d.pump.pipeline.episodes, now, d.pump.pipeline.people.acknowledged().get(each.id))
                 for each in d.pump.pipeline.episodes.open_episodes()
             ],
             "maintenance": maintenance(d.loaded.maintenance, now),
@@ -301,8 +302,10 @@ def silence_row(silence: SilenceState) -> dict[str, Any]:
     }
 
 
-def episode_row(episode: Episode, ack: AckState | None = None) -> dict[str, Any]:
-    """An open episode, with its source and its followers in words. ack: of whoever looks after it."""
+def episode_row(episode: Episode, episodes: Episodes, now: int, ack: AckState | None = None) -> dict[str, Any]:
+    """An open episode on both axes (the alert and its data), with its source and its followers in words. ack: of
+    whoever looks after it."""
+    stands = episodes.standing(episode, now)
     source = [source_clause(episode.source)] if episode.source is not None else []
     return {
         "episode": episode.id,
@@ -314,6 +317,12 @@ def episode_row(episode: Episode, ack: AckState | None = None) -> dict[str, Any]
         "acknowledged": None
         if ack is None
         else {"by": ack.author, "at": iso(ack.at), "until": None if ack.until is None else iso(ack.until)},
+        "state": stands.state,
+        "rung": stands.rung,
+        "data": episodes.data_state(episode, now),
+        "flapping": stands.flapping,
+        "reopened": stands.reopened,
+        "suspended_until": stands.suspended_until,
         "links": [*source, *link_clauses(answer.follower for answer in episode.answers.values())],
     }
 

@@ -71,9 +71,9 @@ def _fold_into_episode(connection: sqlite3.Connection, event: Event) -> None:
     severity, opened_at, closed_at = (event.severity, time, None) if known is None else known
     if _SEVERITIES.index(event.severity) > _SEVERITIES.index(severity):
         severity = event.severity
-    if event.type in ("resolved", "reopened"):
+    if event.ends or event.type == "reopened":
         # Another market's answer may come after the end: it opens nothing again.
-        closed_at = time if event.type == "resolved" else None
+        closed_at = None if event.type == "reopened" else closed_at or time
     connection.execute(
         "INSERT INTO episode (id, market, rule, direction, kind, origin, severity, headline, state, opened_at, "
         "updated_at, closed_at, last_seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "

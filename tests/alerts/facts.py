@@ -10,6 +10,8 @@ from stressd.alerts.event import Event
 from stressd.engine.events import Breach, FeedNote, LevelHit, Silence, Standing
 from stressd.engine.response import BaseRate, Response
 from stressd.engine.spec import CRITICAL, WARN
+from stressd.market.calendar import Calendar
+from stressd.market.sessions import calendar
 from stressd.market.times import parse_time
 
 SECOND = 1_000_000_000
@@ -21,18 +23,11 @@ US_FIXING_20 = parse_time("2026-01-20T20:30:00Z")
 RULE = "sigma-breach"
 
 
-class Zone:
-    """A calendar of which only the zone is asked."""
-
-    def __init__(self, name: str, zone: str) -> None:
-        self.name = name
-        self.zone = zone
-
-    def __getattr__(self, name: str) -> Any:
-        raise AssertionError(f"alerts ask a calendar for its zone, not for {name}")
-
-
-CALENDARS: dict[str, Any] = {"JP": Zone("JP", "Asia/Tokyo"), "US": Zone("US", "America/New_York")}
+CALENDARS: dict[str, Calendar] = {"JP": calendar("JP"), "US": calendar("US")}
+TENORS = (
+    *[f"JP.GOV.{tenor}" for tenor in ("2Y", "5Y", "10Y", "20Y", "30Y", "40Y")],
+    *[f"US.GOV.{tenor}" for tenor in ("2Y", "5Y", "10Y", "30Y")],
+)
 
 
 def spec(**changes: Any) -> EpisodesSpec:
@@ -44,6 +39,7 @@ def spec(**changes: Any) -> EpisodesSpec:
         "config": "sha256:9f2c1a2b3c4d",
         "calendars": CALENDARS,
         "watched": {"JP": 6, "US": 4},
+        "tenors": TENORS,
     }
     return EpisodesSpec(**(settings | changes))
 

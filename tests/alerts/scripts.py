@@ -127,11 +127,15 @@ def build(script: Sequence[tuple[int, Fact]]) -> list[engine.Event]:
 
 
 def run(
-    events: Sequence[engine.Event], pauses: Sequence[int] = (), restart_at: int | None = None, until: int = 60 * SECOND
+    events: Sequence[engine.Event],
+    pauses: Sequence[int] = (),
+    restart_at: int | None = None,
+    until: int = 60 * SECOND,
+    changes: dict[str, Any] | None = None,
 ) -> list[Event]:
     """Everything that is told. pauses: extra instants at which the clock is looked at. restart_at: index of the fact
-    before which the machine is replaced by one restored from its snapshot."""
-    machine = Episodes(facts.spec())
+    before which the machine is replaced by one restored from its snapshot. changes: to its specification."""
+    machine = Episodes(facts.spec(**(changes or {})))
     told: list[Event] = []
     waiting = sorted(pauses)
     for index, event in enumerate(events):
@@ -139,11 +143,12 @@ def run(
             told += machine.advance(waiting.pop(0))
         if index == restart_at:
             state = json.loads(msgspec.json.encode(machine.snapshot()))
-            machine = Episodes(facts.spec())
+            machine = Episodes(facts.spec(**(changes or {})))
             machine.restore(state)
             assert machine.snapshot() == state
         told += machine.apply(event)
     if events:
         told += machine.advance(events[-1].at + until)
-        assert machine.next_deadline() is None
+        while (due := machine.next_deadline()) is not None:
+            told += machine.advance(due)
     return told

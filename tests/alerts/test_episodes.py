@@ -38,7 +38,7 @@ def test_the_20th_of_january_is_one_episode_that_becomes_critical_and_names_its_
         *[breach(FIXING_20, series, severity=HIGH, z=z, bp=bp) for series, z, bp in tenors],
         response(US_FIXING_20),
         *[breach(FIXING_20 + DAY, series, "left") for series, _, _ in tenors],
-        breach(FIXING_20 + DAY, phase="left"),
+        breach(FIXING_20 + DAY, phase="left", value=3.702),
     ]
     told = run(facts)
     assert types(told) == ["opened", "escalated", "widened", "propagated", "resolved"]
@@ -174,12 +174,12 @@ def test_resolved_comes_when_the_last_breach_has_left() -> None:
         breach(FIXING_20),
         breach(FIXING_20, horizon="session"),
         breach(FIXING_20 + HOUR, phase="left"),
-        breach(FIXING_20 + 2 * HOUR, phase="left", horizon="session", value=3.5),
+        breach(FIXING_20 + 2 * HOUR, phase="left", horizon="session", value=3.52),
     ]
     told = run(facts)
     assert types(told) == ["opened", "resolved"], "another horizon of the same series is no widening"
     assert told[-1].time == iso(FIXING_20 + 2 * HOUR)
-    assert told[-1].note == "lasted 2 h; peak 3.4σ, +10.0bp; JP 30Y now 3.500%"
+    assert told[-1].note == "lasted 2 h; peak 3.4σ, +10.0bp; JP 30Y now 3.520%"
 
 
 def test_facts_that_belong_to_no_episode_say_nothing() -> None:

@@ -23,8 +23,8 @@ from stressd.alerts.wire import LIMIT as WIRE
 ORDER = [
     "Status", "What", "Acknowledged", "Withheld", "Lasted", "Retraced", "Yield", "Peak", "Last breach", "Spread",
     "Level", "Move",
-    "Off the curve", "Confirmed", "During", "Model", "Sigma", "Rank", "Record", "Levels", "Curve", "Curve noise",
-    "Spreads", "Price", "Book", "Series", "Source",
+    "Off the curve", "Confirmed", "During", "Model", "Sigma", "Rank", "Record", "Levels",
+    "Retraces", "Part", "Curve", "Curve noise", "Spreads", "Price", "Book", "Series", "Source",
 ]  # fmt: skip
 GROUND = ["Data", "Quotes", "Why", "Inputs", "Episode", "Runbook", "Next", "Path"]
 FORBIDDEN = re.compile(

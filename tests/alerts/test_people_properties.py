@@ -122,7 +122,9 @@ class People(RuleBasedStateMachine):
             known = self.knows.setdefault(event.episode, set())
             if is_end(event):
                 assert set(one.sinks) == known
-            elif event.type != "corrected":
+                known.clear()
+                continue
+            if event.type != "corrected":
                 covered = self.covers(event, parse_time(event.time))
                 assert not (one.sinks and covered), (event, one.sinks)
                 assert not (one.kept_back and not covered), (event, one.kept_back)

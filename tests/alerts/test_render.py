@@ -54,6 +54,7 @@ def test_a_message_is_complete_in_plain_text() -> None:
         "Sigma: 6.9σ of 2.94bp (robust, 63 sessions); beyond 6σ 10 times in 4,706 sessions",
         "Rank: largest rise of 1,250 sessions",
         "Record: largest rise since the series began in 1999",
+        "Part: JP long and super-long up, led by 30Y, 3 of 6 tenors",
         "Curve: bear steepening  ▄▆█ 10Y 20Y 30Y",
         "US 10Y: followed JP after 8 h 30 min of open time (8 h 20 min to 8 h 40 min), 14 h 30 min by the clock"
         " (over the day) · +6.8bp to 4.295%, 1.4σ · 0.3bp per bp (usually 0.12) · 1.1σ more than usual with JP"
@@ -122,7 +123,7 @@ def test_an_end_that_is_the_first_word_says_opened_and_resolved() -> None:
     assert ("Status", "opened and resolved, warn") in render(resolved, Telling(first=True)).facts
     message = render(resolved, Telling(first=False))
     assert ("Status", "resolved, warn") in message.facts
-    assert ("Peak", "JP 30Y 3.562% at 06:00 UTC") in message.facts
+    assert ("Last breach", "JP 30Y 3.562% at 06:00 UTC") in message.facts
     assert message.title == "JP 30Y move resolved after 1 h · peak +10.0bp at 3.562% · 3.4σ of 2.9bp"
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stressd.alerts.event import DataQuality, Event, Follower, SeriesMove
-from stressd.alerts.routing import KEEP_NS, RouteSpec
+from stressd.alerts.routing import KEEP_NS, MOST_ONCE, RouteSpec
 from stressd.market.times import iso
 from tests.alerts.desks import assign, desk_of
 
@@ -95,7 +95,12 @@ def test_the_end_of_a_level_episode_is_for_the_record_only() -> None:
     level = [SeriesMove(series="US.GOV.10Y", value=4.26, horizon="level", level=4.25)]
     assert assign(router, event(series=level)) == ("mail",)
     assert assign(router, event("resolved", seq=2, series=level)) == ()
-    assert (router.snapshot()["told"], router.snapshot()["closed"]) == ({}, {})
+    wrong = event("corrected", seq=3, series=level, withdrawn="bad data")
+    assert assign(router, wrong) == ("mail",), "but that it was wrong is told to whoever was told of it"
+    for n in range(300):
+        assign(router, event(episode=f"US-260121-{n:04d}", series=level))
+        assign(router, event("resolved", seq=2, episode=f"US-260121-{n:04d}", series=level))
+    assert len(router.snapshot()["told"]) <= MOST_ONCE + 1
 
 
 def test_an_answer_after_the_end_goes_only_to_those_who_were_told_and_is_forgotten_in_time() -> None:

@@ -86,7 +86,7 @@ def feed(pipeline: Any, minutes: range, jump: float) -> list[Routed]:
 
 
 def opened(told: list[Routed]) -> list[tuple[Event, tuple[str, ...]]]:
-    return [(each.event, each.sinks) for each in told if each.event.type == "opened"]
+    return [(each.event, each.sinks) for each in told if each.event.type in ("opened", "reopened")]
 
 
 def test_ops_hear_of_a_failed_detector_once_and_of_its_end_when_it_is_gone() -> None:

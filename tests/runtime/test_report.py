@@ -63,7 +63,7 @@ def test_links_are_counted_by_pair_and_wording_and_open_episodes_name_them() -> 
     machine.apply(facts.by_ticks(at + 41 * SECOND))
     machine.apply(facts.by_ticks(at + 42 * SECOND, "UK", "did not respond"))
     machine.apply(facts.breach(at + 50 * SECOND, "US.GOV.10Y", horizon="5m"))
-    assert [episode_row(each)["links"] for each in machine.open_episodes()] == [
+    assert [episode_row(each, machine, at)["links"] for each in machine.open_episodes()] == [
         ["followed by US 10Y +3.1bp"],
         ["followed JP"],
     ]
@@ -76,4 +76,4 @@ def test_links_are_counted_by_pair_and_wording_and_open_episodes_name_them() -> 
         ("stressd_link_responses_total", "JP", "US", "taken back", 1.0),
         ("stressd_link_responses_total", "JP", "UK", "did not respond", 1.0),
     }
-    assert [episode_row(each)["links"] for each in machine.open_episodes()] == [[], []]
+    assert [episode_row(each, machine, at)["links"] for each in machine.open_episodes()] == [[], []]

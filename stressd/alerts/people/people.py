@@ -42,7 +42,7 @@ class _News:
 
 def is_end(event: Event) -> bool:
     """Whether the episode is over with this event."""
-    return event.type == "resolved"
+    return event.ends
 
 
 class People:

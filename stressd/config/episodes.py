@@ -1,0 +1,107 @@
+"""How the lives of alerts are paced, as it is written: the top-level section `episodes`, and `segments` of a market."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+
+from stressd.config.fields import Bp, Duration, KeyFault, Model, written
+from stressd.market.series import series_id
+
+if TYPE_CHECKING:
+    from stressd.config.model import Config
+
+SHARE_PATTERN: Final = r"^[0-9]{1,3}%$"
+SEGMENT_PATTERN: Final = r"^[a-z][a-z0-9-]{0,23}$"
+
+
+def _share(value: Any) -> float:
+    if isinstance(value, float) and 0.0 < value <= 1.0:
+        return value
+    text = value if isinstance(value, str) else ""
+    if not text.endswith("%") or not text[:-1].isdigit() or not 0 < int(text[:-1]) <= 100:
+        raise ValueError("a share is written `50%`, more than 0 and at most 100")
+    return int(text[:-1]) / 100.0
+
+
+Share = Annotated[
+    float, BeforeValidator(_share), WithJsonSchema({"type": "string", "pattern": SHARE_PATTERN})
+]  # fmt: skip
+
+
+class EpisodeConfig(Model):
+    """The pace of every alert's life. settle: for which joiners, peaks and further answers are gathered into one
+    update. peak_sigma, peak: by how much a peak must grow beyond the one told last to be told again. reopen: of the
+    market's open time after the end, within which a breach of the same kind opens the same episode again; 0s: never.
+    recovery: for which an episode that was reopened must stay quiet before it is over, doubled each further time, at
+    most recovery_max. retraced: part of a move that is taken back from which on it is told; retraces_within: sessions
+    after which a move the other way does not take back an earlier one any more. whole_curve: how many segments of a
+    curve make the whole of it."""
+
+    settle: Duration = written("5s")
+    peak_sigma: float = written(1.0, gt=0)
+    peak: Bp = written("5bp")
+    reopen: Duration = written("30m")
+    recovery: Duration = written("10m")
+    recovery_max: Duration = written("2h")
+    retraced: Share = written("50%")
+    retraces_within: int = Field(default=5, ge=0, le=60)
+    whole_curve: int = Field(default=3, ge=2, le=12)
+
+    @model_validator(mode="after")
+    def _paced(self) -> EpisodeConfig:
+        for key in ("settle", "recovery", "peak"):
+            if getattr(self, key) <= 0:
+                raise KeyFault(key, f"`{key}` must be more than zero")
+        if self.reopen < 0:
+            raise KeyFault("reopen", "`reopen` cannot be negative; `0s` is never")
+        if self.recovery_max < self.recovery:
+            raise KeyFault("recovery_max", "`recovery_max` must not be shorter than `recovery`")
+        return self
+
+
+def _segment(value: str) -> str:
+    letters = value.replace("-", "")
+    if not (value and len(value) <= 24 and letters.isalnum() and letters == letters.lower() and value[0].isalpha()):
+        raise ValueError("a segment is named in small letters such as `super-long`")
+    return value
+
+
+SegmentName = Annotated[
+    str, AfterValidator(_segment), WithJsonSchema({"type": "string", "pattern": SEGMENT_PATTERN})
+]  # fmt: skip
+
+
+def check_segments(segments: dict[str, list[str]], tenors: list[str]) -> None:
+    """Every tenor that `segments` names is one of the market's, and in one of them only. Raises KeyFault."""
+    seen: dict[str, str] = {}
+    for name, members in segments.items():
+        for tenor in members:
+            if tenor not in tenors:
+                raise KeyFault(("segments", name), f"`segments` puts `{tenor}` into `{name}`, which is not in `tenors`")
+            if tenor in seen:
+                raise KeyFault(("segments", name), f"`{tenor}` is in `{seen[tenor]}` already")
+            seen[tenor] = name
+
+
+def episode_settings(config: Config) -> dict[str, Any]:
+    """What the episode machine's specification takes of the configuration, by its own names."""
+    pace = config.episodes
+    return {
+        "settle": pace.settle,
+        "peak_sigma": pace.peak_sigma,
+        "peak_bp": pace.peak,
+        "reopen": pace.reopen,
+        "recovery": pace.recovery,
+        "recovery_max": pace.recovery_max,
+        "retraced": pace.retraced,
+        "retraces_within": pace.retraces_within,
+        "whole_curve": pace.whole_curve,
+        "segments": {
+            series_id(market, tenor): name
+            for market, each in config.markets.items()
+            for name, tenors in each.segments.items()
+            for tenor in tenors
+        },
+    }
