@@ -28,8 +28,8 @@ LEAST: Final = Shown(0, 0, 1, 0)
 TEXT: Final = 1_500
 """Characters of one value."""
 
-ACTIONS: Final = 6
-"""Buttons that a card shows."""
+ACTIONS: Final = 5
+"""Buttons that every client shows."""
 
 DEFAULT_UPDATES: Final = ("opened", "escalated", "reopened", "resolved", "corrected", "reminder", "digest")
 COLOURS: Final = {"info": "Accent", "warn": "Warning", "high": "Warning", "critical": "Attention"}
@@ -165,16 +165,16 @@ def _body(n: Notification, shown: Shown) -> list[Card]:
         body.append(_text(said, weight="Bolder"))
     body.append(_text(severity_line(n), size="Large", weight="Bolder", color=colour))
     if n.own_text:
-        return [*body, *(_text(line) for line in n.text.split("\n")[:100] if line.strip()), _small(_end(n))]
+        return [*body, *(_text(line) for line in n.text.split("\n")[:100] if line.strip()), _end(n)]
     body += _facts(n.facts[: shown.facts])
     body += _facts(n.answers[: shown.answers], separator=True)
-    rows = tuple((row.cells[0], "  ".join(c for c in row.cells[1:] if c)) for row in n.table[: shown.rows] if row.cells)
+    rows = tuple((row.cells[0], " · ".join(filter(None, row.cells[1:]))) for row in n.table[: shown.rows] if row.cells)
     body += _facts(rows, separator=True)
     if n.sparkline and not any(n.sparkline in value for _, value in (*n.facts, *n.footing)):
         body.append(_text(n.sparkline))
     said_of = [f"{label}: {value}" for label, value in footing_of(n, shown)]
     words = cut(n, shown)
-    return [*body, *(_small(line) for line in [*said_of, *([words] if words else []), _end(n)])]
+    return [*body, *(_small(line) for line in [*said_of, *([words] if words else [])]), _end(n)]
 
 
 def _facts(entries: tuple[tuple[str, str], ...], *, separator: bool = False) -> list[Card]:
@@ -191,14 +191,22 @@ def _small(text: str) -> Card:
     return _text(text, size="Small", isSubtle=True, spacing="None")
 
 
-def _end(n: Notification) -> str:
-    return f"{n.moment} · {n.event_id}"
+def _end(n: Notification) -> Card:
+    """The event, and a link: the buttons may have no room for it."""
+    end = _small(f"{n.moment} · {n.event_id}")
+    if n.link and _usable(n.link):
+        end["text"] += f" · [Open the episode]({n.link})"
+    return end
 
 
 def _actions(n: Notification) -> list[Card]:
-    links = [("Open the episode", n.link or ""), *((action.label, action.url) for action in n.actions)]
-    usable = [(label, url) for label, url in links if label and url.startswith(("https://", "http://"))]
+    links = [*((action.label, action.url) for action in n.actions), ("Open the episode", n.link or "")]
+    usable = [(label, url) for label, url in links if label and _usable(url)]
     return [{"type": "Action.OpenUrl", "title": label[:75], "url": url} for label, url in usable[:ACTIONS]]
+
+
+def _usable(url: str) -> bool:
+    return url.startswith(("https://", "http://")) and not set(url) & set(" ()<>[]\n")
 
 
 def _fit(text: str) -> str:

@@ -23,7 +23,8 @@ from stressd.sinks.slack_api import SlackApi
 from stressd.sinks.slack_bot import SlackBotSink
 from stressd.testing.slack import TOKEN, FakeSlack
 from stressd.testing.slack_limits import fault, mentions
-from tests.sinks.slack_schema import NoSchema, schema
+from tests.sinks.npm import Unavailable
+from tests.sinks.slack_schema import schema
 
 ACTIONS = tuple(Action(label, "https://x.example/act?s=1") for label in ("ack 30m", "silence 2h", "useful", "noise"))
 EVENTS = canned()
@@ -33,7 +34,7 @@ EVENTS = canned()
 def validator(root: Path) -> jsonschema.Draft7Validator:
     try:
         return jsonschema.Draft7Validator(schema(root / "build" / "slack-schema"))
-    except NoSchema as error:
+    except Unavailable as error:
         pytest.skip(f"Slack's own types cannot be had, no message was checked against them: {error}")
 
 

@@ -52,7 +52,10 @@ async def test_a_message_is_a_card_that_the_workflow_accepts(teams: FakeTeams, n
     for words in ("CRITICAL · JP 30Y +20.3bp", "escalated to critical", "followed after 41 s", "JP 40Y", n.event_id):
         assert words in said
     titles = [action["title"] for action in card["attachments"][0]["content"]["actions"]]
-    assert titles == ["Open the episode", "ack 30m"]
+    assert titles == ["ack 30m", "Open the episode"]
+    assert "[Open the episode](https://stressd.bank.example/#JP-260120-7q2f)" in said
+    many = message(note(actions=tuple(Action(f"a{i}", "https://x.example/a?s=1") for i in range(9))))
+    assert len(many["attachments"][0]["content"]["actions"]) == 5, "what every client shows"
 
 
 @pytest.mark.parametrize("origin", ["simulated", "drill", "replay"])
