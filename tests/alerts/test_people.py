@@ -342,6 +342,25 @@ def test_a_label_is_kept_with_its_author_and_an_unknown_one_is_refused() -> None
         world.command(Label(at=T, author="anna", via="http", episode="JP-260119-7q2f", label="meh"))  # type: ignore[arg-type]
 
 
+def test_an_open_episode_whose_data_are_bad_is_withdrawn_from_everybody_who_was_told() -> None:
+    world = World(WATCHED)
+    world.say(breach(T, severity=HIGH, z=4.5))
+    world.pass_to(T + 6 * MINUTE)
+    name = world.episode
+    world.command(Label(at=world.now, author="anna", via="cli", episode=name, label="bad data", note="fat finger"))
+    assert (world.types("desk")[-1], world.types("pager")[-1]) == ("corrected", "corrected")
+    assert world.told[-1].event.withdrawn == "anna says that the data are bad: fat finger"
+    assert world.pipeline.episodes.open_episodes() == []
+    again = Label(at=world.now, author="bob", via="cli", episode=name, label="bad data")
+    assert world.command(again).routed == []
+    world.pass_to(T + 24 * HOUR)
+    assert world.types("chief") == []
+    noise = World()
+    noise.say(breach(T))
+    noise.command(Label(at=T, author="anna", via="cli", episode=noise.episode, label="noise"))
+    assert noise.types("desk") == ["opened"]
+
+
 # -- maintenance
 
 RESTART = MaintenanceSpec(

@@ -33,7 +33,7 @@ def carry_out(command: Command, at: int, people: People, episodes: Episodes, des
         return _end(command, at, people, desk)
     if isinstance(command, Acknowledge):
         return _acknowledge(command, at, people, episodes, desk)
-    return _label(command, at)
+    return _label(command, at, episodes, desk)
 
 
 def _open(name: str, episodes: Episodes) -> Episode:
@@ -103,7 +103,21 @@ def _acknowledge(command: Acknowledge, at: int, people: People, episodes: Episod
     )
 
 
-def _label(command: Label, at: int) -> Done:
-    """The caller knows that there is such an episode, which may have been over for long."""
+def _label(command: Label, at: int, episodes: Episodes, desk: Desk) -> Done:
+    """The caller knows that there is such an episode, which may have been over for long. One that is still open is
+    withdrawn wherever it was told when somebody says that its data are bad."""
     detail = command.label + (f": {command.note}" if command.note else "")
-    return Done(at=at, author=command.author, via=command.via, verb="labelled", subject=command.episode, detail=detail)
+    episode = episodes.find(command.episode)
+    routed: list[Routed] = []
+    if command.label == BAD_DATA and episode is not None and episode.closed_at is None:
+        why = f"{command.author} says that the data are bad" + (f": {command.note}" if command.note else "")
+        routed = [one for event in episodes.withdraw_alert(episode.id, at, why) for one in desk.take(event)]
+    return Done(
+        at=at,
+        author=command.author,
+        via=command.via,
+        verb="labelled",
+        subject=command.episode,
+        detail=detail,
+        routed=routed,
+    )
