@@ -22,7 +22,7 @@ __all__ = ["Pipeline", "Routed"]
 
 class Pipeline:
     """Engine, episode machine, people and desk in one synchronous pass. All times are ns UTC of the engine's clock.
-    people: who does what about alerts, where there are people (replay and backtest have none)."""
+    people: the configured maintenance, reminders and escalation; none where it is absent."""
 
     def __init__(self, engine: Engine, episodes: Episodes, desk: Desk, people: PeopleSpec | None = None) -> None:
         self.engine = engine

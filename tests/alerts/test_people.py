@@ -289,6 +289,18 @@ def test_a_step_for_a_severity_counts_from_when_that_was_told() -> None:
     assert world.types("pager") == ["reminder"]
 
 
+def test_an_episode_that_is_opened_again_is_nobody_s_yet_and_is_escalated_from_then_on() -> None:
+    world = World(WATCHED)
+    world.say(breach(T, severity=HIGH, z=4.5))
+    name = world.episode
+    world.acknowledge(name)
+    world.say(breach(T + MINUTE, phase="left"), breach(T + 10 * MINUTE, severity=HIGH, z=4.5))
+    assert world.episode == name
+    assert world.types("desk") == ["opened", "resolved", "reopened"]
+    world.pass_to(T + 15 * MINUTE)
+    assert world.notes("pager") == ["not acknowledged for 5 min by those who were told: desk"]
+
+
 def test_an_acknowledgement_for_a_while_lapses_and_the_clocks_go_on_where_they_stood() -> None:
     world = World(WATCHED)
     world.say(breach(T, severity=HIGH, z=4.5))
