@@ -96,13 +96,13 @@ class Desk:
         at_once = {
             sink: wish for sink, wish in wishes.items() if sink not in kept and not self._keep(event, sink, wish, kept)
         }
-        if event.type == "resolved":
+        if event.ends:
             for sink in self.ledger.awaits_end(event.episode):
                 self.ledger.put(sink, event, None)
-        if event.type == "corrected":
+        elif event.type == "corrected":
             at_once |= dict.fromkeys(self._set_free(event), Wish("", True, True))
         routed = self._tell(event, at_once, kept)
-        if event.type == "resolved":
+        if event.ends:
             self.ledger.release(event.episode)
         return routed
 
@@ -203,7 +203,7 @@ class Desk:
             known = self._router.known(event.episode, sink)
             alone = known is not None and known.alone
             verdict = "tell"
-            if wish.storm or event.type == "resolved":
+            if wish.storm or event.ends:
                 verdict = self._storms.offer(sink, event, at, alone=alone)
             if verdict == "tell":
                 told.append(sink)

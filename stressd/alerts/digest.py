@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from stressd.alerts.digest_text import STORM
 from stressd.alerts.event import DigestItem, Event, Severity
 from stressd.alerts.headline import fit
 from stressd.alerts.ids import digits
@@ -21,8 +22,6 @@ from stressd.market.calendar import Calendar
 from stressd.market.times import SECOND, iso
 
 PREFIX: Final = "DIGEST"
-STORM: Final = "storm"
-"""What stands in the place of the rule in the summary of a storm; of a digest it is its name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class Inhibition:
 
     def observe(self, event: Event) -> None:
         """Every event passes here, told or not."""
-        if event.type == "resolved":
+        if event.ends:
             self._open.pop(event.episode, None)
             return
         what = about(event)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from stressd.alerts.digests import digest_lines
+from stressd.alerts.digest_text import HEADER as STORM_HEADER
+from stressd.alerts.digest_text import digest_lines, storm_table
 from stressd.alerts.event import Event
 from stressd.alerts.evidence import answer_lines, base_rate_text, source_text
 from stressd.alerts.facts import Fact, move_facts
@@ -44,14 +45,15 @@ STATUS: Final = {
 def render(event: Event, telling: Telling) -> Notification:
     """The message of this event, for one delivery of it."""
     mark = MARKS.get(event.origin)
-    once = is_one_shot(event)
+    once = is_one_shot(event) or event.type == "digest"
     over = event.ends
     facts = [*_happened(event, telling), *move_facts(event, telling.book), *_source(event)]
     answers = answer_lines(event.followers, event.market, event.direction == "up") + digest_lines(event)
     ground = footing(event, over or once)
     if event.path is not None:
         ground.append(("Path", path_text(event.path)))
-    rows = table(event)
+    storm = storm_table(event)
+    rows = storm or table(event)
     remarks = _remarks(telling)
     link = f"{telling.page_url.rstrip('/')}/#{event.episode}" if telling.page_url else None
     links = [f"{action.label}: {action.url}" for action in telling.actions]
@@ -70,7 +72,7 @@ def render(event: Event, telling: Telling) -> Notification:
         facts=tuple([("Note", remark) for remark in remarks] + facts),
         answers=tuple(answers),
         footing=tuple(ground),
-        table_header=HEADER if rows else (),
+        table_header=STORM_HEADER if storm else HEADER if rows else (),
         table=tuple(rows),
         body=to_wire(event),
         link=link,

@@ -109,10 +109,10 @@ class Storms:
         """Whether the sink is told now; "gather": in a summary; "flush": in one that is due now. alone: it was told of
         the episode by a message of its own."""
         spec = self._spec
-        if spec is None or event.kind != "market" or event.type in NEVER_HELD:
+        if spec is None or event.kind != "market" or (event.type in NEVER_HELD and not event.ends):
             return "tell"
         front = self._fronts.setdefault(sink, Front())
-        if event.type == "resolved":
+        if event.ends:
             return self._end(spec, front, event, at, alone)
         if front.since is not None and front.due is None and at >= front.until:
             front.since = front.summed = None

@@ -63,6 +63,10 @@ def _few_names(event: Event) -> Event:
     return msgspec.structs.replace(event, data=data, followers=event.followers[: 2 * ROWS])
 
 
+def _few_items(event: Event) -> Event:
+    return msgspec.structs.replace(event, digest=event.digest[: 4 * ROWS])
+
+
 STEPS: Final[tuple[tuple[str, Callable[[Event], Event]], ...]] = (
     ("accounts of joiners", _lone_account),
     ("account", _no_account),
@@ -71,4 +75,5 @@ STEPS: Final[tuple[tuple[str, Callable[[Event], Event]], ...]] = (
     ("smaller moves", _few_rows),
     ("path", _no_path),
     ("further names", _few_names),
+    ("milder episodes", _few_items),
 )

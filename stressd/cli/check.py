@@ -17,6 +17,7 @@ from stressd.config.faults import ConfigError, Fault
 from stressd.config.fields import format_duration
 from stressd.config.load import Loaded, load
 from stressd.config.registry import Registry
+from stressd.config.routes import DigestTime, RouteConfig
 from stressd.config.rules import DetectorConfig, LevelConfig, SigmaConfig
 from stressd.engine.agenda import NEVER, AgendaItem, next_at
 from stressd.lab.cost import Cost, measure, measure_ticks
@@ -112,7 +113,14 @@ def _summary_text(loaded: Loaded) -> str:
         ("rule", f"{rule.name}: {len(loaded.watched[rule.name])} series · {_rule_text(rule)}") for rule in loaded.rules
     ]
     rows += [("event", f"{item.name}: {_event_text(item)}") for item in loaded.engine.agenda]
-    rows += [("route", f"{_match_text(route)} -> {', '.join(route.sinks)}") for route in loaded.model.routes]
+    rows += [("route", _route_text(route)) for route in loaded.model.routes]
+    rows += [
+        (
+            "digest",
+            f"{digest.name}: at {', '.join(map(_time_text, digest.at))} -> {', '.join(loaded.desk.takers(spec))}",
+        )
+        for digest, spec in zip(loaded.model.digests, loaded.desk.digests, strict=True)
+    ]
     rows += [("sink", f"{sink.name}: {sink.type}") for sink in loaded.sinks]
     return "\n".join(lines + [f"{kind:9} {text}" for kind, text in rows])
 
@@ -150,7 +158,16 @@ def _plain(value: object) -> str:
 
 def _match_text(route: Any) -> str:
     given = {key: value for key, value in route.match if value is not None}
-    return " · ".join(f"{key} {'|'.join(value)}" for key, value in given.items())
+    return " · ".join(f"{key} {'|'.join(value) if isinstance(value, list) else value}" for key, value in given.items())
+
+
+def _route_text(route: RouteConfig) -> str:
+    how = f" in digest {route.digest}" if route.digest is not None else ""
+    return f"{_match_text(route)} -> {', '.join(route.sinks)}{how}"
+
+
+def _time_text(time: DigestTime) -> str:
+    return f"{time.market} close" if time.market is not None else f"{time.time} {time.zone} {'|'.join(time.days)}"
 
 
 def _connect(loaded: Loaded, kinds: Registry, args: argparse.Namespace, document: dict[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from stressd.cli.errors import UserError
 COMMANDS: Final = {
     "run": ("run", "the daemon: watch the feeds and alert"),
     "check": ("check", "check a configuration: every fault with its line"),
+    "routes": ("routes", "who hears of what, by the routes of a configuration"),
     "demo": ("demo", "January 2026 through a real broker and the real daemon, in this terminal"),
     "drill": ("drill", "a labelled exercise through the real routes and sinks"),
     "status": ("status", "what the running daemon sees and can alert on"),

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from stressd.alerts.matching import Match
+from stressd.alerts.desk import DeskSpec
+from stressd.alerts.digest import DigestSpec, LocalTime, MarketClose
+from stressd.alerts.inhibition import InhibitSpec
+from stressd.alerts.matching import WORDS
 from stressd.alerts.people.escalation import EscalationStep
 from stressd.alerts.people.maintenance import MaintenanceSpec
 from stressd.alerts.routing import RouteSpec
+from stressd.alerts.storm import StormSpec
 from stressd.config.agenda import recurrence
 from stressd.config.curves import CurveConfig
 from stressd.config.facts import Facts, alias_row
 from stressd.config.fields import FeedConfig
-from stressd.config.model import Config, MaintenanceConfig, MarketConfig, MatchConfig, RouteConfig
+from stressd.config.hours import day_numbers
+from stressd.config.model import Config, MaintenanceConfig, MarketConfig
+from stressd.config.routes import DigestConfig, RouteConfig
 from stressd.config.rules import DetectorConfig, LevelConfig, SigmaConfig, SilenceConfig, rungs
 from stressd.engine.agenda import AgendaItem
 from stressd.engine.spec import (
@@ -102,26 +108,44 @@ def _pair(text: str) -> tuple[str, str]:
     return source.strip(), follower.strip()
 
 
-def routes(configured: Sequence[RouteConfig]) -> tuple[RouteSpec, ...]:
-    """The router's specification."""
-    return tuple(
-        RouteSpec(
-            sinks=tuple(route.sinks),
-            kinds=tuple(route.match.kind),
-            markets=tuple(route.match.market or ()),
-            series=tuple(route.match.series or ()),
-            rules=tuple(route.match.rule or ()),
-            severities=tuple(route.match.severity or ()),
-            directions=tuple(route.match.direction or ()),
-            origins=tuple(route.match.origin or ()),
-            updates=tuple(route.updates),
-            remind=route.remind,
-            escalate=tuple(
-                EscalationStep(step.after, tuple(step.severity), tuple(step.sinks)) for step in route.escalate
-            ),
-        )
-        for route in configured
+def desk(config: Config) -> DeskSpec:
+    """Who hears what."""
+    storm = config.storm
+    return DeskSpec(
+        routes=tuple(map(_route, config.routes)),
+        inhibit=tuple(
+            InhibitSpec(rule.mute.match(), tuple(source.match() for source in rule.sources)) for rule in config.inhibit
+        ),
+        storm=StormSpec(storm.messages, storm.within, storm.longest) if storm is not None else None,
+        digests=tuple(map(_digest, config.digests)),
     )
+
+
+def _route(route: RouteConfig) -> RouteSpec:
+    wanted = route.match.match()
+    return RouteSpec(
+        **{name: getattr(wanted, name) for name in WORDS},
+        sinks=tuple(route.sinks),
+        updates=tuple(route.updates),
+        sessions=tuple(route.match.session or ()),
+        hours=route.match.hours.hours() if route.match.hours is not None else None,
+        propagated=route.propagated,
+        digest=route.digest or "",
+        inhibit=route.inhibit,
+        storm=route.storm,
+        remind=route.remind,
+        escalate=tuple(EscalationStep(step.after, tuple(step.severity), tuple(step.sinks)) for step in route.escalate),
+    )
+
+
+def _digest(digest: DigestConfig) -> DigestSpec:
+    at = [
+        MarketClose(each.market)
+        if each.market is not None
+        else LocalTime(str(each.zone), minutes(str(each.time)), day_numbers(list(each.days)))
+        for each in digest.at
+    ]
+    return DigestSpec(digest.name, tuple(at), tuple(digest.sinks or ()), digest.empty)
 
 
 def maintenance(configured: Sequence[MaintenanceConfig]) -> tuple[MaintenanceSpec, ...]:
@@ -129,24 +153,12 @@ def maintenance(configured: Sequence[MaintenanceConfig]) -> tuple[MaintenanceSpe
     return tuple(
         MaintenanceSpec(
             name=each.name,
-            match=_match(each.match),
+            match=each.match.match(),
             on=recurrence(each.on, each.zone, each.begin),
             until=minutes(each.to),
             reason=each.reason,
         )
         for each in configured
-    )
-
-
-def _match(match: MatchConfig) -> Match:
-    return Match(
-        kinds=tuple(match.kind),
-        markets=tuple(match.market or ()),
-        series=tuple(match.series or ()),
-        rules=tuple(match.rule or ()),
-        severities=tuple(match.severity or ()),
-        directions=tuple(match.direction or ()),
-        origins=tuple(match.origin or ()),
     )
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from stressd.config.curves import CurveConfig
 from stressd.config.facts import Facts, alias_row, entries
 from stressd.config.faults import did_you_mean, shown, suggest
-from stressd.config.model import CROSS_PATTERN, MatchConfig
+from stressd.config.model import CROSS_PATTERN
 from stressd.config.report import Report
+from stressd.config.routes import MatchConfig
 from stressd.config.rules import SilenceConfig
 from stressd.config.yaml_marks import Path
 from stressd.engine.curve import LEAST
@@ -25,7 +26,7 @@ from stressd.market.times import parse_day
 
 def check_names(data: Mapping[str, Any], report: Report) -> None:
     """Names of feeds, rules and sinks, and those of aliases in a list, are given once."""
-    for section in ("feeds", "rules", "sinks", "aliases", "maintenance", "tokens"):
+    for section in ("feeds", "rules", "sinks", "aliases", "maintenance", "tokens", "digests"):
         first: dict[str, int] = {}
         for i, item in entries(data, section):
             name = item.get("name")
@@ -183,22 +184,16 @@ def check_probe(data: Mapping[str, Any], report: Report) -> None:
 
 def check_routes(data: Mapping[str, Any], facts: Facts, report: Report) -> None:
     """Routes name sinks, markets, rules and series that there are; all sinks are used; nothing goes unheard."""
-    sinks = [item["name"] for _, item in entries(data, "sinks") if isinstance(item.get("name"), str)]
     rules = [item["name"] for _, item in entries(data, "rules") if isinstance(item.get("name"), str)]
-    used: set[str] = set()
+    used = {sink for _, digest in facts.digests for sink in digest.sinks or []}
     for i, route in facts.routes:
         path: Path = ("routes", i)
-        for j, sink in enumerate(route.sinks):
-            used.add(sink)
-            if sink not in sinks:
-                report.value((*path, "sinks", j), f"unknown sink {shown(sink)}", suggest(sink, sinks, "sinks"))
+        used.update(route.sinks)
+        check_sinks(data, route.sinks, (*path, "sinks"), report)
         for k, step in enumerate(route.escalate):
-            for j, sink in enumerate(step.sinks):
-                used.add(sink)
-                if sink not in sinks:
-                    where = (*path, "escalate", k, "sinks", j)
-                    report.value(where, f"unknown sink {shown(sink)}", suggest(sink, sinks, "sinks"))
-        _check_match(route.match, (*path, "match"), rules, facts, report)
+            used.update(step.sinks)
+            check_sinks(data, step.sinks, (*path, "escalate", k, "sinks"), report)
+        check_match(route.match, (*path, "match"), rules, facts, report)
     section = data.get("probe")
     probed = section.get("sinks") if isinstance(section, dict) else None
     used.update(name for name in (probed if isinstance(probed, list) else [probed]) if isinstance(name, str))
@@ -207,14 +202,22 @@ def check_routes(data: Mapping[str, Any], facts: Facts, report: Report) -> None:
         _check_coverage(data, facts, used, report)
 
 
+def check_sinks(data: Mapping[str, Any], named: Sequence[str], path: Path, report: Report) -> None:
+    """Sinks that are named are configured."""
+    sinks = [item["name"] for _, item in entries(data, "sinks") if isinstance(item.get("name"), str)]
+    for j, sink in enumerate(named):
+        if sink not in sinks:
+            report.value((*path, j), f"unknown sink {shown(sink)}", suggest(sink, sinks, "sinks"))
+
+
 def check_maintenance(data: Mapping[str, Any], facts: Facts, report: Report) -> None:
     """Windows withhold what there is."""
     rules = [item["name"] for _, item in entries(data, "rules") if isinstance(item.get("name"), str)]
     for i, window in facts.maintenance:
-        _check_match(window.match, ("maintenance", i, "match"), rules, facts, report)
+        check_match(window.match, ("maintenance", i, "match"), rules, facts, report)
 
 
-def _check_match(match: MatchConfig, path: Path, rules: Sequence[str], facts: Facts, report: Report) -> None:
+def check_match(match: MatchConfig, path: Path, rules: Sequence[str], facts: Facts, report: Report) -> None:
     """Markets, series and rules are configured; what feed and self events are about need not be."""
     if match.kind != ["market"]:
         return

@@ -15,6 +15,7 @@ from stressd.alerts.people.maintenance import MaintenanceSpec
 from stressd.alerts.people.spec import PeopleSpec
 from stressd.config import build, checks
 from stressd.config.agenda import agenda
+from stressd.config.desk import check_desk
 from stressd.config.facts import Facts, gather, shell
 from stressd.config.faults import ConfigError, Fault
 from stressd.config.fields import FeedConfig, Model, SecretError, SinkConfig
@@ -149,6 +150,7 @@ def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Re
     checks.check_probe(data, report)
     checks.check_routes(data, facts, report)
     checks.check_maintenance(data, facts, report)
+    check_desk(data, facts, calendars, report)
     checks.check_fallbacks(data, report)
     checks.check_book(data, facts, report)
     events, tables = agenda(facts.events, calendars, path.parent, report)
@@ -161,7 +163,7 @@ def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Re
         path=path,
         model=config,
         engine=build.engine_spec(config, facts, calendars, events),
-        desk=DeskSpec(build.routes(config.routes)),
+        desk=build.desk(config),
         maintenance=build.maintenance(config.maintenance),
         resolver=build.resolver(facts),
         feeds=[feed for _, feed in facts.feeds],

@@ -7,21 +7,20 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
-from stressd.alerts.event import Direction, EventType, Kind, Origin
-from stressd.alerts.routing import DEFAULT_UPDATES
+from stressd.alerts.event import Kind
 from stressd.config.agenda import EventConfig, Recurring, Zone
 from stressd.config.book import PositionConfig
 from stressd.config.doors import HealthConfig, HeartbeatConfig, LinksConfig, ProbeConfig, TokenConfig
 from stressd.config.episodes import EpisodeConfig, SegmentName, check_segments
-from stressd.config.fields import Bp, Duration, File, HttpUrl, KeyFault, Model, OneOrMany, SeverityName, Slug, written
+from stressd.config.fields import Bp, Duration, File, HttpUrl, KeyFault, Model, OneOrMany, Slug, written
+from stressd.config.hours import ClockTime, EndTime
+from stressd.config.routes import DigestConfig, InhibitConfig, MatchConfig, RouteConfig, Storm, StormConfig
 from stressd.market.series import CROSS, FLY, SLOPE, parse_series, series_id
 from stressd.market.tenors import tenor_months
 from stressd.market.times import parse_day
 from stressd.market.units import UNITS, check_unit
 
-MINUTE: Final = 60_000_000_000
 MARKET_PATTERN: Final = r"^[A-Z]{2}[A-Z0-9]{0,6}$"
-CLOCK_PATTERN: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 DAY_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 SPREAD_PATTERN: Final = r"^[0-9]{1,2}(s[0-9]{1,2}){1,2}s$"
 CROSS_PATTERN: Final = (
@@ -68,12 +67,6 @@ def _cross(value: str) -> str:
     return value
 
 
-def _clock(value: Any) -> Any:
-    if not isinstance(value, str) or not re.fullmatch(CLOCK_PATTERN[1:-1], value):
-        raise ValueError("a time of day is written `15:00`")
-    return value
-
-
 def _day(value: str) -> str:
     try:
         parse_day(value)
@@ -90,7 +83,6 @@ def _pair(value: str) -> str:
 
 MarketName = Annotated[str, AfterValidator(_market), WithJsonSchema({"type": "string", "pattern": MARKET_PATTERN})]
 Tenor = Annotated[str, BeforeValidator(_tenor), WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,2}[MY]$"})]
-ClockTime = Annotated[str, BeforeValidator(_clock), WithJsonSchema({"type": "string", "pattern": CLOCK_PATTERN})]
 Day = Annotated[str, AfterValidator(_day), WithJsonSchema({"type": "string", "pattern": DAY_PATTERN})]
 SpreadName = Annotated[str, AfterValidator(_spread), WithJsonSchema({"type": "string", "pattern": SPREAD_PATTERN})]
 CrossName = Annotated[str, AfterValidator(_cross), WithJsonSchema({"type": "string", "pattern": CROSS_PATTERN})]
@@ -214,59 +206,10 @@ class GateConfig(Model):
     failover_after: Duration = written("60s")
 
 
-class MatchConfig(Model):
-    """What a route takes; a key that is absent takes anything, except `kind`, which is `market` then."""
-
-    kind: OneOrMany[Kind] = written("market")
-    market: OneOrMany[str] | None = None
-    series: OneOrMany[str] | None = None
-    rule: OneOrMany[str] | None = None
-    severity: OneOrMany[SeverityName] | None = None
-    direction: OneOrMany[Direction] | None = None
-    origin: OneOrMany[Origin] | None = None
-
-
-class EscalationConfig(Model):
-    """Who is told of what nobody has acknowledged. after: by the clock on the wall, since those of the route were told.
-    severity: of which it is taken."""
-
-    after: Duration
-    severity: OneOrMany[SeverityName] = written(["high", "critical"])
-    sinks: OneOrMany[str]
-
-    @model_validator(mode="after")
-    def _positive(self) -> EscalationConfig:
-        if self.after <= 0:
-            raise KeyFault("after", "`after` must be longer than zero: name the sink in `sinks` to tell it at once")
-        return self
-
-
-class RouteConfig(Model):
-    """Who hears of what. updates: which transitions of an episode are told. remind: after how long those who were told
-    are reminded of what is still open, then after twice as long, up to a day. escalate: who is told where nobody
-    acknowledges."""
-
-    match: MatchConfig = MatchConfig()
-    updates: OneOrMany[EventType] = written(list(DEFAULT_UPDATES))
-    sinks: OneOrMany[str]
-    remind: Duration | None = None
-    escalate: list[EscalationConfig] = written([])
-
-    @model_validator(mode="after")
-    def _patient(self) -> RouteConfig:
-        if self.remind is not None and self.remind < MINUTE:
-            raise KeyFault("remind", "`remind` is a minute at least")
-        return self
-
-
 class MaintenanceMatch(MatchConfig):
     """What is withheld meanwhile: what stressd says of feeds and of itself, unless other kinds are named."""
 
     kind: OneOrMany[Kind] = written(["feed", "self"])
-
-
-def _end_of_day(value: Any) -> Any:
-    return value if value == "24:00" else _clock(value)
 
 
 class MaintenanceConfig(Model):
@@ -277,9 +220,7 @@ class MaintenanceConfig(Model):
     zone: Zone
     on: Recurring
     begin: ClockTime = Field(alias="from")
-    to: Annotated[
-        str, BeforeValidator(_end_of_day), WithJsonSchema({"type": "string", "pattern": f"{CLOCK_PATTERN}|^24:00$"})
-    ]
+    to: EndTime
     match: MaintenanceMatch = MaintenanceMatch()
     reason: Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -346,6 +287,9 @@ class Config(Model):
     episodes: EpisodeConfig = EpisodeConfig()
     propagation: PropagationConfig = PropagationConfig()
     routes: list[RouteConfig] = written([])
+    inhibit: list[InhibitConfig] = written([])
+    storm: Storm = StormConfig()
+    digests: list[DigestConfig] = written([])
     maintenance: list[MaintenanceConfig] = written([])
     book: dict[str, PositionConfig] = written({})
     sinks: list[dict[str, Any]] = written([])

@@ -177,7 +177,10 @@ class Deliverer:
         for one in routed:
             event = one.event
             for sink in one.sinks:
-                self._accept(sink, event.episode, Item(event.id, event.seq, event.type, event.kind, now, event))
+                lines = tuple(one.withheld.get(sink, ()))
+                self._accept(
+                    sink, event.episode, Item(event.id, event.seq, event.type, event.kind, now, event, None, lines)
+                )
 
     def _accept(self, sink: str, episode: str, item: Item, due: float = 0.0) -> None:
         self._standins.came(sink, episode, item)
@@ -195,7 +198,7 @@ class Deliverer:
                 lost.setdefault(row.sink, []).append(row)
                 continue
             since = monotonic - max(0.0, (now - row.created_at) / 1e9)
-            item = Item(row.event_id, row.seq, row.type, row.kind, since, fallback_for=row.fallback_for)
+            item = Item(row.event_id, row.seq, row.type, row.kind, since, None, row.fallback_for, row.withheld)
             item.attempts = row.attempts
             item.repeat = row.state == "sending" or row.fault == "ambiguous"
             due = 0.0

@@ -23,9 +23,13 @@ LATENCIES: Final = 1_024
 class Item:
     """One undelivered event. since: of its commit, monotonic s, so that no change of the machine's clock makes it late
     or old. event: None where it is to be read from the store. repeat: an earlier attempt may have arrived.
-    fallback_for: the sink in whose place this one is told. placed: it was seen to whether another stands in here."""
+    fallback_for: the sink in whose place this one is told. placed: it was seen to whether another stands in here.
+    withheld: lines of what this sink was not told meanwhile."""
 
-    __slots__ = ("attempts", "event", "event_id", "fallback_for", "kind", "placed", "repeat", "seq", "since", "type")
+    __slots__ = (
+        "attempts", "event", "event_id", "fallback_for", "kind", "placed", "repeat", "seq", "since", "type",
+        "withheld",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -36,6 +40,7 @@ class Item:
         since: float,
         event: Event | None = None,
         fallback_for: str | None = None,
+        withheld: tuple[str, ...] = (),
     ) -> None:
         self.event_id = event_id
         self.seq = seq
@@ -44,13 +49,14 @@ class Item:
         self.since = since
         self.event = event
         self.fallback_for = fallback_for
+        self.withheld = withheld
         self.attempts = 0
         self.repeat = False
         self.placed = False
 
     def for_another(self, sink: str) -> Item:
         """The same event for whoever stands in for `sink`."""
-        return Item(self.event_id, self.seq, self.type, self.kind, self.since, self.event, sink)
+        return Item(self.event_id, self.seq, self.type, self.kind, self.since, self.event, sink, self.withheld)
 
 
 class Waiting:

@@ -75,6 +75,7 @@ async def compose(
         merged=waiting.busy - 1 + (told.lost if first else 0),
         possible_repeat=any(i.repeat for i in waiting.queue[: waiting.busy]) and not lane.traits.idempotent,
         fallback_for=item.fallback_for,
+        withheld=tuple(line for each in waiting.queue[: waiting.busy] for line in each.withheld),
         actions=actions(event, lane.name),
     )
     return render(event, telling)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Final, cast
+from dataclasses import replace
+from typing import Any, Final, cast
+
+import msgspec
 
 from stressd.alerts.event import Event, to_json
 from stressd.market.times import parse_time
@@ -18,8 +21,8 @@ ATTEMPTS_KEPT: Final = 50_000
 _WAITING: Final = "state IN ('pending', 'sending')"
 _DELIVERY: Final = (
     "SELECT d.n, d.event_id, d.episode, d.seq, d.sink, d.state, d.created_at, d.attempts, d.first_at, d.next_at, "
-    "d.fault, d.last_error, d.delivered_at, d.remote_ref, d.detail, d.merged_into, d.merged, d.fallback_for, e.type, "
-    "e.kind "
+    "d.fault, d.last_error, d.delivered_at, d.remote_ref, d.detail, d.merged_into, d.merged, d.fallback_for, "
+    "e.type, e.kind, d.withheld "
     "FROM delivery d JOIN event e ON e.id = d.event_id "
 )
 _EPISODE: Final = (
@@ -35,9 +38,12 @@ def write(connection: sqlite3.Connection, commit: Commit, at: int) -> None:
         if _insert_event(connection, routed.event, at) and routed.event.type != "digest":
             _fold_into_episode(connection, routed.event)
         connection.executemany(
-            "INSERT INTO delivery (event_id, episode, seq, sink, state, created_at) VALUES (?, ?, ?, ?, 'pending', ?) "
-            "ON CONFLICT (event_id, sink) DO NOTHING",
-            [(routed.event.id, routed.event.episode, routed.event.seq, sink, at) for sink in routed.sinks],
+            "INSERT INTO delivery (event_id, episode, seq, sink, state, created_at, withheld) "
+            "VALUES (?, ?, ?, ?, 'pending', ?, ?) ON CONFLICT (event_id, sink) DO NOTHING",
+            [
+                (routed.event.id, routed.event.episode, routed.event.seq, sink, at, _lines(routed.withheld.get(sink)))
+                for sink in routed.sinks
+            ],
         )
     connection.executemany(
         "INSERT INTO machine (key, blob) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET blob = excluded.blob",
@@ -47,6 +53,10 @@ def write(connection: sqlite3.Connection, commit: Commit, at: int) -> None:
         "INSERT INTO action (at, author, via, verb, subject, detail) VALUES (?, ?, ?, ?, ?, ?)",
         [(a.at, a.author, a.via, a.verb, a.subject, a.detail) for a in commit.actions],
     )
+
+
+def _lines(withheld: Sequence[str] | None) -> str | None:
+    return msgspec.json.encode(list(withheld)).decode() if withheld else None
 
 
 def _insert_event(connection: sqlite3.Connection, event: Event, at: int) -> bool:
@@ -313,7 +323,7 @@ def deliveries(
     rows = connection.execute(
         f"{_DELIVERY} WHERE 1 {clause} ORDER BY d.n DESC LIMIT ?", [*values, -1 if limit is None else limit]
     ).fetchall()
-    return [Delivery(*row) for row in reversed(rows)]
+    return [_delivery(row) for row in reversed(rows)]
 
 
 def requeued(connection: sqlite3.Connection) -> list[Delivery]:
@@ -321,7 +331,12 @@ def requeued(connection: sqlite3.Connection) -> list[Delivery]:
     rows = connection.execute(
         f"{_DELIVERY} WHERE d.state IN ('pending', 'sending') AND d.requeued = 1 ORDER BY d.n"
     ).fetchall()
-    return [Delivery(*row) for row in rows]
+    return [_delivery(row) for row in rows]
+
+
+def _delivery(row: tuple[Any, ...]) -> Delivery:
+    delivery = Delivery(*row[:-1])
+    return replace(delivery, withheld=tuple(msgspec.json.decode(row[-1]))) if row[-1] else delivery
 
 
 def told(connection: sqlite3.Connection, sink: str, episode: str) -> Told:

@@ -14,12 +14,14 @@ dead: given up, with the reason. superseded: a newer event of its episode was de
 
 
 class RoutedEvent(Protocol):
-    """An event and the sinks of its routes."""
+    """An event and the sinks that are told; by sink, what it was not told meanwhile."""
 
     @property
     def event(self) -> Event: ...
     @property
     def sinks(self) -> Sequence[str]: ...
+    @property
+    def withheld(self) -> Mapping[str, Sequence[str]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Commit:
 class Delivery:
     """One event to one sink. Times ns UTC. n: order of commit. merged: older events that a delivered one stood for;
     merged_into: on a superseded one, the event that was delivered in its place. fallback_for: the sink in whose place
-    this one is told, None where its route names it."""
+    this one is told, None where its route names it. withheld: lines of what it was not told meanwhile."""
 
     n: int
     event_id: str
@@ -83,6 +85,7 @@ class Delivery:
     fallback_for: str | None
     type: str
     kind: str
+    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ CREATE TABLE import (
 
 _SECOND: Final = """
 ALTER TABLE delivery ADD COLUMN fallback_for TEXT;
+ALTER TABLE delivery ADD COLUMN withheld TEXT;
 CREATE INDEX delivery_fallback ON delivery (episode) WHERE fallback_for IS NOT NULL;
 
 CREATE TABLE action (
@@ -85,7 +86,8 @@ CREATE TABLE attempt (
 CREATE INDEX attempt_event ON attempt (event_id);
 """
 """action: what people did, who and by which way. attempt: the log of deliveries, bounded by its rows.
-delivery.fallback_for: the sink in whose place this one is told."""
+delivery.fallback_for: the sink in whose place this one is told; delivery.withheld: a JSON list of what was not told to
+it meanwhile."""
 
 STEPS: Final = (_FIRST, _SECOND)
 """What makes each version of the previous one; a new file goes through all of them."""

@@ -16,9 +16,9 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ SPEED = 200.0
 class Sent:
     event: Event
     sinks: tuple[str, ...]
+    withheld: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def told(episode: str, seq: int, kind: str) -> Event:

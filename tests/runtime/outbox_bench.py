@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import heapq
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +140,7 @@ class FakeSink:
 class Sent:
     event: Event
     sinks: tuple[str, ...]
+    withheld: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def make(episode: str = JP, seq: int = 1, type: str = "opened", **more: Any) -> Event:

@@ -491,3 +491,17 @@ async def test_an_update_that_stands_for_a_doubtful_one_is_a_possible_repeat_too
         (f"{JP}.1", True, False),
         (f"{JP}.2", True, True),
     ]
+
+
+async def test_what_was_withheld_stands_in_the_next_message_after_a_restart_too(bench: Bench) -> None:
+    slack = bench.sink("slack")
+    slack.plan = [retry()] * 3
+    await bench.start()
+    await bench.commit(Sent(make(seq=1), ("slack",), {"slack": ("US 10Y warn (followed JP)",)}))
+    await bench.time.run(0.5)
+    assert bench.row(f"{JP}.1").withheld == ("US 10Y warn (followed JP)",)
+    await bench.restart()
+    await bench.commit(Sent(make(seq=2, type="resolved"), ("slack",), {"slack": ("UK 10Y info (followed JP)",)}))
+    await bench.time.run(600)
+    (told,) = slack.received
+    assert ("Withheld", "US 10Y warn (followed JP); UK 10Y info (followed JP)") in told.facts

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from stressd.store import Store
 class Sent:
     event: Event
     sinks: tuple[str, ...]
+    withheld: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def make(episode: str = "JP-260120-aaaa", seq: int = 1, type: str = "opened", **more: Any) -> Event:

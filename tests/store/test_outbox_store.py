@@ -319,7 +319,7 @@ from msgspec.structs import replace
 seq = 0
 while True:
     seq += 1
-    one = SimpleNamespace(event=replace(base, id=f"{base.episode}.{seq}", seq=seq), sinks=("slack",))
+    one = SimpleNamespace(event=replace(base, id=f"{base.episode}.{seq}", seq=seq), sinks=("slack",), withheld={})
     store.commit(Commit([one], {"n": str(seq).encode()})).add_done_callback(lambda f, s=seq: print(s, flush=True))
     if seq % 7 == 0:
         store.flush().result()

@@ -43,9 +43,15 @@ class Runner:
         seen: dict[str, Seen] = {}
         for one in self.play(test, "simulated"):
             event = one.event
+            for item in event.digest:
+                if item.episode in seen:
+                    seen[item.episode].sinks.update(one.sinks)
+            if event.type == "digest":
+                continue
             zone = next((m.calendar.zone for m in self._loaded(test).engine.markets if m.name == event.market), "UTC")
             episode = seen.setdefault(event.episode, Seen(zone=zone))
-            episode.events.append(event)
+            if not one.again:
+                episode.events.append(event)
             episode.sinks.update(one.sinks)
         found = list(seen.values())
         return Result(test, line, compare(test.expect, found, test.others == "none"), found)
