@@ -24,6 +24,7 @@ from stressd.alerts.spec import SECOND, EpisodesSpec
 from stressd.alerts.standing import data_state, remarks, standing
 from stressd.alerts.words import duration_text, is_spread
 from stressd.engine import events as engine
+from stressd.market.conventions import PUBLISHED
 
 CORRECTS: Final = 0
 SETTLES: Final = 1
@@ -262,7 +263,8 @@ class Book:
 
     def place(self, fact: Fact, move: SeriesMove) -> SeriesMove:
         """The move with what stands around it."""
-        return placed(move, fact.scene, self.spec.conventions.get(move.series))
+        quoted = PUBLISHED.get(fact.source) or self.spec.conventions.get(move.series)
+        return placed(move, fact.scene, quoted)
 
     def settle(self, episode: Episode, deadline: int) -> None:
         """What gathers is told at `deadline`, or before."""

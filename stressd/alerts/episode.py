@@ -176,7 +176,7 @@ class Episode(msgspec.Struct, kw_only=True):
         if scene is None:
             return
         self.beside = spreads_of(scene)
-        if self.ranked()[0].series == move.series:
+        if self.path is None or self.ranked()[0].series == move.series:
             before, self.path = self.path, path_of(fact, move)
             if isinstance(fact, Breach) and fact.phase == LEFT and before is not None and self.path is not None:
                 # The path goes on to the end, with the breach where it was.

@@ -173,6 +173,7 @@ class Sigma:
         episode.lowered.pop(name, None)
         episode.last[breach.series] = Seen(value=breach.value, at=breach.time)
         episode.heard(breach.time, breach.source)
+        episode.seen(breach, breach_move(breach))
         if episode.active:
             return self.seen_or_blind(breach.at)
         now = f"{series_name(breach.series)} now {yield_text(breach.series, breach.value)}"

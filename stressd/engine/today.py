@@ -29,24 +29,13 @@ class Today:
     five seconds. dirt: bad ticks of the series before this session."""
 
     __slots__ = (
-        "_highs", "_lasts", "_lows", "_step", "close", "close_time", "dirt", "high", "high_time", "low", "low_time",
-        "open", "open_time",
+        "_high", "_highs", "_last", "_lasts", "_low", "_lows", "_step", "_until", "close", "close_time", "dirt", "high",
+        "high_time", "low", "low_time", "open", "open_time",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.close = math.nan
-        self.close_time = 0
-        self.open = math.nan
-        self.open_time = 0
         self.dirt = 0
-        self.low = math.inf
-        self.low_time = 0
-        self.high = -math.inf
-        self.high_time = 0
-        self._step = FIRST_STEP
-        self._lasts: list[float] = []
-        self._lows: list[float] = []
-        self._highs: list[float] = []
+        self.forget()
 
     def begin(self, t: int, y: float, close: tuple[float, int], dirt: int) -> None:
         """A session has begun with the tick (t, y). close: of the one before; dirt: bad ticks so far."""
@@ -64,41 +53,39 @@ class Today:
         self.high = -math.inf
         self.low_time = self.high_time = 0
         self._step = FIRST_STEP
-        self._lasts = []
-        self._lows = []
-        self._highs = []
+        # Steps that are over, then the one that is under way and when it ends.
+        self._lasts: list[float] = []
+        self._lows: list[float] = []
+        self._highs: list[float] = []
+        self._last = math.nan
+        self._low = math.inf
+        self._high = -math.inf
+        self._until = 0
 
     def take(self, low: float, high: float, y: float, t: int) -> None:
         """A slot has ended whose values lay between low and high, the last of them y at t."""
-        if self.open_time == 0 or t < self.open_time:
+        if t >= self._until and not self._next_step(t):
             return
-        if low < self.low:
-            self.low = low
-            self.low_time = t
-        if high > self.high:
-            self.high = high
-            self.high_time = t
-        k = (t - self._start()) // self._step
-        while k >= STEPS:
-            self._halve()
-            k = (t - self._start()) // self._step
-        while len(self._lasts) <= k:
-            self._lasts.append(math.nan)
-            self._lows.append(math.inf)
-            self._highs.append(-math.inf)
-        self._lasts[k] = y
-        if low < self._lows[k]:
-            self._lows[k] = low
-        if high > self._highs[k]:
-            self._highs[k] = high
+        self._last = y
+        if low < self._low:
+            self._low = low
+            if low < self.low:
+                self.low = low
+                self.low_time = t
+        if high > self._high:
+            self._high = high
+            if high > self.high:
+                self.high = high
+                self.high_time = t
 
     def path(self, y: float, t: int, low: float, high: float) -> Row:
         """The path up to the tick (t, y), in a slot that has not ended yet and lies between low and high so far."""
         now = Today()
-        now.open_time = self.open_time
-        now._step = self._step
+        now.open_time, now._step, now._until = self.open_time, self._step, self._until
         now._lasts, now._lows, now._highs = self._lasts[:], self._lows[:], self._highs[:]
+        now._last, now._low, now._high = self._last, self._low, self._high
         now.take(min(low, y), max(high, y), y, t)
+        now._end_step()
         return (
             now._start(),
             now._step,
@@ -113,12 +100,40 @@ class Today:
         self.open += offset
         self.low += offset
         self.high += offset
+        self._last += offset
+        self._low += offset
+        self._high += offset
         self._lasts = [x + offset for x in self._lasts]
         self._lows = [x + offset for x in self._lows]
         self._highs = [x + offset for x in self._highs]
 
     def _start(self) -> int:
         return self.open_time // FIRST_STEP * FIRST_STEP
+
+    def _next_step(self, t: int) -> bool:
+        """The step that holds t begins, where t is in the session."""
+        if self.open_time == 0 or t < self.open_time:
+            return False
+        self._end_step()
+        start = self._start()
+        while (t - start) // self._step >= STEPS:
+            self._halve()
+        k = (t - start) // self._step
+        while len(self._lasts) < k:
+            self._lasts.append(math.nan)
+            self._lows.append(math.inf)
+            self._highs.append(-math.inf)
+        self._last = math.nan
+        self._low = math.inf
+        self._high = -math.inf
+        self._until = start + (k + 1) * self._step
+        return True
+
+    def _end_step(self) -> None:
+        if self._until != 0:
+            self._lasts.append(self._last)
+            self._lows.append(self._low)
+            self._highs.append(self._high)
 
     def _halve(self) -> None:
         """Two steps become one."""
@@ -137,7 +152,8 @@ class Today:
         """Everything, as plain values."""
         return [
             [plain(self.close), self.close_time, plain(self.open), self.open_time, self.dirt],
-            [plain(self.low), self.low_time, plain(self.high), self.high_time, self._step],
+            [plain(self.low), self.low_time, plain(self.high), self.high_time],
+            [self._step, self._until, plain(self._last), plain(self._low), plain(self._high)],
             [plain(x) for x in self._lasts],
             [plain(x) for x in self._lows],
             [plain(x) for x in self._highs],
@@ -146,10 +162,19 @@ class Today:
     def load(self, state: list[Any]) -> None:
         """Take up where `state` left off."""
         close, self.close_time, opened, self.open_time, self.dirt = state[0]
-        low, self.low_time, high, self.high_time, self._step = state[1]
-        self.close, self.open = number(close), number(opened)
-        self.low = math.inf if low is None else float(low)
-        self.high = -math.inf if high is None else float(high)
-        self._lasts = [number(x) for x in state[2]]
-        self._lows = [math.inf if x is None else float(x) for x in state[3]]
-        self._highs = [-math.inf if x is None else float(x) for x in state[4]]
+        low, self.low_time, high, self.high_time = state[1]
+        self._step, self._until, last, lowest, highest = state[2]
+        self.close, self.open, self._last = number(close), number(opened), number(last)
+        self.low, self._low = _low(low), _low(lowest)
+        self.high, self._high = _high(high), _high(highest)
+        self._lasts = [number(x) for x in state[3]]
+        self._lows = [_low(x) for x in state[4]]
+        self._highs = [_high(x) for x in state[5]]
+
+
+def _low(x: float | None) -> float:
+    return math.inf if x is None else float(x)
+
+
+def _high(x: float | None) -> float:
+    return -math.inf if x is None else float(x)

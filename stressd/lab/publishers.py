@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from stressd.lab.faults import SHOWN, Fault, UnreadFile
-from stressd.market.conventions import SEMI_ANNUAL
+from stressd.market.conventions import PUBLISHED
 from stressd.market.series import parse_series
 from stressd.market.times import day_iso, parse_day
 
@@ -128,10 +128,10 @@ def _recognise(path: str, rows: Sequence[tuple[int, list[str]]]) -> _Layout:
         return _ministry(path, rows)
     names = [name for name in cells[1:] if name]
     if first in ("observation_date", "DATE") and names:
-        return _Layout("FRED", "FRED", SEMI_ANNUAL, 0, _named(path, line, cells, _fred), parse_day)
+        return _Layout("FRED", "FRED", PUBLISHED["FRED"], 0, _named(path, line, cells, _fred), parse_day)
     if first == "Date" and names and _PAR.fullmatch(names[0]):
         columns = _named(path, line, cells, _par)
-        return _Layout("Treasury", "Treasury", SEMI_ANNUAL, 0, columns, _american)
+        return _Layout("Treasury", "Treasury", PUBLISHED["Treasury"], 0, columns, _american)
     if first.lower() == "date" and names:
         return _Layout("wide", "file", "", 0, _named(path, line, cells, lambda name: parse_series(name).id), parse_day)
     known = "the MoF's jgbcme, FRED's DGS*, the Treasury's par yield curve, or `date,JP.GOV.10Y,...`"
@@ -144,7 +144,7 @@ def _ministry(path: str, rows: Sequence[tuple[int, list[str]]]) -> _Layout:
         raise UnreadFile([Fault(path, line, "the MoF's title row is not followed by its header (`Date,1Y,2Y,...`)")])
     line, cells = rows[1]
     columns = _named(path, line, cells, lambda name: parse_series(f"JP.GOV.{name.replace('年', 'Y')}").id)
-    return _Layout("MoF", "MoF", SEMI_ANNUAL, 1, columns, _japanese)
+    return _Layout("MoF", "MoF", PUBLISHED["MoF"], 1, columns, _japanese)
 
 
 def _named(path: str, line: int, cells: Sequence[str], canonical: Callable[[str], str]) -> list[str]:

@@ -18,6 +18,9 @@ CONVENTIONS: Final = {
 QUOTED: Final = {"JP": SIMPLE, "US": SEMI_ANNUAL, "UK": SEMI_ANNUAL, "CA": SEMI_ANNUAL, "DE": ANNUAL}
 """How dealers of a market quote."""
 
+PUBLISHED: Final = {"MoF": SEMI_ANNUAL, "FRED": SEMI_ANNUAL, "Treasury": SEMI_ANNUAL}
+"""How publishers of daily curves state them, by the source that their fixings carry."""
+
 LEAST_DISCOUNT: Final = 0.3
 MOST_DISCOUNT: Final = 2.5
 """Percent by which the coupon of a bond that is quoted lies below its yield, where the two conventions are told apart:
