@@ -27,7 +27,6 @@ from typing import Any
 
 from aiohttp import web
 
-from stressd.alerts.storm import Storms, StormSpec
 from stressd.config.load import load_text
 from stressd.engine.events import LEFT, Breach
 from stressd.engine.form import FORM
@@ -67,8 +66,10 @@ rules:
 routes:
   - match: {{severity: [warn, high, critical]}}
     sinks: [desk-slack, hook]
+    storm: {storm}
   - match: {{severity: critical}}
     sinks: pager
+    storm: {storm}
   - match: {{kind: [feed, self]}}
     sinks: hook
 sinks:
@@ -170,7 +171,13 @@ async def storm(breaches: int, seconds: float, everything: bool = False) -> Figu
         hook = await stack.enter_async_context(Hook())
         os.environ["STORM_SLACK"], os.environ["STORM_PAGER"] = slack.hook_url, KEY
         markets = ", ".join(f"{name}: {{calendar: always, tenors: [{', '.join(TENORS)}]}}" for name in MARKETS)
-        text = CONFIG.format(markets=markets, broker=broker.url, hook=hook.url, pager=pager.enqueue_url)
+        text = CONFIG.format(
+            markets=markets,
+            broker=broker.url,
+            hook=hook.url,
+            pager=pager.enqueue_url,
+            storm="false" if everything else "true",
+        )
         known = registry()
         last = warm(folder)
         daemon = Daemon(load_text(text, folder / "storm.yaml", known), known, folder)
@@ -179,8 +186,6 @@ async def storm(breaches: int, seconds: float, everything: bool = False) -> Figu
         await daemon.ready.wait()
         await broker.subscribed()
         await asyncio.sleep(1.0)
-        if everything:
-            vars(daemon.pump.pipeline.desk)["_storms"] = Storms(StormSpec(messages=1_000_000))
         apply = daemon.pump.pipeline.episodes.apply
 
         def counted(event: Any) -> Any:

@@ -238,8 +238,9 @@ def attempts(connection: sqlite3.Connection, event_id: str, sink: str | None) ->
 def stand_in(connection: sqlite3.Connection, event_ids: Sequence[str], sink: str, fallback_for: str) -> list[str]:
     """`sink` is to be told of these too, in the place of another. Returns those that it was not to be told already."""
     statement = (
-        "INSERT INTO delivery (event_id, episode, seq, sink, state, created_at, fallback_for) "
-        "SELECT id, episode, seq, ?, 'pending', committed_at, ? FROM event WHERE id = ? "
+        "INSERT INTO delivery (event_id, episode, seq, sink, state, created_at, fallback_for, withheld) "
+        "SELECT e.id, e.episode, e.seq, ?1, 'pending', e.committed_at, ?2, "
+        "(SELECT d.withheld FROM delivery d WHERE d.event_id = e.id AND d.sink = ?2) FROM event e WHERE e.id = ?3 "
         "ON CONFLICT (event_id, sink) DO NOTHING RETURNING event_id"
     )
     rows = [connection.execute(statement, (sink, fallback_for, event_id)).fetchone() for event_id in event_ids]

@@ -6,7 +6,6 @@ Ticks come by MQTT, alerts go to a webhook; the engine, the episodes, the store 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import random
 import signal
@@ -39,9 +38,8 @@ async def start(desk: Desk) -> asyncio.subprocess.Process:
 
 async def trade(desk: Desk, rng: random.Random) -> None:
     """Every moment some series jumps from where it was a minute ago, up or down, believed or not."""
-    for step in itertools.count():
-        if step % 20 == 0:
-            await desk.calm()
+    await desk.calm()
+    while True:
         series = rng.choice(list(LAST))
         value = LAST[series] + rng.choice((-0.08, -0.04, 0.0, 0.0, 0.04, 0.08, 0.3))
         for _ in range(rng.choice((1, 2, 3))):
@@ -60,31 +58,32 @@ async def lives(desk: Desk, kills: int, seed: int) -> None:
     rng = random.Random(seed)
     desk.write(change=quick)
     desk.warm()
-    trading = asyncio.create_task(trade(desk, rng))
-    try:
-        for number in range(kills):
-            daemon = await start(desk)
-            if number % 3 != 2:
-                subscribing = asyncio.create_task(desk.broker.subscribed())
-                ended = asyncio.create_task(daemon.wait())
-                await asyncio.wait([subscribing, ended], timeout=60, return_when=asyncio.FIRST_COMPLETED)
-                assert subscribing.done(), f"{daemon.returncode}: {desk.file.with_name('log').read_text()[-1500:]}"
-                ended.cancel()
-            if number % 3 == 1:
-                desk.write(level=f"4.{rng.randrange(30, 60)}", change=quick)
-                daemon.send_signal(signal.SIGHUP)
-            await asyncio.sleep(rng.uniform(0.0, 0.4 if number % 3 else 1.0))
+    for number in range(kills + 1):
+        daemon = await start(desk)
+        last = number == kills
+        if last or number % 3 != 2:
+            await up(desk, daemon)
+        trading = asyncio.create_task(trade(desk, rng))
+        if number % 3 == 1 and not last:
+            await asyncio.sleep(rng.uniform(0.0, 0.5))
+            desk.write(level=f"4.{rng.randrange(30, 60)}", change=quick)
+            daemon.send_signal(signal.SIGHUP)
+        await asyncio.sleep(1.5 if last else rng.uniform(0.0, 0.5 if number % 3 else 1.5))
+        trading.cancel()
+        if not last:
             daemon.kill()
             await daemon.wait()
-        daemon = await start(desk)
-        await asyncio.sleep(0.5)
-        await asyncio.wait_for(desk.broker.subscribed(), 30)
-        await desk.receiver.until(bool)
-        await asyncio.sleep(1.0)
-    finally:
-        trading.cancel()
+    await desk.receiver.until(bool)
     daemon.terminate()
     assert await asyncio.wait_for(daemon.wait(), 30) == 0
+
+
+async def up(desk: Desk, daemon: asyncio.subprocess.Process) -> None:
+    """Until it listens to the broker."""
+    subscribing, ended = asyncio.create_task(desk.broker.subscribed()), asyncio.create_task(daemon.wait())
+    await asyncio.wait([subscribing, ended], timeout=60, return_when=asyncio.FIRST_COMPLETED)
+    assert subscribing.done(), f"{daemon.returncode}: {desk.file.with_name('log').read_text()[-1500:]}"
+    ended.cancel()
 
 
 def check(desk: Desk) -> None:
