@@ -17,6 +17,13 @@ from stressd.alerts.words import (
     yield_text,
 )
 
+STATES: Final = {
+    "stale": "nothing ticks",
+    "halted": "taken for halted",
+    "closed": "its market is closed",
+    "warming": "little stands behind it yet",
+    "bad": "the data are bad",
+}
 CELLS: Final = 30
 """Characters of a path."""
 
@@ -56,6 +63,8 @@ def data_text(event: Event) -> str:
         parts.append(f"{listing(data.agree)} {'agree' if len(data.agree) > 1 else 'agrees'}")
     if data.disagree:
         parts.append(f"{listing(data.disagree)} {'say' if len(data.disagree) > 1 else 'says'} otherwise")
+    if data.state not in (None, "live"):
+        parts.append(STATES[data.state])
     if data.rejected is not None:
         ticks = "bad tick" if data.rejected == 1 else "bad ticks"
         parts.append(f"{data.rejected or 'no'} {ticks} rejected this session")

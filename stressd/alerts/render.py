@@ -114,12 +114,26 @@ def _subject(event: Event, mark: str | None) -> str:
 
 
 def _status(event: Event, first: bool) -> str:
-    """What has happened, with the severity in words."""
-    if event.type == "resolved" and first:
+    """What has happened, with the severity in words, and how the episode stands where that is not plain."""
+    if event.withdrawn is not None:
+        word = "withdrawn"
+    elif event.type == "resolved" and first:
         word = "opened and resolved"
     else:
         word = STATUS.get(event.type, f"escalated to {event.severity}")
-    return word if event.type == "escalated" else f"{word}, {event.severity}"
+    parts = [word if event.type == "escalated" else f"{word}, {event.severity}"]
+    standing = event.standing
+    if standing is not None and not event.ends:
+        if standing.rung is not None and standing.rung != event.severity:
+            parts.append(f"now {standing.rung}")
+        if standing.state == "recovering":
+            parts.append("recovering")
+        if standing.state == "suspended":
+            until = f" until {moment_text(standing.suspended_until)}" if standing.suspended_until is not None else ""
+            parts.append(f"its market is closed{until}")
+        if standing.flapping is not None and event.type != "flapping":
+            parts.append(f"flapping, {standing.flapping} changes")
+    return ", ".join(parts)
 
 
 def _remarks(telling: Telling) -> list[str]:

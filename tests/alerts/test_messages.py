@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stressd.alerts.canned import COMPLETE, LEAD, canned
-from stressd.alerts.event import Event, EventType, Kind, Origin, SeriesMove, from_json, to_json
+from stressd.alerts.event import Event, EventType, Kind, Origin, SeriesMove, Standing, from_json, to_json
 from stressd.alerts.facts import book_text, level_facts, price_text
 from stressd.alerts.footing import sparkline_of
 from stressd.alerts.headline import LIMIT
@@ -245,3 +245,26 @@ def test_the_wire_and_the_words_tell_the_same_numbers() -> None:
     assert move_of(message).price == LEAD.price
     assert message.path == COMPLETE.path
     assert message.sparkline in message.text
+
+
+def test_the_status_says_how_the_episode_stands_where_that_is_not_plain() -> None:
+    told = {
+        "propagated": (
+            "answer of another market, critical, now warn, recovering",
+            {"state": "recovering", "rung": "warn"},
+        ),
+        "reminder": (
+            "still open, critical, its market is closed until 20 Jan 2026 23:30 UTC",
+            {"state": "suspended", "rung": "critical", "suspended_until": "2026-01-20T23:30:00Z"},
+        ),
+        "widened": ("widened, critical, flapping, 6 changes", {"state": "open", "rung": "critical", "flapping": 6}),
+        "opened": ("opened, critical", {"state": "open", "rung": "critical"}),
+    }
+    for kind, (words, standing) in told.items():
+        event = changed(COMPLETE, type=kind, standing=Standing(**standing))  # type: ignore[arg-type]
+        assert facts_of(event)["Status"] == words
+    gone = changed(COMPLETE, type="corrected", withdrawn="bad data, says anna")
+    assert facts_of(gone)["Status"] == "withdrawn, critical"
+    assert facts_of(gone)["Next"] == f"stressd explain {COMPLETE.episode}"
+    blind = changed(COMPLETE, data=msgspec.structs.replace(COMPLETE.data, state="stale"))
+    assert "nothing ticks" in facts_of(blind)["Data"]

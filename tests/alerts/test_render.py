@@ -61,7 +61,7 @@ def test_a_message_is_complete_in_plain_text() -> None:
         " · p = .06 among 750 comparable days",
         "Base rate: JP 30Y beyond +4σ: 8 times since 1999, US 10Y the same way in 6 (75 %), mean +1.2σ",
         "UK 10Y: could not respond: closed (overnight), opens 20 Jan 2026 13:00 UTC",
-        "Data: last tick 0 s old from desk",
+        "Data: last tick 0 s old from desk, its market is closed",
         "Why: rule sigma-breach, bar 6σ = 17.6bp, config 9f2c1a2b, method 1, stressd 0.1.0",
         "Inputs: 3.765% less 3.562% is +20.3bp, over 2.94bp is 6.9σ",
         f"Episode: {event.episode}, update 3, 20 Jan 2026 20:30 UTC",
