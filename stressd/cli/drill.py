@@ -30,7 +30,7 @@ from stressd.runtime.registry import registry
 from stressd.store import Commit, Delivery, Store
 
 MOVE: Final = 25.0
-"""bp, over two hours, two hours after the open: first beyond the bars of the short horizons, then far beyond all. The
+"""bp, over two hours, one hour after the open: first beyond the bars of the short horizons, then far beyond all. The
 market's other tenors go along."""
 
 
@@ -91,7 +91,7 @@ def shock(loaded: Loaded, wanted: str | None, now: int) -> RuleTest:
     trading = next(each.calendar for each in loaded.engine.markets if each.name == market)
     (day,) = sessions_before(trading, sessions_before(trading, day_of(now), 1)[0], 1)
     opens = trading.session_at(trading.fixing_on(day) - 1).open
-    clock = f"{local(opens, trading.zone) + timedelta(hours=2):%H:%M}"
+    clock = f"{local(opens, trading.zone) + timedelta(hours=1):%H:%M}"
     mine = [each.id for each in loaded.engine.series if each.market == market and not each.legs]
     moves = {each: f"+{MOVE if each == series else 0.6 * MOVE:.0f}bp over 2h from {clock}" for each in mine}
     return RuleTest.model_validate(
