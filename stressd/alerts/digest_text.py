@@ -13,7 +13,7 @@ STORM: Final = "storm"
 """What stands in the place of the rule in the summary of a storm; of a digest it is its name."""
 
 STATES: Final = {"open": "still open", "over": "over", "once": "told once"}
-HEADER: Final = ("Market", "Most", "Move", "Sigma", "Series", "Severity", "State")
+HEADER: Final = ("Market", "Most", "Move", "Sigma", "Beyond", "Severity", "State")
 NOTHING: Final = "–"
 LINES: Final = 30
 """Episodes that a digest tells in full, and markets in the table of a storm; the others are counted."""
@@ -50,7 +50,7 @@ def _row(market: str, items: Sequence[DigestItem]) -> Row:
             series_name(most.series) if most.series else NOTHING,
             NOTHING if most.change_bp is None else bp_text(most.change_bp),
             NOTHING if most.sigma is None else sigma_text(most.sigma),
-            str(sum(item.series_count for item in items)),
+            f"{sum(item.series_count for item in items)} series",
             most.severity,
             " and ".join(states),
         )

@@ -136,13 +136,12 @@ class Ledger:
         return page.entries.get(episode) if page is not None else None
 
     def tell(self, sink: str, episode: str) -> tuple[str, ...]:
-        """The sink gets a message about `episode`: the lines of what it was not told meanwhile."""
+        """The sink gets a message about `episode`, which says all that was withheld of that: the lines of what else it
+        was not told meanwhile."""
         page = self._pages.get(sink)
         if page is None:
             return ()
-        own = page.entries.get(episode)
-        if own is not None and own.item.why is None:
-            del page.entries[episode]
+        page.entries.pop(episode, None)
         page.receipts.pop(episode, None)
         due = [
             entry
@@ -178,6 +177,17 @@ class Ledger:
         page.more = {}
         self._forget(page, at)
         return [entry.item for entry in sorted(due, key=lambda entry: (entry.at, entry.item.episode))], more
+
+    def counts(self) -> list[tuple[str, str, int]]:
+        """(sink, why, how many episodes) of what it was not told and no digest has told; "" for what is for a
+        digest."""
+        found = Counter(
+            (sink, entry.item.why or "") for sink, page in self._pages.items() for entry in page.entries.values()
+        )
+        for sink, page in self._pages.items():
+            for why, count in page.more.items():
+                found[sink, why] += count
+        return [(sink, why, count) for (sink, why), count in sorted(found.items())]
 
     def waiting(self) -> dict[str, list[DigestItem]]:
         """By sink, what it was not told and no digest has told. To be read, not changed."""

@@ -79,6 +79,9 @@ def _lines(status: dict[str, Any]) -> list[str]:
     lines += ["", *_episodes(status["episodes"])]
     if status["silences"]:
         lines += ["", *silence_lines(status["silences"])]
+    if status.get("withheld"):
+        rows = [[each["sink"], str(each["episodes"]), each["why"] or "for a digest"] for each in status["withheld"]]
+        lines += ["", *table(["NOT TOLD", "EPISODES", "WHY"], rows)]
     if status["maintenance"]:
         lines += ["", *_maintenance(status["maintenance"])]
     lines += ["", *_sinks(status["sinks"])]

@@ -94,6 +94,10 @@ class Reporter:
             ],
             "maintenance": maintenance(d.loaded.maintenance, now),
             "silences": [silence_row(each) for each in d.pump.pipeline.people.silences()],
+            "withheld": [
+                {"sink": sink, "why": why or None, "episodes": count}
+                for sink, why, count in d.pump.pipeline.desk.ledger.counts()
+            ],
             "answers": answers(d.pump.pipeline.episodes.answers()),
             "sinks": d.deliverer.report(),
             "heartbeats": d.heart.report(),

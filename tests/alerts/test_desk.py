@@ -242,6 +242,7 @@ def test_the_ends_of_a_storm_are_told_together_and_own_messages_end_by_themselve
     heard = messages(ends, "desk")
     assert [each.market for each in heard] == ["M0", "M1", "M7", ""]
     assert heard[-1].headline.startswith("storm: 9 episodes over: M10, M11, M2")
+    assert heard[-1].time == iso(START + 221 * SECOND), "ten seconds after the last"
 
 
 def test_a_route_without_storms_hears_everything() -> None:

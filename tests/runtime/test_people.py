@@ -50,6 +50,9 @@ async def test_what_is_silenced_reaches_no_webhook_until_the_silence_ends_over_a
         (listed,) = daemon.reporter.status()["silences"]
         assert (listed["id"], listed["match"], listed["author"], listed["state"]) == ("s1", "market JP", "anna", "on")
         assert listed["withheld"] >= 1
+        (kept,) = daemon.reporter.status()["withheld"]
+        assert (kept["sink"], kept["episodes"]) == ("hook", 1)
+        assert kept["why"].startswith("silenced by anna until ")
     async with desk.running() as daemon:
         assert [each.id for each in daemon.pump.pipeline.people.silences()] == ["s1"]
         done = await daemon.command(EndSilence(at=daemon.clock.now(), author="bob", via="http", id="s1"))
