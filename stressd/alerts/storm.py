@@ -69,7 +69,8 @@ class Front(msgspec.Struct, kw_only=True):
     """The storm at one sink. Times ns UTC. recent: of the messages within the last `within`, with their episodes.
     since: when it began, None while it is calm; due: of the next summary, None while nothing is gathered; until: when
     it is calm again if nothing comes. lone: the one event that is gathered, as long as it is of one episode. critical:
-    when something critical was told last; summed: when a summary was told last in this storm. own: of what is gathered,
+    when something critical was told last; summed: when a summary was told last in this storm, or
+    the first that was critical. own: of what is gathered,
     the episodes that had a message of their own before. afloat: episodes told in a summary only, and not over; ended,
     ends_due: those whose end is not told yet."""
 
@@ -124,6 +125,7 @@ class Storms:
             front.since = at
         urgent = event.severity == "critical" and (front.critical is None or front.critical < front.since - spec.within)
         if urgent and not front.gathered.items:
+            front.summed, front.until = at, at + spec.within
             return self._now(front, event, at)
         self._gather(spec, front, event, at)
         if alone and event.episode not in front.own:

@@ -364,7 +364,7 @@ def test_however_forty_breaches_fall_into_ten_seconds_a_sink_gets_three_messages
     critical = random.random() < 0.5
     if critical:
         steps[random.randrange(40)] = one("JP", t=0.0, severity="critical")
-        steps.sort(key=lambda each: each.time)
+        steps.sort(key=lambda each: parse_time(each.time))
     made = desk(RouteSpec(("desk",)), storm=StormSpec())
     told = messages(feed(made, steps, until=59.0), "desk")
     assert len(told) <= 3
