@@ -16,7 +16,7 @@ from stressd.alerts.storm import StormSpec
 from stressd.config.agenda import recurrence
 from stressd.config.curves import CurveConfig
 from stressd.config.facts import Facts, alias_row
-from stressd.config.fields import FeedConfig
+from stressd.config.fields import FeedConfig, SeverityName
 from stressd.config.hours import day_numbers
 from stressd.config.model import Config, MaintenanceConfig, MarketConfig
 from stressd.config.routes import DigestConfig, RouteConfig
@@ -221,11 +221,25 @@ def _series(name: str, config: Config, facts: Facts, feeds: Sequence[FeedConfig]
 
 
 def _sigma(rule: SigmaConfig, series: tuple[str, ...]) -> SigmaRule:
-    if rule.budget is not None:
-        budget = BudgetSpec(rule.budget.per_year, rule.budget.per_market, rule.past_alarms or "")
-        return SigmaRule(rule.name, series, tuple(rule.horizons), (), rule.floors(), rule.hold, budget)
+    budget = None
     steps = rungs(rule.bars(), rule.exit.by_severity())
-    return SigmaRule(rule.name, series, tuple(rule.horizons), steps, rule.floors(), rule.hold)
+    if rule.budget is not None:
+        budget, steps = BudgetSpec(rule.budget.per_year, rule.budget.per_market, rule.past_alarms or ""), ()
+    return SigmaRule(
+        name=rule.name,
+        series=series,
+        horizons=tuple(rule.horizons),
+        rungs=steps,
+        floor_bp=rule.floors(),
+        budget=budget,
+        holds=_by_rung(rule.hold),
+        waits=_by_rung(rule.wait),
+        min_ticks=_by_rung(rule.min_ticks),
+    )
+
+
+def _by_rung(given: Mapping[SeverityName, int]) -> dict[int, int]:
+    return {SEVERITIES.index(name): value for name, value in given.items()}
 
 
 def _level(rule: LevelConfig, series: tuple[str, ...]) -> LevelRule:

@@ -17,8 +17,6 @@ SEGMENT_PATTERN: Final = r"^[a-z][a-z0-9-]{0,23}$"
 
 
 def _share(value: Any) -> float:
-    if isinstance(value, float) and 0.0 < value <= 1.0:
-        return value
     text = value if isinstance(value, str) else ""
     if not text.endswith("%") or not text[:-1].isdigit() or not 0 < int(text[:-1]) <= 100:
         raise ValueError("a share is written `50%`, more than 0 and at most 100")

@@ -53,6 +53,16 @@ class _FloorSchema:
 Floor = Annotated[dict[Horizon, Bp], BeforeValidator(_floor), _FloorSchema()]
 
 
+def _each(value: Any) -> Any:
+    return value if isinstance(value, dict) else dict.fromkeys(SEVERITIES, value)
+
+
+Durations = Annotated[dict[SeverityName, Duration], BeforeValidator(_each), _FloorSchema()]
+"""One span of time for every severity, or one for each."""
+
+Ticks = Annotated[dict[SeverityName, Annotated[int, Field(ge=1, le=100)]], BeforeValidator(_each), _FloorSchema()]
+
+
 SILENCE_BUDGET_PATTERN: Final = r"^\d{1,4}(\.\d{1,3})? per (day|week|month|year) per series$"
 _MONTHLY: Final = {"day": 365.25 / 12.0, "week": 365.25 / 84.0, "month": 1.0, "year": 1.0 / 12.0}
 
@@ -84,7 +94,9 @@ class SigmaConfig(RuleConfig):
     the bar belong to the tail that the budget's bar is read off (`keep`), are only known to be beyond it (`cap`) or
     do not belong to it (`drop`); by default they are dropped within the day and kept from day to day. exit: where it
     is left again. floor: the least move that may open, in bp, one or per horizon. hold: how long an intraday breach
-    stays below its exit before it is over."""
+    stays below its exit before it is over, for all severities or for each: a rung that is given up is no longer the one
+    that holds. for, min_ticks: for how long and by how many ticks a live move must be beyond a bar before it counts.
+    All in open time."""
 
     type: Literal["sigma"]
     horizons: OneOrMany[Horizon] = written(list(HORIZONS))
@@ -93,7 +105,9 @@ class SigmaConfig(RuleConfig):
     past_alarms: Literal["drop", "cap", "keep"] | None = None
     exit: Rungs = Rungs()
     floor: Floor = written({h: f"{bp:g}bp" for h, bp in DEFAULT_FLOOR.items()})
-    hold: Duration = written("10m")
+    hold: Durations = written("10m")
+    wait: Durations = written("0s", alias="for")
+    min_ticks: Ticks = written(1)
 
     @model_validator(mode="after")
     def _consistent(self) -> SigmaConfig:
@@ -120,6 +134,15 @@ class SigmaConfig(RuleConfig):
         exits = [rung.exit for rung in rungs(enter, leave)]
         if exits != sorted(exits):
             raise KeyFault("exit", "`exit` must not fall with severity")
+        for key, given in (("hold", self.hold), ("for", self.wait), ("min_ticks", self.min_ticks)):
+            for severity in given:
+                if len(given) < len(SEVERITIES) and severity not in enter:
+                    raise KeyFault((key, severity), f"`{key}` names `{severity}`, which this rule never raises")
+        for key, spans in (("hold", self.hold), ("for", self.wait)):
+            for severity, span in spans.items():
+                if span < 0:
+                    path: str | tuple[str, str] = key if len(spans) == len(SEVERITIES) else (key, severity)
+                    raise KeyFault(path, f"`{key}` cannot be negative")
         for horizon, bp in self.floor.items():
             if bp < 0:
                 raise KeyFault(("floor", horizon), "`floor` cannot be negative")

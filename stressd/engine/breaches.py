@@ -8,12 +8,21 @@ from typing import Any, Final
 from stressd.engine.account import of_horizon
 from stressd.engine.agenda import MarketAgenda
 from stressd.engine.budget import WITHIN, Book, BudgetBar, shares, treatment
-from stressd.engine.events import ENTERED, LEFT, PEAKED, RAISED, Breach, Event, Standing
+from stressd.engine.events import ENTERED, LEFT, LOWERED, PEAKED, RAISED, REGAINED, Breach, Event, Standing
 from stressd.engine.horizon import DAILY, GAP, H30, Horizon
 from stressd.engine.horizons import Horizons
 from stressd.engine.move import Move
 from stressd.engine.records import Records
-from stressd.engine.sigma import SAYS_ENTERED, SAYS_LEFT, SAYS_PEAKED, SAYS_RAISED, SigmaWatch
+from stressd.engine.sigma import (
+    NOTHING,
+    SAYS_ENTERED,
+    SAYS_LEFT,
+    SAYS_LOWERED,
+    SAYS_PEAKED,
+    SAYS_RAISED,
+    SAYS_REGAINED,
+    SigmaWatch,
+)
 from stressd.engine.spec import HORIZONS, SeriesSpec, SigmaRule, WarmupSpec
 from stressd.engine.tail import DROP, KEEP
 from stressd.market.series import market_of
@@ -26,14 +35,17 @@ YEAR_OF_DAYS: Final = 250
 
 
 class Breaches:
-    """The watches of one series. active: how many breaches are on. provisional: why no sigma of it is to be trusted
-    fully, or "". carrier: name of the source that carries it now."""
+    """The watches of one series. active: how many breaches are on; busy: with those that wait to be believed.
+    provisional: why no sigma of it is to be trusted fully, or "". carrier: name of the source that carries it now.
+    """
 
     __slots__ = (
         "_agenda",
+        "_patient",
         "_series",
         "_warmup",
         "active",
+        "busy",
         "carrier",
         "horizons",
         "market",
@@ -51,9 +63,11 @@ class Breaches:
         self._warmup = warmup
         self.market = spec.market
         self.watches = watches
+        self._patient = bool([watch for watch in watches if watch.patient])
         self.horizons = horizons
         self.records = records
         self.active = 0
+        self.busy = 0
         self.provisional = ""
         self.carrier = ""
 
@@ -64,14 +78,22 @@ class Breaches:
             horizon = self.horizons.all[h]
             reference = horizon.ref
             if reference != reference or not horizon.known or horizon.sigma <= 0.0:
+                if watch.sign != 0:
+                    watch.forget()
                 continue
             if watch.direction == 0 and abs(y - reference) < horizon.bar:
+                if watch.sign != 0:
+                    watch.forget()
                 continue
             move = Move(at, t, y, reference, horizon.ref_time, horizon.sigma, LIVE, False)
             if h != GAP:
                 self.offer(watch, move, out)
-            if watch.direction != 0 and h != DAILY and watch.settle(move.z, t) == SAYS_LEFT:
-                self._say(watch, LEFT, move, out)
+            if watch.direction != 0 and h != DAILY:
+                said = watch.settle(move.z, self.horizons.clock.open_time(t))
+                if said != NOTHING:
+                    self._say(watch, LEFT if said == SAYS_LEFT else LOWERED, move, out)
+        if self._patient:
+            self._count_waiting()
 
     def judge_gap(self, move: Move, out: list[Event]) -> None:
         """An open has been measured."""
@@ -84,13 +106,16 @@ class Breaches:
         for watch in self.watches:
             if watch.horizon != DAILY:
                 continue
-            if watch.direction != 0 and move.z * watch.direction < watch.exit:
+            if watch.direction != 0 and move.z * watch.direction < watch.exits[0]:
                 self._say(watch, LEFT, move, out)
             told = len(out)
+            lowered = watch.direction != 0 and watch.hold_at(move.z) == SAYS_LOWERED
             self.offer(watch, move, out)
             if len(out) == told and watch.direction != 0 and watch.rung(abs(move.z)) >= 0:
                 # Another fixing beyond the bar is another move, even where it is no larger.
                 self._say(watch, PEAKED, move, out)
+            elif len(out) == told and lowered:
+                self._say(watch, LOWERED, move, out)
 
     def retell(self, rule: str, h: int, move: Move, least: int, out: list[Event]) -> None:
         """A breach that is on was told at a severity of `least` at most: tell it at its own, if that is higher."""
@@ -108,17 +133,31 @@ class Breaches:
     def offer(self, watch: SigmaWatch, move: Move, out: list[Event]) -> None:
         """Enter, raise or peak; a breach the other way first ends the one that is on."""
         watch.factor = self._agenda.factor_at(move.time)
-        if watch.turns(move.z, move.bp):
+        if watch.patient and not move.fixing and watch.horizon != GAP:
+            k = watch.reached(move.z, move.bp, self.horizons.clock.open_time(move.time))
+        else:
+            k = watch.rung(abs(move.z))
+        if watch.turns(k, move.bp):
             self._say(watch, LEFT, move, out)
-        said = watch.offer(move.z, move.bp)
+        said = watch.offer(k, move.z, move.bp)
         if said == SAYS_ENTERED:
             self.active += 1
+            self.busy += 1
             watch.opener = watch.openings.enter(watch.direction)
             self._say(watch, ENTERED, move, out)
         elif said == SAYS_RAISED:
             self._say(watch, RAISED, move, out)
         elif said == SAYS_PEAKED:
             self._say(watch, PEAKED, move, out)
+        elif said == SAYS_REGAINED:
+            self._say(watch, REGAINED, move, out)
+
+    def _count_waiting(self) -> None:
+        """How much there is that a tick within every bar may end."""
+        self.busy = self.active
+        for watch in self.watches:
+            if watch.sign != 0:
+                self.busy += 1
 
     def _say(self, watch: SigmaWatch, phase: str, move: Move, out: list[Event]) -> None:
         h = watch.horizon
@@ -126,7 +165,7 @@ class Breaches:
         watch.factor = self._agenda.factor_at(move.time)
         threshold = watch.threshold()
         standing: Standing | None = None
-        if phase != LEFT:
+        if phase in (ENTERED, RAISED, PEAKED):
             standing = self._standing(horizon, move, threshold)
         breach = Breach(
             at=move.at,
@@ -151,6 +190,7 @@ class Breaches:
             standing=standing,
             account=self._account(watch, horizon, move, standing) if standing is not None else None,
         )
+        breach.rung = watch.now
         breach.during = self._agenda.name_at(move.time)
         breach.widened = watch.widened()
         breach.rungs = [(watch.severities[k], watch.bar(k)) for k in range(len(watch.enters))]
@@ -162,6 +202,7 @@ class Breaches:
                 watch.budget.allowance.opened(self._weight(watch))
             watch.reset()
             self.active -= 1
+            self._count_waiting()
 
     def _weight(self, opener: SigmaWatch) -> float:
         """How much the episode counts against its budget: by the horizon on which it was least ordinary."""
@@ -216,7 +257,8 @@ class Breaches:
         """No breach is on: what was learned stays."""
         for watch in self.watches:
             watch.reset()
-        self.active = 0
+            watch.forget()
+        self.active = self.busy = 0
 
     def count(self) -> None:
         """Tell the rules' openings which breaches are on."""
@@ -225,6 +267,7 @@ class Breaches:
             if watch.direction != 0:
                 self.active += 1
                 watch.openings.enter(watch.direction)
+        self._count_waiting()
 
 
 def watches_of(rule: SigmaRule, spec: SeriesSpec, book: Book) -> list[SigmaWatch]:

@@ -9,12 +9,12 @@ from stressd.engine.breaks import SUPER_LONG, Break, BreakWatch, Fix
 from stressd.engine.curve_noise import CurveNoise
 from stressd.engine.curve_rules import NoiseWatch, facts_of
 from stressd.engine.doubt import ALONG, LONG_ENOUGH, TICKS, Doubt, confirmed, doubt_of, load_doubt
-from stressd.engine.events import ENTERED, LEFT, ONCE, RAISED, Breach, Event, FeedNote
+from stressd.engine.events import ENTERED, LEFT, LOWERED, ONCE, RAISED, REGAINED, Breach, Disproved, Event, FeedNote
 from stressd.engine.horizon import GAP
 from stressd.engine.move import Move
 from stressd.engine.rounds import Round
 from stressd.engine.series import SeriesState
-from stressd.engine.spec import HORIZONS, INFO, WARN, CurveRule, MarketSpec
+from stressd.engine.spec import HORIZONS, INFO, SECOND, WARN, CurveRule, MarketSpec
 from stressd.market.conventions import SIMPLE, explains
 from stressd.market.series import parse_series
 from stressd.market.tick import Tick
@@ -99,6 +99,7 @@ class Curve:
                     event.curve = facts_of(noise)
             if event.phase == LEFT:
                 self._over(event)
+            if event.phase in (LEFT, LOWERED, REGAINED):
                 continue
             doubt = self.doubts.get(event.series)
             if doubt is None and event.phase == ENTERED:
@@ -109,6 +110,7 @@ class Curve:
             if doubt is not None and event.change_bp * doubt.size > 0.0:
                 event.unconfirmed = doubt.text
                 event.severity = min(event.severity, WARN)
+                event.rung = min(event.rung, event.severity)
                 doubt.tell(event)
 
     def _beside(self, state: SeriesState) -> list[SeriesState]:
@@ -136,6 +138,8 @@ class Curve:
             long_enough = doubt.ticks >= TICKS and state.t - doubt.since >= LONG_ENOUGH
             if (long_enough and doubt.moved(state, 0.5)) or confirmed(state, doubt.size):
                 self._believe(doubt, state, at, out)
+            elif not doubt.moved(state, ALONG) and state.t - doubt.since <= LONG_ENOUGH:
+                self._disprove(doubt, state, at, out)
         for k in (number - 1, number + 1):
             if 0 <= k < len(self.members):
                 beside = self.members[k]
@@ -149,6 +153,16 @@ class Curve:
         for told in doubt.told:
             move = Move(at, state.t, state.y, told.reference, told.reference_time, told.sigma_bp, LIVE, False)
             state.breaches.retell(told.rule, HORIZONS.index(told.horizon), move, WARN, out)
+
+    def _disprove(self, doubt: Doubt, state: SeriesState, at: int, out: list[Event]) -> None:
+        """What one tenor said alone it has taken back at once: that was no move."""
+        del self.doubts[doubt.series]
+        after = max(round((state.t - doubt.since) / SECOND), 1)
+        why = (
+            f"{self.market} {state.spec.tenor} {doubt.size:+.1f}bp was taken back within {after} s, "
+            f"and {doubt.text} meanwhile"
+        )
+        out.append(Disproved(at, state.t, self.market, 1 if doubt.size > 0.0 else -1, (state.id,), why))
 
     def _ask_convention(self, breach: Breach, state: SeriesState, doubt: Doubt, out: list[Event]) -> None:
         """A lone jump of the size that lies between simple and compound yield is one to be asked about."""
@@ -207,6 +221,7 @@ class Curve:
     def _tell(self, found: list[Break], waiting: Round, source: str, out: list[Event]) -> None:
         if not found or waiting.states[0].quiet:
             return
+        self._disprove_live(found, waiting, out)
         flipped = [each for each in found if each.convention]
         if flipped:
             states = [self.members[self._numbers[each.fix.series]] for each in flipped]
@@ -224,6 +239,17 @@ class Curve:
                 out.append(
                     FeedNote(at, time, DATA_BREAK, self.market, ONCE, "data break", fix.series, source, INFO, text)
                 )
+
+    def _disprove_live(self, found: list[Break], waiting: Round, out: list[Event]) -> None:
+        """Live breaches the same way that rest on the series alone which these breaks show to have made no move."""
+        for sign in (1, -1):
+            wrong = [each.fix for each in found if each.fix.change_bp * sign > 0.0]
+            on = [fix for fix in wrong if self.members[self._numbers[fix.series]].breaches.active != 0]
+            if on:
+                jumps = " and ".join([f"{self._tenor(fix)} {fix.change_bp:+.1f}bp" for fix in wrong])
+                why = f"the fixing shows {self.market} {jumps} as a break in the data, not as a move"
+                names = tuple([fix.series for fix in wrong])
+                out.append(Disproved(waiting.at, waiting.time, self.market, sign, names, why))
 
     def _tenor(self, fix: Fix) -> str:
         return self.members[self._numbers[fix.series]].spec.tenor

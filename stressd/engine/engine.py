@@ -34,7 +34,7 @@ from stressd.engine.stress_index import StressIndex
 from stressd.engine.told import adopt
 from stressd.market.tick import BACKLOG, FIXING, Tick
 
-SNAPSHOT_VERSION: Final = 5
+SNAPSHOT_VERSION: Final = 6
 
 NEVER: Final = (1 << 62) - 1
 

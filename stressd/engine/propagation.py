@@ -10,7 +10,7 @@ from typing import Any
 
 from stressd.engine.breaches import LIVE
 from stressd.engine.clock import MarketClock
-from stressd.engine.events import ENTERED, LEFT, RAISED, Breach, Event
+from stressd.engine.events import ENTERED, LEFT, LOWERED, RAISED, REGAINED, Breach, Event
 from stressd.engine.evidence import Evidence
 from stressd.engine.fixing_links import FixingLinks
 from stressd.engine.series import SeriesState
@@ -46,6 +46,8 @@ class Propagation:
             if self._on[episode] == 0:
                 del self._on[episode]
                 self._before.pop(episode, None)
+            return
+        if breach.phase in (LOWERED, REGAINED):
             return
         if breach.phase == ENTERED:
             self._on[episode] = self._on.get(episode, 0) + 1

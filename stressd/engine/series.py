@@ -146,7 +146,7 @@ class SeriesState:
                 out.append(said)
                 for watch in self.breaches.watches:
                     # The hold begins anew: nobody saw the yield stay below its exit.
-                    watch.below_since = 0
+                    watch.unsee()
         if self.levels:
             self._levels(t, y, at, LIVE, fresh and not self.quiet, out)
         if self.detectors is not None:
@@ -156,7 +156,7 @@ class SeriesState:
         if self.gaps.opening() and self.gaps.tick(t, y):
             self._open(t, at, out)
         if (
-            self.breaches.active != 0
+            self.breaches.busy != 0
             or abs(y - horizons.h1.ref) >= horizons.h1.bar
             or abs(y - horizons.h5.ref) >= horizons.h5.bar
             or abs(y - horizons.h30.ref) >= horizons.h30.bar

@@ -73,8 +73,9 @@ class BudgetSpec:
 @dataclass(frozen=True, slots=True)
 class SigmaRule:
     """Moves over `horizons` against their own sigma. floor_bp: per horizon, the least move that may open. hold: ns for
-    which an intraday breach must stay below its exit before it has left. rungs: the bars, none where a budget sets
-    them."""
+    open time for which an intraday breach must stay below its exit before it has left; holds: other ones, by severity.
+    waits, min_ticks: by severity, ns of open time and ticks that a live move must be beyond the bar before it counts.
+    rungs: the bars, none where a budget sets them."""
 
     name: str
     series: tuple[str, ...]
@@ -83,6 +84,9 @@ class SigmaRule:
     floor_bp: dict[str, float]
     hold: int = 10 * MINUTE
     budget: BudgetSpec | None = None
+    holds: dict[int, int] = field(default_factory=dict)
+    waits: dict[int, int] = field(default_factory=dict)
+    min_ticks: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

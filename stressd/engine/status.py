@@ -10,6 +10,7 @@ from stressd.engine.horizons import Horizons
 from stressd.engine.quality import quality
 from stressd.engine.quiet import sight
 from stressd.engine.series import SeriesState
+from stressd.engine.spec import HORIZONS, SEVERITIES
 
 
 def row(state: SeriesState, now: int) -> dict[str, Any]:
@@ -34,6 +35,17 @@ def row(state: SeriesState, now: int) -> dict[str, Any]:
         "rejected": state.rejected,
         "future": state.future,
         "active": state.breaches.active,
+        "pending": [
+            {
+                "rule": watch.rule,
+                "horizon": HORIZONS[watch.horizon],
+                "direction": "up" if watch.sign > 0 else "down",
+                "severity": SEVERITIES[watch.waits_for()],
+            }
+            for watch in state.breaches.watches
+            if watch.waits_for() >= 0
+        ],
+        "recovering": sum([1 for watch in state.breaches.watches if watch.recovering()]),
         "anchored": state.fixings.source == LIVE,
         "provisional": state.breaches.provisional,
         "warm": {horizon.name: _warm(horizons, horizon) for horizon in horizons.all},

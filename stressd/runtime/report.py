@@ -198,6 +198,8 @@ def _series(
         "other_rules": other,
         "provisional": row["provisional"] or None,
         "active": row["active"],
+        "pending": row["pending"],
+        "recovering": row["recovering"],
         "pauses": {
             "learned": row["learned"],
             "usual_s": None if row["usual_gap"] is None else row["usual_gap"] / SECOND,

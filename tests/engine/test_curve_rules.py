@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stressd.engine.curve_events import CurveMove
 from stressd.engine.curve_rules import ShapeWatch
 from stressd.engine.engine import Engine
-from stressd.engine.events import ONCE, Breach, Event, FeedNote
+from stressd.engine.events import ONCE, Breach, Disproved, Event, FeedNote
 from stressd.engine.spec import (
     CRITICAL,
     DAY,
@@ -232,6 +232,24 @@ def test_a_move_of_one_tenor_alone_is_told_at_warn_with_the_reason_until_it_has_
     assert believed[0].phase == "raised"
     assert believed[0].severity == CRITICAL
     assert believed[0].time - first[0].time >= MINUTE
+
+
+def test_a_lone_move_that_is_taken_back_at_once_was_none(desk: Desk) -> None:
+    desk.off["30Y"] += 0.12
+    assert breaches(desk.rounds(3), "30Y")
+    desk.off["30Y"] -= 0.12
+    wrong = [event for event in desk.rounds(6) if isinstance(event, Disproved)]
+    assert [(event.series, event.market, event.direction) for event in wrong] == [(("JP.GOV.30Y",), "JP", 1)]
+    assert wrong[0].why.startswith("JP 30Y +12.")
+    assert "taken back within" in wrong[0].why
+    assert "20Y and 40Y have not moved" in wrong[0].why
+
+
+def test_a_lone_move_that_has_stood_or_that_others_made_too_is_not_disproved_by_its_end(desk: Desk) -> None:
+    desk.off["30Y"] += 0.12
+    desk.rounds(20)
+    desk.off["30Y"] -= 0.12
+    assert not [event for event in desk.rounds(10) if isinstance(event, Disproved)]
 
 
 def test_a_neighbour_that_moves_along_confirms_it(desk: Desk) -> None:
