@@ -84,6 +84,7 @@ class StoreOutbox:
                 severity=event.severity,
                 headline=event.headline,
                 sinks=list(one.sinks),
+                kept_back=dict(one.kept_back) or None,
             )
         self._number += 1
         number, transition = self._number, _Transition(routed, time.monotonic())
