@@ -48,10 +48,11 @@ async def trade(desk: Desk, rng: random.Random) -> None:
 
 
 def quick(text: str) -> str:
-    """Episodes that end soon, so that there are many."""
-    return text.replace("critical: 6}}", "critical: 6}, hold: 1s}").replace(
+    """Episodes that end soon, so that there are many, and a route for machines, which want each event."""
+    text = text.replace("critical: 6}}", "critical: 6}, hold: 1s}").replace(
         "severity: info", "rearm: 1bp, severity: info"
     )
+    return text.replace("sinks: [hook]", "sinks: [hook]\n    storm: false\n    inhibit: false")
 
 
 async def lives(desk: Desk, kills: int, seed: int) -> None:
