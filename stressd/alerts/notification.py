@@ -46,7 +46,8 @@ class Telling:
     for. possible_repeat: an earlier attempt may have arrived, and the wire cannot tell. book: by series, what the desk
     holds: shown to people, never in the event itself. withheld: what was not told to this sink meanwhile, and why.
     actions: what the reader may do by a link, signed for this sink. fallback_for: the failing sink in whose place this
-    one is told.
+    one is told. sink: its name. cause_root: the event that it was first told of of the episode that this one followed.
+    template_fault: why its own wording could not be used.
     """
 
     first: bool
@@ -60,6 +61,9 @@ class Telling:
     withheld: tuple[str, ...] = ()
     actions: tuple[Action, ...] = ()
     fallback_for: str | None = None
+    sink: str = ""
+    cause_root: str | None = None
+    template_fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +120,8 @@ class Notification:
     """The HTML of a sink's own template, where it has one."""
     own_text: bool = False
     """text comes from a sink's own template: to be shown in the place of facts, answers, table and footing."""
-    previous_cause_root: str | None = field(default=None)
-    """event_id of the root of the source's episode, for References across a propagation."""
+    cause_root: str | None = None
+    """event_id of the first event of the source's episode told to this sink, for References across a propagation."""
     actions: tuple[Action, ...] = ()
     """What the reader may do by a link."""
 

@@ -84,7 +84,7 @@ def render(event: Event, telling: Telling) -> Notification:
         possible_repeat=telling.possible_repeat,
         path=event.path,
         sparkline=sparkline_of(event.path) if event.path is not None else "",
-        previous_cause_root=f"{event.source.episode}.1" if event.source is not None else None,
+        cause_root=telling.cause_root,
         actions=telling.actions,
     )
 
@@ -146,6 +146,8 @@ def _remarks(telling: Telling) -> list[str]:
         remarks.append(f"{telling.merged + 1} updates merged into this one")
     if telling.possible_repeat:
         remarks.append(REPEAT)
+    if telling.template_fault is not None:
+        remarks.append(f"in the built-in words: this sink's template failed at {telling.template_fault}")
     return remarks
 
 

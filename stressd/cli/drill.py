@@ -24,9 +24,10 @@ from stressd.lab.ruletest.model import RuleTest, read_tests
 from stressd.lab.ruletest.run import Runner
 from stressd.market.sessions import local
 from stressd.market.times import day_iso, day_of
-from stressd.runtime.build import BuildError, fallbacks, make_sinks, renderer
+from stressd.runtime.build import BuildError, fallbacks, make_sinks
 from stressd.runtime.delivery import Deliverer
 from stressd.runtime.registry import registry
+from stressd.runtime.rendering import Renderer
 from stressd.store import Commit, Delivery, Store
 
 MOVE: Final = 25.0
@@ -132,7 +133,7 @@ async def _deliver(loaded: Loaded, routed: Sequence[Routed], timeout: float) -> 
     with tempfile.TemporaryDirectory(prefix="stressd-drill-") as directory:
         store = Store.open(directory)
         deliverer = Deliverer(
-            store, sinks, page_url=loaded.page_url, fallbacks=fallbacks(loaded), render=renderer(loaded)
+            store, sinks, page_url=loaded.page_url, fallbacks=fallbacks(loaded), render=Renderer(loaded)
         )
         await deliverer.start()
         try:

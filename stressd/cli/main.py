@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "ack": ("ack", "say that somebody looks after an episode"),
     "label": ("label", "say what an alert was worth: useful, noise, bad data"),
     "deliveries": ("deliveries", "list, show, replay or drop deliveries"),
+    "preview": ("preview", "every message as its channel shows it, on made-up events"),
     "send-test": ("send_test", "send a labelled test message through a sink"),
     "replay": ("replay", "run tick files through the live pipeline"),
     "backtest": ("backtest", "run daily fixings through the engine"),

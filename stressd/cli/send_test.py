@@ -12,7 +12,6 @@ from pathlib import Path
 from stressd import METHOD, __version__
 from stressd.alerts.event import Event
 from stressd.alerts.notification import Notification, Telling
-from stressd.alerts.render import render
 from stressd.alerts.spec import EpisodesSpec
 from stressd.cli.errors import UserError
 from stressd.cli.place import read_config
@@ -20,6 +19,7 @@ from stressd.config.load import Loaded
 from stressd.market.times import iso
 from stressd.runtime.build import BuildError, episodes_spec, make_sinks
 from stressd.runtime.registry import registry
+from stressd.runtime.rendering import Renderer
 from stressd.sinks.base import Receipt, Sink, SinkError
 
 NOTE = "This is a test: somebody ran `stressd send-test`. No market has moved, and nothing needs to be done."
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     except BuildError as error:
         raise UserError(str(error)) from None
     try:
-        receipt = asyncio.run(_send(sink, message(loaded, time.time_ns())))
+        receipt = asyncio.run(_send(sink, message(loaded, time.time_ns(), args.sink)))
     except SinkError as error:
         if args.json:
             print(json.dumps({"sink": args.sink, "delivered": False, "fault": error.fault, "error": str(error)}))
@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def message(loaded: Loaded, at: int) -> Notification:
-    """The test message. at: ns UTC."""
+def message(loaded: Loaded, at: int, sink: str = "") -> Notification:
+    """The test message, in that sink's wording. at: ns UTC."""
     spec: EpisodesSpec = episodes_spec(loaded, "drill")
     day = iso(at)[2:10].replace("-", "")
     episode = f"SELF-{day}-{at // 1_000_000 % 36**4:04x}"
@@ -90,7 +90,7 @@ def message(loaded: Loaded, at: int) -> Notification:
         config=spec.config,
     )
     # Nothing will end it: a pager must not keep it open
-    return replace(render(event, Telling(first=True, page_url=loaded.page_url)), life="once")
+    return replace(Renderer(loaded)(event, Telling(first=True, page_url=loaded.page_url, sink=sink)), life="once")
 
 
 async def _send(sink: Sink, notification: Notification) -> Receipt:

@@ -13,10 +13,10 @@ from stressd.alerts.desk import DeskSpec
 from stressd.alerts.notification import Position
 from stressd.alerts.people.maintenance import MaintenanceSpec
 from stressd.alerts.people.spec import PeopleSpec
+from stressd.alerts.templates import Wording
 from stressd.config import build, checks
 from stressd.config.agenda import agenda
 from stressd.config.desk import check_desk
-from stressd.config.episodes import episode_settings
 from stressd.config.facts import Facts, gather, shell
 from stressd.config.faults import ConfigError, Fault
 from stressd.config.fields import FeedConfig, Model, SecretError, SinkConfig
@@ -25,6 +25,7 @@ from stressd.config.registry import Registry
 from stressd.config.report import Report
 from stressd.config.rules import AnyRule
 from stressd.config.secrets import check_environment
+from stressd.config.template import wordings
 from stressd.config.text import mapping, read_text
 from stressd.config.translate import secret_keys
 from stressd.engine.spec import EngineSpec
@@ -35,8 +36,8 @@ from stressd.market.aliases import AliasTable
 class Loaded:
     """A valid configuration. feeds, sinks, rules: by their own types, in the order of the file. resolver: the
     SeriesResolver for feeds. digest: "sha256:..." of the content, whatever its layout and comments, and of the files of
-    events; it holds references to secrets, never secrets. listen: None where no HTTP server is wanted. warnings: what
-    is valid but looks wrong."""
+    events and templates; it holds references to secrets, never secrets. listen: None where no HTTP server is wanted.
+    warnings: what is valid but looks wrong. wordings: by sink, of those that have templates."""
 
     path: FilePath
     model: Config
@@ -49,6 +50,7 @@ class Loaded:
     rules: list[AnyRule]
     digest: str
     warnings: list[Fault]
+    wordings: dict[str, Wording]
 
     @property
     def watched(self) -> dict[str, tuple[str, ...]]:
@@ -67,11 +69,6 @@ class Loaded:
         """What the machine of people's doings is told."""
         calendars = {market.name: market.calendar for market in self.engine.markets}
         return PeopleSpec(self.desk.routes, self.maintenance, calendars)
-
-    @property
-    def pace(self) -> dict[str, Any]:
-        """Further fields of the episode machine's specification, by their names."""
-        return {**episode_settings(self.model), "runbooks": self.runbooks}
 
     @property
     def runbooks(self) -> dict[str, str]:
@@ -160,6 +157,8 @@ def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Re
     checks.check_fallbacks(data, report)
     checks.check_book(data, facts, report)
     events, tables = agenda(facts.events, calendars, path.parent, report)
+    worded, templates = wordings(facts.sinks, path.parent, report)
+    tables += templates
     _warn_of_gaps(data, report)
     if environment:
         _check_environment(facts, config, report)
@@ -177,6 +176,7 @@ def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Re
         rules=[rule for _, rule in facts.rules],
         digest=digest({**data, "tables": tables} if tables else data),
         warnings=report.faults(),
+        wordings=worded,
     )
 
 

@@ -55,6 +55,18 @@ class Report:
         """A fault of the value at `path`, or of the nearest thing above it that stands in the file."""
         self.at(self._nearest(path), message, hint, level)
 
+    def inside(self, path: Path, line: int, message: str) -> None:
+        """A fault on a line (from 1) of the text at `path`; of a block of text the first line is the one below `|`."""
+        span = self._nearest(path)
+        begun = self._lines[span.line][span.column :] if span.line < len(self._lines) else ""
+        if not begun.startswith(("|", ">")):
+            self.at(span, message)
+            return
+        place = min(span.line + line, len(self._lines) - 1)
+        source = self._lines[place]
+        start = len(source) - len(source.lstrip())
+        self.at(Span(place, start, place, len(source)), message)
+
     def mapping(self, path: Path, message: str, hint: str = "", level: str = "error") -> None:
         """A fault of a mapping as a whole, such as a missing key: told at its own key, or where it begins."""
         self.at(self.marked.keys.get(path) or self._nearest(path), message, hint, level)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
@@ -12,11 +12,10 @@ import structlog
 from stressd import METHOD, __version__
 from stressd.alerts.desk import Desk
 from stressd.alerts.episodes import Episodes
-from stressd.alerts.event import Event, Origin
-from stressd.alerts.notification import Notification, Telling
+from stressd.alerts.event import Origin
 from stressd.alerts.pipeline import Pipeline, Routed
-from stressd.alerts.render import render
-from stressd.alerts.spec import EpisodesSpec, spec_of
+from stressd.alerts.spec import EpisodesSpec
+from stressd.config.episodes import episode_settings
 from stressd.config.fields import SecretError
 from stressd.config.load import Loaded
 from stressd.config.registry import Registry
@@ -26,7 +25,6 @@ from stressd.engine.engine import Engine
 from stressd.engine.spec import EngineSpec
 from stressd.feeds.base import Feed
 from stressd.runtime.outbox import DESK, EPISODES, PEOPLE
-from stressd.runtime.outgoing import Render
 from stressd.runtime.standins import Fallback
 from stressd.sinks.base import Sink
 
@@ -48,17 +46,23 @@ class Built:
 
 def episodes_spec(loaded: Loaded, origin: Origin) -> EpisodesSpec:
     """What the episode machine is told of the configuration."""
-    return spec_of(loaded.engine, loaded.instance, origin, __version__, METHOD, loaded.digest, loaded.pace)
-
-
-def renderer(loaded: Loaded) -> Render:
-    """Messages with what the desk of this configuration holds."""
-    book = loaded.book
-
-    def rendered(event: Event, telling: Telling) -> Notification:
-        return render(event, replace(telling, book=book))
-
-    return rendered
+    watched: dict[str, int] = {}
+    for series in loaded.engine.series:
+        if not series.legs:
+            watched[series.market] = watched.get(series.market, 0) + 1
+    return EpisodesSpec(
+        instance=loaded.instance,
+        origin=origin,
+        version=__version__,
+        method=METHOD,
+        config=loaded.digest,
+        calendars={market.name: market.calendar for market in loaded.engine.markets},
+        watched=watched,
+        conventions={each.id: each.convention for each in loaded.engine.series if each.convention is not None},
+        runbooks=loaded.runbooks,
+        tenors=tuple(series.id for series in loaded.engine.series if not series.legs),
+        **episode_settings(loaded.model),
+    )
 
 
 def build_pipeline(loaded: Loaded, engine: Engine, origin: Origin, machine: Mapping[str, bytes]) -> Built:

@@ -21,7 +21,8 @@ from stressd.config.registry import Registry
 from stressd.engine.spec import HIGH
 from stressd.feeds.base import Feed
 from stressd.runtime import graph, warm
-from stressd.runtime.build import Built, build_pipeline, fallbacks, make_feeds, make_sinks, renderer
+from stressd.runtime.build import Built, build_pipeline, fallbacks, make_feeds, make_sinks
+from stressd.runtime.charts import Charts
 from stressd.runtime.clock import Clock, WallClock
 from stressd.runtime.deadletters import DeadLetter
 from stressd.runtime.delivery import Deliverer
@@ -31,11 +32,12 @@ from stressd.runtime.heart import Heart
 from stressd.runtime.linkkey import signer
 from stressd.runtime.mailbox import Mailbox
 from stressd.runtime.metrics import Metrics
-from stressd.runtime.notes import CLOCK, LOST, OVERLOAD, SINK, STORE, Condition
+from stressd.runtime.notes import CLOCK, LOST, OVERLOAD, SINK, STORE, TEMPLATE, Condition
 from stressd.runtime.outbox import StoreOutbox, machine_state
 from stressd.runtime.probe import Probe, note
 from stressd.runtime.pump import Pump
 from stressd.runtime.reload import Refused, next_config, refusing
+from stressd.runtime.rendering import Renderer
 from stressd.runtime.report import Reporter
 from stressd.runtime.sdnotify import Systemd
 from stressd.runtime.snapshots import Saved, Snapshots
@@ -131,6 +133,7 @@ class Daemon:
             finally:
                 await self.server.stop()
                 await self.deliverer.stop(min(self.drain, FINISH))
+                self.charts.close()
         finally:
             self.systemd.close()
             await asyncio.to_thread(self.store.close)
@@ -144,14 +147,17 @@ class Daemon:
             self.snapshots.saved_at = saved.at
         self.signer = signer(self.loaded.model.links, self.state)
         built = self._pipeline(self.loaded, saved, self.store.machine())
+        self.renderer = Renderer(self.loaded)
+        self.charts = Charts(self.state / "matplotlib")
         self.deliverer = Deliverer(
             self.store,
             sinks,
             page_url=self.loaded.page_url,
             fallbacks=fallbacks(self.loaded),
-            render=renderer(self.loaded),
+            render=self.renderer,
             on_dead=self._lost,
             actions=self._actions,
+            charts=self.charts,
         )
         self.outbox = StoreOutbox(self.store, self.deliverer.committed)
         self.pump = Pump(
@@ -176,6 +182,7 @@ class Daemon:
 
     async def _work(self, feeds: dict[str, Feed]) -> None:
         await self.deliverer.start()
+        self.charts.warm(self.deliverer.sinks)
         async with asyncio.TaskGroup() as group:
             self.feeds = FeedSet(self.mailbox, group)
             pumping = group.create_task(self.pump.run(), name="pump")
@@ -245,6 +252,8 @@ class Daemon:
                 del self._losses[sink]
         failing = {condition.source for condition in found if condition.rule in (SINK, LOST)}
         found += [each for each in self.probe.conditions() if each.source not in failing]
+        for sink, text in self.renderer.failing(LOST_FOR):
+            found.append(Condition(TEMPLATE, "template failing", text, source=sink))
         if isinstance(self.clock, WallClock) and (behind := self.clock.behind()) > CLOCK_TOLERANCE:
             text = f"the clock was set back by {behind / 1e9:.0f} s: ticks may be taken for old until it has caught up"
             found.append(Condition(CLOCK, "clock set back", text))
@@ -316,7 +325,9 @@ class Daemon:
                 await self.server.listen(*_address(self.loaded))
                 raise
         # First whoever could be told something new, then who says it, then where it comes from.
-        await self.deliverer.replace(sinks, loaded.page_url, fallbacks=fallbacks(loaded), render=renderer(loaded))
+        self.renderer = Renderer(loaded)
+        await self.deliverer.replace(sinks, loaded.page_url, fallbacks=fallbacks(loaded), render=self.renderer)
+        self.charts.warm(self.deliverer.sinks)
         successor = self._successor(loaded)
         self.pump.swap(successor.pipeline, successor.told)
         before, self.loaded, self.signer = self.loaded, loaded, key

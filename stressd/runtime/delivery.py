@@ -17,6 +17,7 @@ import structlog
 
 from stressd.alerts.render import render
 from stressd.runtime import retry
+from stressd.runtime.charts import Charts
 from stressd.runtime.deadletters import DeadLetter, DeadLetters, mourn_nothing, noted
 from stressd.runtime.keeping import hand_over
 from stressd.runtime.lane import Item, Lane, Waiting
@@ -55,6 +56,7 @@ class Deliverer:
         render: Render = render,
         timing: Timing | None = None,
         actions: Actions = no_actions,
+        charts: Charts | None = None,
     ) -> None:
         self._store = store
         self._sinks = dict(sinks)
@@ -62,7 +64,7 @@ class Deliverer:
         self._render = render
         self._timing = timing or Timing()
         self._fallbacks = fallbacks or {}
-        self._actions = actions
+        self._actions, self._charts = actions, charts or Charts()
         self._lanes: dict[str, Lane] = {}
         self._standins = StandIns(store, self._timing, self._accept)
         self._letters = DeadLetters(store, self._standins, on_dead)
@@ -276,7 +278,7 @@ class Deliverer:
         age = self._timing.monotonic() - item.since
         try:
             notification = await compose(
-                self._store, self._render, lane, waiting, item, told, self._page_url, age, self._actions
+                self._store, self._render, lane, waiting, item, told, self._page_url, age, self._actions, self._charts
             )
             receipt = await recorded(self._store, lane, item, notification, self._timing)
         except SinkError as error:

@@ -226,7 +226,11 @@ def _sinks(sinks: Iterable[Report], store: Report) -> Iterable[Metric]:
     well = GaugeMetricFamily(
         "stressd_sink_up", "1 while the sink takes messages, 0 while it fails or is disabled.", labels=["sink"]
     )
+    templates = CounterMetricFamily(
+        "stressd_template_failures", "Messages that a sink's own template could not word.", labels=["sink"]
+    )
     for sink in sinks:
+        templates.add_metric([sink["name"]], sink.get("template_failures", 0))
         for outcome in sorted(sink["outcomes"]):
             deliveries.add_metric([sink["name"], outcome], sink["outcomes"][outcome])
         pending.add_metric([sink["name"]], sink["pending"])
@@ -236,6 +240,7 @@ def _sinks(sinks: Iterable[Report], store: Report) -> Iterable[Metric]:
     yield pending
     yield oldest
     yield well
+    yield templates
     yield _counter("stressd_store_commits", "Transactions written.", store["commits"])
     yield _counter(
         "stressd_store_failed_commits", "Transactions that failed and were tried again.", store["failed_commits"]

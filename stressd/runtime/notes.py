@@ -15,9 +15,10 @@ CLOCK: Final = "clock-set-back"
 FEED: Final = "feed-down"
 LOST: Final = "delivery-lost"
 SINK: Final = "sink-failing"
+TEMPLATE: Final = "template-failing"
 PROBE: Final = "probe"
 PROBE_FAILED: Final = "probe-failed"
-RULES: Final = (OVERLOAD, STORE, CLOCK, FEED, LOST, SINK, PROBE_FAILED)
+RULES: Final = (OVERLOAD, STORE, CLOCK, FEED, LOST, SINK, TEMPLATE, PROBE_FAILED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from stressd.alerts.event import Event
 from stressd.alerts.notification import Action, Notification, Telling
+from stressd.runtime.charts import Charts
 from stressd.runtime.lane import Item, Lane, Waiting
 from stressd.runtime.retry import Timing
 from stressd.sinks.base import Receipt, SinkError
@@ -56,7 +58,8 @@ async def compose(
     told: Told,
     page_url: str | None,
     age: float,
-    actions: Actions = no_actions,
+    actions: Actions,
+    charts: Charts,
 ) -> Notification:
     """The message for `item` in the place of all under way with it. age: s since its commit. Raises SinkError and
     StoreError."""
@@ -77,8 +80,24 @@ async def compose(
         fallback_for=item.fallback_for,
         withheld=tuple(line for each in waiting.queue[: waiting.busy] for line in each.withheld),
         actions=actions(event, lane.name),
+        sink=lane.name,
+        cause_root=await _cause_root(store, lane, event),
     )
-    return render(event, telling)
+    notification = render(event, telling)
+    if not lane.traits.charts:
+        return notification
+    return replace(notification, chart=await charts.of(event))
+
+
+async def _cause_root(store: Store, lane: Lane, event: Event) -> str | None:
+    """Where this sink's thread of the source begins; None where it was told of no source: a reference to a message that
+    never was threads nothing."""
+    if event.source is None:
+        return None
+    known = lane.told.get(event.source.episode)
+    if known is None:
+        known = await asyncio.to_thread(store.told, lane.name, event.source.episode)
+    return known.root
 
 
 async def recorded(store: Store, lane: Lane, item: Item, notification: Notification, timing: Timing) -> Receipt:

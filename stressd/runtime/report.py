@@ -99,7 +99,7 @@ class Reporter:
                 for sink, why, count in d.pump.pipeline.desk.ledger.counts()
             ],
             "answers": answers(d.pump.pipeline.episodes.answers()),
-            "sinks": d.deliverer.report(),
+            "sinks": [{**row, "template_failures": d.renderer.failed(row["name"])} for row in d.deliverer.report()],
             "heartbeats": d.heart.report(),
             "probe": d.probe.report(),
             "conditions": [{"rule": c.rule, "source": c.source, "text": c.text} for c in d.pump.conditions.lasting()],

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
 from collections import OrderedDict
-from email.headerregistry import Address
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
-from email.utils import formatdate
-from html import escape
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
@@ -18,15 +17,20 @@ from pydantic import AfterValidator, Field, model_validator
 
 from stressd.alerts.notification import Notification
 from stressd.config.fields import Duration, File, OneOrMany, SecretRef, SinkConfig, UrlScheme, written
+from stressd.config.template import MailTemplate
 from stressd.sinks.base import Fault, Receipt, SinkError, Traits
-from stressd.sinks.blocks import banner, severity_line, severity_word
 from stressd.sinks.exchange import Exchange, fingerprint, note
 from stressd.sinks.http import SHOWN
+from stressd.sinks.mail import TRIMMED, atom, compose, one_line
 
 REMEMBERED: Final = 1_000
 """Messages of which it is kept who has them already, for attempts that reached a part of the recipients."""
 
-_COLOURS: Final = {"info": "#1f6feb", "warn": "#b58900", "high": "#d9730d", "critical": "#c62828"}
+IDLE: Final = 5.0
+"""Seconds that a connection stays open for the next message of a burst."""
+
+TOO_LARGE: Final = (523, 552)
+
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
@@ -42,7 +46,7 @@ SmtpUrl = Annotated[str, AfterValidator(UrlScheme("smtp", "smtps"))]
 
 class Config(SinkConfig):
     """smtp: `smtp://host:587`, which must offer STARTTLS unless `tls: none`, or `smtps://host:465`. ca_file: private CA
-    (PEM). timeout: of each step of the dialogue."""
+    (PEM). timeout: of each step of the dialogue. template: one's own wording."""
 
     type: Literal["email"]
     smtp: SmtpUrl
@@ -53,6 +57,7 @@ class Config(SinkConfig):
     timeout: Duration = written("15s")
     sender: MailAddress = Field(alias="from")
     to: OneOrMany[MailAddress]
+    template: MailTemplate | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
@@ -72,11 +77,24 @@ def build(config: Config, instance: str) -> EmailSink:
     return EmailSink(config, instance, password, tls)
 
 
-class EmailSink:
-    """One connection a message. Where a server takes a message for some recipients and defers others, the next attempt
-    goes to the others alone."""
+@dataclass(slots=True)
+class _Progress:
+    """Of one message, until all recipients are done: who has it, and who was refused for good, by code."""
 
-    traits = Traits(idempotent=True)
+    done: set[str] = field(default_factory=set)
+    refused: dict[str, int] = field(default_factory=dict)
+
+
+class _TooLarge(Exception):
+    """The server takes no message of this size."""
+
+
+class EmailSink:
+    """One connection a burst. Where a server takes a message for some recipients and defers others, the next attempt
+    goes to the others alone; who was refused for good is not asked again. What is too large goes without its picture,
+    then without HTML, then shortened."""
+
+    traits = Traits(idempotent=True, charts=True)
 
     def __init__(self, config: Config, instance: str, password: str | None, tls: ssl.SSLContext | None) -> None:
         self.name = config.name
@@ -87,28 +105,34 @@ class EmailSink:
         self._implicit = parts.scheme == "smtps"
         self._host = parts.hostname or ""
         self._port = parts.port or (465 if self._implicit else 587 if tls else 25)
-        self._domain = f"{_atom(instance)}.{config.sender.rpartition('@')[2]}"
-        self._has_it: OrderedDict[str, set[str]] = OrderedDict()
+        self._domain = f"{atom(instance)}.{config.sender.rpartition('@')[2]}"
+        self._progress: OrderedDict[str, _Progress] = OrderedDict()
+        self._open: aiosmtplib.SMTP | None = None
+        self._hang_up: asyncio.TimerHandle | None = None
+        self._turn = asyncio.Lock()
 
     async def send(self, notification: Notification) -> Receipt:
-        message = self.message(notification)
-        done = self._has_it.setdefault(notification.event_id, set())
-        while len(self._has_it) > REMEMBERED:
-            self._has_it.popitem(last=False)
-        client = self._client()
-        try:
-            await self._greet(client)
-            deferred, refused = await self._transfer(client, message.as_bytes(policy=WIRE), done)
-        finally:
-            client.close()
+        progress = self._progress.setdefault(notification.event_id, _Progress())
+        while len(self._progress) > REMEMBERED:
+            self._progress.popitem(last=False)
+        async with self._turn:
+            deferred, trim = await self._fitted(notification, progress)
         total = len(self._config.to)
+        refused = list(progress.refused.values())
         if deferred:
             raise SinkError(
                 "retry", f"{self._host}: {len(deferred)} of {total} recipients deferred ({_codes(deferred)})"
             )
-        self._has_it.pop(notification.event_id, None)
-        detail = f"{len(refused)} of {total} recipients refused ({_codes(refused)})" if refused else ""
-        return Receipt(remote_ref=str(message["Message-ID"]), detail=detail)
+        self._progress.pop(notification.event_id, None)
+        if not progress.done:
+            raise SinkError("permanent", f"{self._host}: every recipient refused ({_codes(refused)})")
+        words = [f"{len(refused)} of {total} recipients refused ({_codes(refused)})"] if refused else []
+        words += [f"sent {TRIMMED[trim]}"] if trim else []
+        return Receipt(remote_ref=str(self.message(notification)["Message-ID"]), detail="; ".join(words))
+
+    def message(self, n: Notification, trim: int = 0) -> EmailMessage:
+        """The mail, with so much left out (`sinks.mail.TRIMMED`)."""
+        return compose(n, self._config.sender, self._config.to, self._domain, trim)
 
     async def probe(self) -> str:
         """Connects, sets up TLS and logs in."""
@@ -121,9 +145,18 @@ class EmailSink:
         return f"{self._host}:{self._port}: reached {secured}" + (", logged in" if self._password is not None else "")
 
     async def close(self) -> None:
-        self._has_it.clear()
+        self._progress.clear()
+        async with self._turn:
+            client, self._open = self._open, None
+            if client is not None:
+                try:
+                    await client.quit()
+                except (aiosmtplib.SMTPException, OSError):
+                    client.close()
+        if self._hang_up is not None:
+            self._hang_up.cancel()
 
-    # -- the dialogue
+    # -- the connection
 
     def _client(self) -> aiosmtplib.SMTP:
         return aiosmtplib.SMTP(
@@ -154,15 +187,74 @@ class EmailSink:
                     raise SinkError("retry", f"{self._host}: {words}") from None
             raise SinkError("retry", f"{self._host}:{self._port}: {_in_words(error)}") from None
 
-    async def _transfer(self, client: aiosmtplib.SMTP, message: bytes, done: set[str]) -> tuple[list[int], list[int]]:
-        """Codes of the recipients deferred and refused. `done` grows by those who have it."""
+    async def _connected(self) -> tuple[aiosmtplib.SMTP, bool]:
+        """A connection, and whether it is the one of the message before."""
+        if self._hang_up is not None:
+            self._hang_up.cancel()
+            self._hang_up = None
+        if self._open is not None and self._open.is_connected:
+            return self._open, True
+        self._open = None
+        client = self._client()
+        try:
+            await self._greet(client)
+        except BaseException:
+            client.close()
+            raise
+        return client, False
+
+    def _keep(self, client: aiosmtplib.SMTP) -> None:
+        self._open = client
+        self._hang_up = asyncio.get_running_loop().call_later(IDLE, self._drop, client)
+
+    def _drop(self, client: aiosmtplib.SMTP) -> None:
+        client.close()
+        if self._open is client:
+            self._open = None
+
+    # -- the dialogue
+
+    async def _fitted(self, n: Notification, progress: _Progress) -> tuple[list[int], int]:
+        """Codes of the recipients deferred, and how much was left out."""
+        for trim in range(len(TRIMMED)):
+            try:
+                return await self._once(self.message(n, trim).as_bytes(policy=WIRE), progress), trim
+            except _TooLarge:
+                continue
+        raise SinkError("permanent", f"{self._host}: message refused as too large (552), even when {TRIMMED[-1]}")
+
+    async def _once(self, message: bytes, progress: _Progress) -> list[int]:
+        client, used = await self._connected()
+        try:
+            deferred = await self._transfer(client, message, progress)
+        except SinkError as error:
+            self._drop(client)
+            if not used or error.fault != "retry" or client.is_connected:
+                raise
+            # The server had hung up since the last message, before anything of this one
+            client, _ = await self._connected()
+            try:
+                deferred = await self._transfer(client, message, progress)
+            except BaseException:
+                self._drop(client)
+                raise
+        except BaseException:
+            self._drop(client)
+            raise
+        self._keep(client)
+        return deferred
+
+    async def _transfer(self, client: aiosmtplib.SMTP, message: bytes, progress: _Progress) -> list[int]:
+        """`progress` grows by those who have it, and those who never will."""
+        most = _size(client)
+        if most and len(message) > most:
+            raise _TooLarge
         deferred: list[int] = []
-        refused: list[int] = []
         accepted: list[str] = []
         try:
-            await client.mail(self._config.sender, options=self._mail_options(client, len(message)))
+            await client.mail(self._config.sender, options=[f"SIZE={len(message)}"] if most is not None else [])
             for recipient in self._config.to:
-                if recipient in done:
+                if recipient in progress.done or recipient in progress.refused:
                     continue
                 try:
                     await client.rcpt(recipient)
@@ -170,18 +262,23 @@ class EmailSink:
                 except aiosmtplib.SMTPRecipientRefused as error:
                     if error.code == 421:
                         raise
-                    (deferred if error.code < 500 else refused).append(error.code)
+                    if error.code < 500:
+                        deferred.append(error.code)
+                    else:
+                        progress.refused[recipient] = error.code
+            if not accepted:
+                await client.rset()
         except aiosmtplib.SMTPResponseException as error:
+            if error.code in TOO_LARGE:
+                raise _TooLarge from None
             fault: Fault = "permanent" if error.code >= 500 else "retry"
             raise SinkError(fault, f"{self._host}: sender or recipient refused ({error.code})") from None
         except (aiosmtplib.SMTPException, OSError) as error:
             raise SinkError("retry", f"{self._host}: {_in_words(error)}") from None
         if accepted:
             await self._data(client, message)
-            done.update(accepted)
-        elif not done and not deferred:
-            raise SinkError("permanent", f"{self._host}: every recipient refused ({_codes(refused)})")
-        return deferred, refused
+            progress.done.update(accepted)
+        return deferred
 
     async def _data(self, client: aiosmtplib.SMTP, message: bytes) -> None:
         asked, answered = f"SMTP {self._host}:{self._port}, {fingerprint(message)}", ""
@@ -189,6 +286,8 @@ class EmailSink:
             answered = _said(*await client.data(message))
         except aiosmtplib.SMTPResponseException as error:
             answered = _said(error.code, error.message)
+            if error.code in TOO_LARGE:
+                raise _TooLarge from None
             fault: Fault = "permanent" if error.code >= 500 else "retry"
             raise SinkError(fault, f"{self._host}: message refused ({error.code})") from None
         except (aiosmtplib.SMTPException, OSError) as error:
@@ -197,53 +296,14 @@ class EmailSink:
             ) from None
         finally:
             note(Exchange(asked, answered))
-        try:
-            await client.quit()
-        except (aiosmtplib.SMTPException, OSError):
-            return
-
-    def _mail_options(self, client: aiosmtplib.SMTP, size: int) -> list[str]:
-        return [f"SIZE={size}"] if client.supports_extension("size") else []
-
-    # -- the message
-
-    def message(self, n: Notification) -> EmailMessage:
-        """The mail. Its subject is the episode's, so that clients without threads by reference thread it too."""
-        mail = EmailMessage(policy=WIRE)
-        mail["From"] = Address(display_name="stressd", addr_spec=self._config.sender)
-        mail["To"] = ", ".join(self._config.to)
-        mail["Subject"] = _one_line(n.subject)
-        mail["Date"] = formatdate(localtime=False)
-        mail["Message-ID"] = self._id(n.event_id)
-        if n.thread_root is not None and n.thread_root != n.event_id:
-            mail["In-Reply-To"] = self._id(n.thread_root)
-        roots = [r for r in (n.previous_cause_root, n.thread_root) if r is not None and r != n.event_id]
-        if roots:
-            mail["References"] = " ".join(self._id(root) for root in roots)
-        mail["Auto-Submitted"] = "auto-generated"
-        mail["X-Auto-Response-Suppress"] = "All"
-        mail["X-Stressd-Severity"] = _one_line(n.severity)
-        mail["X-Stressd-Episode"] = _one_line(n.thread)
-        mail["X-Stressd-Event"] = _one_line(n.event_id)
-        mail["X-Stressd-Origin"] = _one_line(n.origin)
-        if n.severity == "critical" and n.type != "resolved":
-            mail["Importance"] = "high"
-            mail["X-Priority"] = "1"
-        mail.set_content(_text(n), cte="quoted-printable")
-        mail.add_alternative(_html(n), subtype="html", cte="quoted-printable")
-        return mail
-
-    def _id(self, event_id: str) -> str:
-        return f"<{_atom(event_id)}@{self._domain}>"
 
 
-def _atom(text: str) -> str:
-    """`text` as part of a Message-ID."""
-    return re.sub(r"[^A-Za-z0-9._-]", "-", text)
-
-
-def _one_line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+def _size(client: aiosmtplib.SMTP) -> int | None:
+    """Bytes that the server takes, 0 for any number, None where it does not say."""
+    if not client.supports_extension("size"):
+        return None
+    said = client.esmtp_extensions.get("size", "").strip()
+    return int(said) if said.isdigit() else 0
 
 
 def _codes(codes: list[int]) -> str:
@@ -252,7 +312,7 @@ def _codes(codes: list[int]) -> str:
 
 def _said(code: int, text: str) -> str:
     """A reply without the addresses that it may quote."""
-    return f"{code} {re.sub(r'[^ <>]+@[^ <>]+', '<address>', _one_line(text))[:SHOWN]}"
+    return f"{code} {re.sub(r'[^ <>]+@[^ <>]+', '<address>', one_line(text))[:SHOWN]}"
 
 
 def _in_words(error: Exception) -> str:
@@ -272,41 +332,3 @@ def _in_words(error: Exception) -> str:
     if "AUTH" in str(error):
         return "offers no log-in"
     return f"the dialogue failed ({type(error).__name__})"
-
-
-def _text(n: Notification) -> str:
-    said = banner(n)
-    parts = [*([said] if said else []), severity_word(n), n.text]
-    if n.link and n.link not in n.text:
-        parts += ["", n.link]
-    return "\n".join(parts) + "\n"
-
-
-def _html(n: Notification) -> str:
-    """Plain tables with inline styles: what Outlook shows. Everything from outside is escaped."""
-    colour = "#2e7d32" if n.type == "resolved" else _COLOURS.get(n.severity, "#444444")
-    cell = 'style="padding:2px 14px 2px 0;vertical-align:top;white-space:nowrap"'
-    above = banner(n)
-    said = f'<p style="margin:0 0 6px"><b>{escape(above)}</b></p>' if above else ""
-    facts = "".join(f"<tr><td {cell}>{escape(k)}</td><td>{escape(v)}</td></tr>" for k, v in n.facts)
-    said_of = "".join(f"<tr><td {cell}><b>{escape(k)}</b></td><td>{escape(v)}</td></tr>" for k, v in n.answers)
-    footing = "<br>".join(f"{escape(k)}: {escape(v)}" for k, v in n.footing)
-    rows = "".join(_row("td", row.cells, cell) for row in n.table)
-    table = _table(_row("th", n.table_header, cell + ' align="left"') + rows) if n.table else ""
-    link = f'<p><a href="{escape(n.link)}">Open the episode</a></p>' if n.link else ""
-    return (
-        '<html><body style="font-family:Arial,sans-serif;font-size:14px;color:#222222">'
-        f'{said}<h2 style="margin:0 0 10px;font-size:17px;color:{colour}">{escape(severity_line(n))}</h2>'
-        f"{_table(facts) if facts else ''}"
-        f"{_table(said_of) if said_of else ''}{table}{link}"
-        f'<p style="color:#777777;font-size:12px">{footing}</p>'
-        f'<p style="color:#777777;font-size:12px">{escape(n.moment)} · {escape(n.event_id)}</p></body></html>\n'
-    )
-
-
-def _table(rows: str) -> str:
-    return f'<table cellspacing="0" style="border-collapse:collapse;margin:0 0 12px;font-size:13px">{rows}</table>'
-
-
-def _row(tag: str, cells: tuple[str, ...], style: str) -> str:
-    return "<tr>" + "".join(f"<{tag} {style}>{escape(c)}</{tag}>" for c in cells) + "</tr>"

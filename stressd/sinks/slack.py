@@ -14,6 +14,7 @@ from pydantic import AfterValidator, model_validator
 
 from stressd.alerts.notification import Notification
 from stressd.config.fields import HttpOptions, HttpUrl, KeyFault, SecretRef, SinkConfig, written
+from stressd.config.template import TextTemplate
 from stressd.sinks.base import Receipt, Traits
 from stressd.sinks.blocks import payload, plain
 from stressd.sinks.http import Answer, Endpoint
@@ -40,13 +41,14 @@ def _api_url(value: str) -> str:
 
 class Config(SinkConfig, HttpOptions):
     """webhook_url: the incoming webhook's URL, which is a secret. Or bot_token (`xoxb-...`) and channel. api_url: of a
-    Slack of one's own, such as GovSlack's."""
+    Slack of one's own, such as GovSlack's. template: one's own wording, with Slack's *bold* and _italics_."""
 
     type: Literal["slack"]
     webhook_url: SecretRef | None = None
     bot_token: SecretRef | None = None
     channel: Annotated[str, AfterValidator(_channel)] | None = None
     api_url: Annotated[HttpUrl, AfterValidator(_api_url)] = written("https://slack.com/api/")
+    template: TextTemplate | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Config:

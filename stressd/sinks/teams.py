@@ -16,6 +16,7 @@ from pydantic import model_validator
 
 from stressd.alerts.notification import Notification
 from stressd.config.fields import EventType, HttpOptions, OneOrMany, SecretError, SecretRef, SinkConfig, written
+from stressd.config.template import TextTemplate
 from stressd.sinks.base import Receipt, SinkError, Traits
 from stressd.sinks.blocks import banner, severity_line
 from stressd.sinks.fitting import Shown, cut, fitted, footing_of
@@ -48,6 +49,7 @@ class Config(SinkConfig, HttpOptions):
     type: Literal["teams"]
     url: SecretRef
     updates: OneOrMany[EventType] = written(list(DEFAULT_UPDATES))
+    template: TextTemplate | None = None
 
     @model_validator(mode="after")
     def _ends(self) -> Config:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import re
 import ssl
 import warnings
 from collections.abc import AsyncIterator, Callable
@@ -36,6 +38,12 @@ class Post:
         self.drop_after_data = 0
         self.port = 0
         self.secured: list[bool] = []
+        self.sessions: list[Session] = []
+        self.transports: list[asyncio.Transport] = []
+
+    def hang_up(self) -> None:
+        for transport in self.transports:
+            transport.close()
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -63,6 +71,9 @@ class Post:
         self.mails.append(parsed)
         self.recipients.append(list(envelope.rcpt_tos))
         self.secured.append(session.ssl is not None)
+        self.sessions.append(session)
+        assert isinstance(server.transport, asyncio.Transport)
+        self.transports.append(server.transport)
         if self.drop_after_data:
             self.drop_after_data -= 1
             assert isinstance(server.transport, asyncio.Transport)
@@ -75,7 +86,9 @@ def login(server: SMTP, session: Session, envelope: Envelope, mechanism: str, da
     return AuthResult(success=good, handled=False)
 
 
-async def listen(post: Post, tls: ssl.SSLContext | None, implicit: bool = False, auth: bool = True) -> Any:
+async def listen(
+    post: Post, tls: ssl.SSLContext | None, implicit: bool = False, auth: bool = True, limit: int = 33_554_432
+) -> Any:
     def protocol() -> SMTP:
         # It warns of AUTH without STARTTLS, also where the whole connection is TLS
         with warnings.catch_warnings():
@@ -86,6 +99,7 @@ async def listen(post: Post, tls: ssl.SSLContext | None, implicit: bool = False,
         return SMTP(
             post,
             hostname="mail.test",
+            data_size_limit=limit,
             tls_context=None if implicit else tls,
             require_starttls=tls is not None and not implicit,
             authenticator=login,
@@ -116,8 +130,9 @@ async def post(server_tls: ssl.SSLContext) -> AsyncIterator[Post]:
 
 
 @pytest.fixture
-def mailer(ca_file: Path, post: Post, monkeypatch: pytest.MonkeyPatch) -> Callable[..., EmailSink]:
+async def mailer(ca_file: Path, post: Post, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[..., EmailSink]]:
     monkeypatch.setenv("MAIL_PASSWORD", PASSWORD)
+    made: list[EmailSink] = []
 
     def make(**more: Any) -> EmailSink:
         base = {
@@ -126,9 +141,18 @@ def mailer(ca_file: Path, post: Post, monkeypatch: pytest.MonkeyPatch) -> Callab
             "to": ["rates@bank.example", "risk@bank.example"], "timeout": "3s",
         }  # fmt: skip
         given = {k: v for k, v in (base | more).items() if v is not None}
-        return build(Config.model_validate(given), "rates-tokyo")
+        made.append(build(Config.model_validate(given), "rates-tokyo"))
+        return made[-1]
 
-    return make
+    yield make
+    for sink in made:
+        await sink.close()
+    made.clear()
+    await asyncio.sleep(0.05)
+    with warnings.catch_warnings():
+        # asyncio never closes the transport of a handshake that failed
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 async def fault(sink: EmailSink, n: Notification) -> SinkError:
@@ -165,8 +189,8 @@ async def test_a_mail_arrives_over_starttls_with_all_its_headers(post: Post, mai
 async def test_an_episode_is_one_thread_with_a_real_root(post: Post, mailer: Any, note: Note) -> None:
     sink = mailer()
     await sink.send(note(event_id="US-1.1", thread_root=None, first=True))
-    await sink.send(note(event_id="US-1.2", thread_root="US-1.1", first=False, previous_cause_root="JP-1.1"))
-    await sink.send(note(event_id="US-1.2", thread_root="US-1.1", first=False, previous_cause_root="JP-1.1"))
+    await sink.send(note(event_id="US-1.2", thread_root="US-1.1", first=False, cause_root="JP-1.1"))
+    await sink.send(note(event_id="US-1.2", thread_root="US-1.1", first=False, cause_root="JP-1.1"))
     first, second, again = post.mails
     assert second["In-Reply-To"] == first["Message-ID"]
     assert second["References"].split() == ["<JP-1.1@rates-tokyo.bank.example>", first["Message-ID"]]
@@ -202,7 +226,6 @@ async def test_what_is_not_live_says_so_first(post: Post, mailer: Any, note: Not
         ("mail", "421 shutting down", "retry"),
         ("mail", "451 try later", "retry"),
         ("mail", "550 not you", "permanent"),
-        ("mail", "552 too large", "permanent"),
         ("rcpt", "450 greylisted", "retry"),
         ("rcpt", "421 closing", "retry"),
         ("rcpt", "550 unknown rates@bank.example", "permanent"),
@@ -243,6 +266,92 @@ async def test_a_deferred_recipient_alone_is_tried_again(post: Post, mailer: Any
     assert post.mails[0]["Message-ID"] == post.mails[1]["Message-ID"]
     await sink.send(note(event_id="JP-260120-7q2f.4"))
     assert post.recipients[2] == ["rates@bank.example", "risk@bank.example"]
+
+
+async def test_who_was_refused_for_good_is_not_asked_again_while_others_are_deferred(
+    post: Post, mailer: Any, note: Note
+) -> None:
+    post.at_rcpt = {"rates@bank.example": ["550 unknown", "250 asked again"], "risk@bank.example": ["451 busy"]}
+    sink = mailer()
+    assert "1 of 2 recipients deferred (451)" in str(await fault(sink, note()))
+    receipt = await sink.send(note())
+    assert receipt.detail == "1 of 2 recipients refused (550)"
+    assert post.recipients == [["risk@bank.example"]]
+    assert post.at_rcpt["rates@bank.example"] == ["250 asked again"]
+
+
+async def test_a_burst_goes_over_one_connection_and_one_that_the_server_closed_is_opened_anew(
+    post: Post, mailer: Any, note: Note
+) -> None:
+    sink = mailer()
+    for seq in range(3):
+        await sink.send(note(event_id=f"JP-260120-7q2f.{seq}"))
+    assert len({id(session) for session in post.sessions}) == 1
+    post.hang_up()
+    await asyncio.sleep(0.05)
+    await sink.send(note(event_id="JP-260120-7q2f.3"))
+    assert len(post.mails) == 4
+    assert len({id(session) for session in post.sessions}) == 2
+    await sink.close()
+
+
+async def test_what_is_too_large_goes_without_its_picture_then_without_html_then_shortened(
+    mailer: Any, note: Note, server_tls: ssl.SSLContext
+) -> None:
+    chart = b"\x89PNG" + bytes(90_000)
+    text = "x" * 9_000
+    expected = {200_000: "", 60_000: "sent without the chart", 14_000: "sent without chart and HTML"}
+    expected[10_000] = "sent cut to fit the server's limit"
+    for limit, detail in expected.items():
+        small = Post()
+        server = await listen(small, server_tls, limit=limit)
+        sink = mailer(smtp=f"smtp://localhost:{small.port}")
+        receipt = await sink.send(note(chart=chart, text=text, facts=(("Long", "y" * 12_000),)))
+        assert receipt.detail == detail
+        assert len(small.raw[0]) <= limit
+        await sink.close()
+        server.close()
+    tiny = Post()
+    server = await listen(tiny, server_tls, limit=2_000)
+    assert (await fault(mailer(smtp=f"smtp://localhost:{tiny.port}"), note(text=text))).fault == "permanent"
+    server.close()
+
+
+@pytest.mark.parametrize("where", ["mail", "data"])
+async def test_a_server_that_finds_it_too_large_only_then_gets_less(
+    post: Post, mailer: Any, note: Note, where: str
+) -> None:
+    setattr(post, f"at_{where}", ["552 too large"])
+    receipt = await mailer().send(note(chart=b"\x89PNG"))
+    assert receipt.detail == "sent without the chart"
+    assert "image/png" not in [part.get_content_type() for part in post.mails[0].walk()]
+
+
+async def test_the_chart_is_inside_the_html_and_nothing_is_remote(post: Post, mailer: Any, note: Note) -> None:
+    picture = b"\x89PNG picture"
+    await mailer().send(note(chart=picture))
+    (mail,) = post.mails
+    text, related = mail.iter_parts()
+    html, image = related.iter_parts()
+    assert (text.get_content_type(), related.get_content_type()) == ("text/plain", "multipart/related")
+    assert image.get_content() == picture
+    assert image["Content-Disposition"].content_disposition == "inline"
+    page = html.get_content()
+    assert f'src="cid:{image["Content-ID"][1:-1]}"' in page
+    assert not re.search(r"""(?:src|background)=["']?https?:|url\(|@import|<script|<link""", page)
+
+
+async def test_a_picture_that_is_too_large_for_mail_is_left_out(post: Post, mailer: Any, note: Note) -> None:
+    await mailer().send(note(chart=bytes(200_001)))
+    assert [part.get_content_type() for part in post.mails[0].iter_parts()] == ["text/plain", "text/html"]
+
+
+async def test_ones_own_html_shows_the_chart_where_it_asks_for_it(post: Post, mailer: Any, note: Note) -> None:
+    await mailer().send(note(html='<p>own</p><img src="cid:chart">', chart=b"\x89PNG"))
+    await mailer().send(note(html="<p>own</p>", chart=b"\x89PNG"))
+    first, second = post.mails
+    assert [part.get_content_type() for part in first.walk()][-2:] == ["text/html", "image/png"]
+    assert [part.get_content_type() for part in second.walk()][-1] == "text/html"
 
 
 async def test_a_drop_after_the_message_is_ambiguous_and_the_repeat_has_the_same_id(
