@@ -288,14 +288,20 @@ def test_every_sink_that_was_told_a_wrong_link_hears_of_it_and_no_other(
     )
     router = desk_of(wanted)
     heard: dict[tuple[str, str], list[Event]] = defaultdict(list)
+    folded: set[tuple[str, str]] = set()
     for number, event in enumerate(run(facts)):
         if number == restart:
             state = json.loads(json.dumps(router.snapshot()))
             router = desk_of(wanted)
             router.restore(state)
-        for sink in assign(router, event):
+        (routed,) = router.take(event)
+        folded |= {(sink, event.episode) for sink in routed.kept_back}
+        for sink in routed.sinks:
             life = heard[sink, event.episode]
-            if event.type == "corrected":
+            if event.type == "corrected" and not life:
+                # Kept from it as a follower's, which it is not
+                assert (sink, event.episode) in folded
+            elif event.type == "corrected":
                 now = claims(event)
                 assert any(size > now.get(link, 0) for each in life for link, size in claims(each).items())
             life.append(event)
