@@ -75,14 +75,14 @@ def main() -> int:
             for seed, (_, told, _) in enumerate(found, 1):
                 print(f"  seed {seed}, the desk and ops:", *told, sep="\n    ")
     if not args.month:
-        told = january(setup(args.config), print)
-        desk = list(headlines(told, DESK))
+        week = january(setup(args.config), print)
+        desk = list(headlines(week, DESK))
         back = any(e.time[:10] == "2026-01-21" and "retrace" in (e.headline + (e.note or "")) for e in desk)
         missed += len(desk) > JANUARY or not back
         print(f"16 to 22 January 2026: {len(desk)} messages to the desk (goal {JANUARY}), "
               f"the 21st {'is told as a retracement' if back else 'IS NOT TOLD AS A RETRACEMENT'}")  # fmt: skip
         print(*[f"    {line(event)}" for event in desk], sep="\n")
-        print("  others:", dict(Counter(sink for one in told for sink in one.sinks)))
+        print("  others:", dict(Counter(sink for one in week for sink in one.sinks)))
     print(f"{time.monotonic() - began:.0f} s")
     return 1 if missed else 0
 

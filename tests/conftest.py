@@ -14,11 +14,16 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from tests.runtime.outbox_bench import Bench
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -148,3 +153,15 @@ def mosquitto(tmp_path: Path) -> MosquittoFactory:
             await broker.stop()
 
     return running
+
+
+@pytest.fixture
+async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+    """Deliveries in virtual time: a store, and sinks that do as told."""
+    from tests.runtime.outbox_bench import Bench, swift
+
+    monkeypatch.setattr("stressd.store.writer.connect", swift)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    one = Bench(tmp_path)
+    yield one
+    await one.close()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,16 +14,7 @@ import pytest
 from stressd.runtime.retry import wait
 from stressd.sinks.base import SinkError
 from stressd.store import Commit, Store, outbox
-from tests.runtime.outbox_bench import JP, US, Bench, FakeSink, Sent, make, swift
-
-
-@pytest.fixture
-async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
-    monkeypatch.setattr("stressd.store.writer.connect", swift)
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
-    one = Bench(tmp_path)
-    yield one
-    await one.close()
+from tests.runtime.outbox_bench import JP, US, Bench, FakeSink, Sent, make
 
 
 def retry(after: float | None = None) -> SinkError:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,16 +13,7 @@ from stressd.alerts.event import DataQuality
 from stressd.runtime.breaker import THRESHOLD, WAITS, Breaker
 from stressd.sinks.base import SinkError
 from stressd.store import Commit
-from tests.runtime.outbox_bench import JP, US, Bench, FakeSink, Sent, make, swift
-
-
-@pytest.fixture
-async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
-    monkeypatch.setattr("stressd.store.writer.connect", swift)
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
-    one = Bench(tmp_path)
-    yield one
-    await one.close()
+from tests.runtime.outbox_bench import JP, US, Bench, FakeSink, Sent, make
 
 
 def down(times: int = 1_000) -> list[SinkError]:

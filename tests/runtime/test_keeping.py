@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-
-import pytest
+from collections.abc import Sequence
 
 from stressd.alerts.notification import Notification
-from tests.runtime.outbox_bench import JP, US, Bench, FakeSink, swift
+from tests.runtime.outbox_bench import JP, US, Bench, FakeSink
 
 
 class KeepingSink(FakeSink):
@@ -20,15 +15,6 @@ class KeepingSink(FakeSink):
 
     async def keep(self, standing: Sequence[Notification]) -> None:
         self.kept = [*getattr(self, "kept", []), [notification.event_id for notification in standing]]
-
-
-@pytest.fixture
-async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
-    monkeypatch.setattr("stressd.store.writer.connect", swift)
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
-    one = Bench(tmp_path)
-    yield one
-    await one.close()
 
 
 async def test_after_a_restart_it_learns_the_newest_it_was_told_of_each_open_episode(bench: Bench) -> None:

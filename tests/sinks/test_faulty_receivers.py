@@ -12,7 +12,6 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,7 +29,7 @@ from stressd.runtime.registry import registry
 from stressd.runtime.retry import RETRY_AFTER_CAP
 from stressd.sinks.base import SinkError
 from stressd.testing.pagerduty import KEY
-from tests.runtime.outbox_bench import JP, US, Bench, make, swift
+from tests.runtime.outbox_bench import JP, US, Bench, make
 
 Note = Callable[..., Notification]
 Behave = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -40,15 +39,6 @@ NOW = 1_768_887_067.0
 
 
 # -- what follows from an error
-
-
-@pytest.fixture
-async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
-    monkeypatch.setattr("stressd.store.writer.connect", swift)
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
-    one = Bench(tmp_path)
-    yield one
-    await one.close()
 
 
 async def follows(bench: Bench, error: SinkError) -> None:
