@@ -100,7 +100,9 @@ def test_a_drill_is_a_thread_cards_and_an_incident_that_is_resolved(
 ) -> None:
     assert main(["drill", "-c", str(town.file)]) == 0, capsys.readouterr()
     (root,) = [m for m in town.slack.channel.shown() if "subtype" not in m]
-    replies = town.slack.channel.thread(root["ts"])
+    below = town.slack.channel.thread(root["ts"])
+    replies = [m for m in below if "files" not in m]
+    assert len(below) > len(replies), "the chart is in the thread"
     assert "RESOLVED (critical)" in root["text"]
     assert "DRILL: an exercise" in root["text"]
     assert "RESOLVED" in replies[-1]["text"]
