@@ -56,7 +56,7 @@ def compose(n: Notification, sender: str, to: list[str], domain: str, trim: int 
     mail["X-Auto-Response-Suppress"] = "All"
     for name, value in (("Severity", n.severity), ("Episode", n.thread), ("Event", n.event_id), ("Origin", n.origin)):
         mail[f"X-Stressd-{name}"] = one_line(value)
-    if n.severity == "critical" and n.type != "resolved" and n.origin == "live":
+    if n.severity == "critical" and n.life != "over" and n.origin == "live":
         mail["Importance"] = "high"
         mail["X-Priority"] = "1"
     text = as_text(n)
@@ -117,7 +117,7 @@ def as_text(n: Notification) -> str:
 def as_html(n: Notification, cid: str | None) -> str:
     """Plain tables with inline styles, which Outlook shows, in colours of their own for dark clients; nothing remote.
     cid: where the chart is. Everything from outside is escaped."""
-    over = n.type == "resolved"
+    over = n.life == "over"
     colour, shade = (OVER, "over") if over else (COLOURS.get(n.severity, "#444444"), n.severity)
     said = banner(n)
     above = f'<p style="margin:0 0 6px;font-weight:bold">{escape(said)}</p>' if said else ""

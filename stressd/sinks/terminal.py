@@ -19,7 +19,7 @@ _ENTITIES: Final = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"), ("\u200b", "")
 def as_text(n: Notification, *, colour: bool = False, width: int = WIDTH) -> str:
     """The message as Slack would show it: a bar in the colour of the severity, the header, the fields in two columns,
     the table, the context. No control character of the data reaches the terminal."""
-    code = "32" if n.type == "resolved" else _COLOURS.get(n.severity, "0")
+    code = "32" if n.life == "over" else _COLOURS.get(n.severity, "0")
     bar = _paint("▌", code, colour) + " "
     lines: list[str] = []
     for block in blocks(n):
