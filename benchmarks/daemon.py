@@ -22,6 +22,7 @@ import meter
 import stream
 import uvloop
 
+from stressd.alerts.people.commands import Done
 from stressd.alerts.pipeline import Pipeline, Routed
 from stressd.engine.form import FORM
 from stressd.feeds import mqtt
@@ -52,7 +53,7 @@ class Decisions:
     def __init__(self) -> None:
         self.routed: list[Routed] = []
 
-    def commit(self, routed: Sequence[Routed], pipeline: Pipeline) -> Future[Any]:
+    def commit(self, routed: Sequence[Routed], pipeline: Pipeline, actions: Sequence[Done] = ()) -> Future[Any]:
         self.routed += routed
         done: Future[Any] = Future()
         done.set_result(None)
