@@ -314,7 +314,14 @@ class Book:
         self._timed.pop(episode.id, None)
         if episode.what == SIGMA and type in ("escalated", "widened", "peaked", "reopened"):
             self._look_back(episode, at)
-        return self._compose(episode, type, at, note)
+        if type in ("opened", "escalated", "reopened"):
+            episode.rise, episode.rose_at = -1, at
+        elif type == "resolved" or episode.withdrawn:
+            episode.rise = -1
+        event = self._compose(episode, type, at, note)
+        if episode.rise >= 0:
+            self.settle(episode, max(episode.rise_due, at + self.spec.settle))
+        return event
 
     def _compose(self, episode: Episode, type: EventType, at: int, note: str | None) -> Event:
         said = ([note] if note else []) + remarks(self.spec, episode, at)

@@ -76,17 +76,18 @@ class Episode(msgspec.Struct, kw_only=True):
     have left too. active: what keeps it open, with the highest rung of each; lowered: the rung that holds now where it
     is below that; reached: by series, the highest rung ever. peak_z, peak_bp: largest sizes so far; told_z, told_bp: as
     of the last event that was for everybody. joined, raised (to the episode's severity), answered, peaked: not told
-    yet; due: when the settle window ends that will tell them. affected, age, text: of a feed episode; usual (ns): of
-    the series that it began with; warming: its sigma is provisional, or its pauses are. unseen: "stale" or "halted"
-    once none of its series ticks: how it goes on is unknown. quotes: by series, as of its latest breach; curve, beside
-    (spreads): of the market, as of the latest; path, checked: of the leading series.
-    said: the closest link that any event told of each market since it was last corrected; said_source: likewise the
-    source; why_not: why that does not hold; correct_at: when what does not hold any more is taken back. acknowledged:
-    the latest.
-    changes: 1 for a crossing, 0 for a decision without one (`alerts.flapping`), up to the one at changed_at; crossings:
-    how many since it was last calm. reopened: how often. ease_at: when it is over, or flaps no more, if nothing crosses
-    until then; ease_note: what is said then; frozen: it waits for its series to be seen again first.
-    extremes: by series, the largest move; last: value and time of its latest breach event, that of its end too.
+    yet; due: when the settle window ends that will tell them. rise: the severity that was told before a rise that
+    waits until rise_due, -1 where none does; rose_at: when one was told last, or the opening. affected, age, text:
+    of a feed episode; usual (ns): of the series that it began with; warming: its sigma is provisional, or its
+    pauses are. unseen: "stale" or "halted" once none of its series ticks: how it goes on is unknown. quotes: by
+    series, as of its latest breach; curve, beside (spreads): of the market, as of the latest; path, checked: of the
+    leading series. said: the closest link that any event told of each market since it was last corrected;
+    said_source: likewise the source; why_not: why that does not hold; correct_at: when what does not hold any more
+    is taken back. acknowledged: the latest. changes: 1 for a crossing, 0 for a decision without one
+    (`alerts.flapping`), up to the one at changed_at; crossings: how many since it was last calm. reopened: how
+    often. ease_at: when it is over, or flaps no more, if nothing crosses until then; ease_note: what is said then;
+    frozen: it waits for its series to be seen again first. extremes: by series, the largest move; last: value and
+    time of its latest breach event, that of its end too.
     retraces: the earlier move that this one takes back. told_at: of the latest event; closing_told: the open until
     which it was last said to be suspended. withdrawn: why the alert was wrong.
     """
@@ -112,6 +113,9 @@ class Episode(msgspec.Struct, kw_only=True):
     raised: list[str] = []
     answered: list[str] = []
     peaked: bool = False
+    rise: int = -1
+    rise_due: int = 0
+    rose_at: int = 0
     due: int | None = None
     answers: dict[str, Answer] = {}
     propagated_at: int | None = None
@@ -209,7 +213,7 @@ class Episode(msgspec.Struct, kw_only=True):
     @property
     def gathers(self) -> bool:
         """Whether something waits to be told at the end of the settle window."""
-        return bool(self.answered or self.joined or self.raised or self.peaked)
+        return bool(self.answered or self.joined or self.raised or self.peaked or self.rise >= 0)
 
     def told_all(self) -> None:
         """Everything known now is in the event that is being made."""

@@ -26,6 +26,8 @@ def split(name: str) -> tuple[str, str]:
 
 def gathered(episode: Episode, at: int) -> tuple[EventType, int, str]:
     """What has gathered by `at`: the type that matters most, `at`, and what is new."""
+    if episode.rise >= 0 and at >= episode.rise_due and not episode.answered:
+        return "escalated", at, f"was {SEVERITIES[episode.rise]} before"
     if episode.answered:
         followers = [episode.answers[market].follower for market in episode.answered]
         links = link_clauses(followers)

@@ -110,8 +110,9 @@ def retraces(past: Iterable[PastMove], series: str, value: float, direction: int
 
 
 def retraces_clause(said: Retraces) -> str:
-    """ "retraces 61 % of the move of 20 January (JP-260120-7q2f)"."""
-    return f"retraces {said.part * 100.0:.0f} % of the move of {_day(said.day)} ({said.episode})"
+    """ "retraces 61 % of the move of 20 January (JP-260120-7q2f)"; "all and more" where it goes on beyond it."""
+    share = f"{said.part * 100.0:.0f} %" if said.part <= 1.0 else "all and more"
+    return f"retraces {share} of the move of {_day(said.day)} ({said.episode})"
 
 
 def retraces_text(said: Retraces) -> str:

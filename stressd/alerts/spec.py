@@ -27,7 +27,8 @@ class EpisodesSpec:
     calendars: by market; an episode is named by its date there, and reopening times are told on that market's clock.
     watched: number of live series by market, for "4 of 6 series". conventions: by series, as in market.conventions.
     runbooks: by rule, the page that says what to do. settle: ns within which joiners, peaks and further
-    answers are gathered into one update. peak_sigma, peak_bp: by how much a peak must grow to be told again.
+    answers are gathered into one update. pace: ns after an opening or a rise within which a rise waits, but none to
+    critical. peak_sigma, peak_bp: by how much a peak must grow to be told again.
 
     reopen: ns of the market's open time after the end of an episode within which a breach of the same key opens it
     again, 0 for never. recovery: ns of open time for which an episode that was reopened must stay quiet before it is
@@ -47,6 +48,7 @@ class EpisodesSpec:
     conventions: Mapping[str, str] = field(default_factory=dict)
     runbooks: Mapping[str, str] = field(default_factory=dict)
     settle: int = 5 * SECOND
+    pace: int = 0
     peak_sigma: float = 1.0
     peak_bp: float = 5.0
     reopen: int = 30 * MINUTE

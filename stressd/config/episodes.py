@@ -30,14 +30,16 @@ Share = Annotated[
 
 class EpisodeConfig(Model):
     """The pace of every alert's life. settle: for which joiners, peaks and further answers are gathered into one
-    update. peak_sigma, peak: by how much a peak must grow beyond the one told last to be told again. reopen: of the
-    market's open time after the end, within which a breach of the same kind opens the same episode again; 0s: never.
+    update. pace: a rise in severity so soon after the last told waits until that is over, but one to critical never.
+    peak_sigma, peak: by how much a peak must grow beyond the one told last to be told again. reopen: of the market's
+    open time after the end, within which a breach of the same kind opens the same episode again; 0s: never.
     recovery: for which an episode that was reopened must stay quiet before it is over, doubled each further time, at
     most recovery_max. retraced: part of a move that is taken back from which on it is told; retraces_within: sessions
     after which a move the other way does not take back an earlier one any more. whole_curve: how many segments of a
     curve make the whole of it."""
 
     settle: Duration = written("5s")
+    pace: Duration = written("60s")
     peak_sigma: float = written(1.0, gt=0)
     peak: Bp = written("5bp")
     reopen: Duration = written("30m")
@@ -52,6 +54,8 @@ class EpisodeConfig(Model):
         for key in ("settle", "recovery", "peak"):
             if getattr(self, key) <= 0:
                 raise KeyFault(key, f"`{key}` must be more than zero")
+        if self.pace < 0:
+            raise KeyFault("pace", "`pace` cannot be negative; `0s` tells every rise at once")
         if self.reopen < 0:
             raise KeyFault("reopen", "`reopen` cannot be negative; `0s` is never")
         if self.recovery_max < self.recovery:
@@ -88,6 +92,7 @@ def episode_settings(config: Config) -> dict[str, Any]:
     pace = config.episodes
     return {
         "settle": pace.settle,
+        "pace": pace.pace,
         "peak_sigma": pace.peak_sigma,
         "peak_bp": pace.peak,
         "reopen": pace.reopen,

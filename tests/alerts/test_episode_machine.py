@@ -15,6 +15,7 @@ from stressd.alerts.episodes import Episodes
 from stressd.alerts.event import Event
 from stressd.engine.events import Disproved
 from stressd.engine.spec import SEVERITIES
+from stressd.market.times import parse_time
 from tests.alerts import facts
 from tests.alerts.facts import HOUR, MINUTE, SECOND, breach, note, response, silence, spec
 
@@ -40,13 +41,16 @@ class Lives(RuleBasedStateMachine):
         self.silent: set[str] = set()
         self.left: set[str] = set()
 
-    @initialize(step=STEPS)
-    def begin(self, step: int) -> None:
+    @initialize(step=STEPS, pace=st.sampled_from([0, 60 * SECOND]))
+    def begin(self, step: int, pace: int) -> None:
         self.at += step
+        self.pace = pace
+        self.machine = Episodes(spec(pace=pace))
+        self.twin = Episodes(spec(pace=pace))
 
     def restarted(self) -> Episodes:
         state = json.loads(msgspec.json.encode(self.twin.snapshot()))
-        twin = Episodes(spec())
+        twin = Episodes(spec(pace=self.pace))
         twin.restore(state)
         assert twin.snapshot() == state
         return twin
@@ -71,7 +75,10 @@ class Lives(RuleBasedStateMachine):
             if before is not None:
                 assert SEVERITIES.index(event.severity) >= SEVERITIES.index(before.severity)
                 assert before.withdrawn is None, "nothing follows what was withdrawn"
-                assert event.type != "escalated" or event.severity != before.severity
+                known = [each for each in life if each.type in ("opened", "escalated", "reopened")][-1]
+                assert event.type != "escalated" or event.severity != known.severity
+                if event.type == "escalated" and event.severity != "critical":
+                    assert parse_time(event.time) - parse_time(known.time) >= self.pace
                 if before.standing is not None and before.standing.state == "over":
                     assert event.type in AFTER_END
             key = (event.rule, self.scope(event), event.direction)

@@ -360,3 +360,51 @@ def test_the_end_of_the_root_leaves_what_followed_open() -> None:
     assert types(told) == ["resolved"]
     assert [episode.id for episode in machine.open_episodes()] == [us.episode]
     assert machine.open_episodes()[0].source is not None
+
+
+def test_a_rise_soon_after_the_opening_waits_but_never_one_to_critical() -> None:
+    told = run(
+        [
+            fast(TEN, severity=WARN, z=3.2),
+            fast(TEN + 10 * SECOND, phase="raised", severity=HIGH, z=4.4),
+        ],
+        changes={"pace": MINUTE},
+        until=5 * MINUTE,
+    )
+    assert [(each.type, each.severity, each.time) for each in told] == [
+        ("opened", "warn", iso(TEN)),
+        ("escalated", "high", iso(TEN + MINUTE)),
+    ]
+    assert told[-1].note == "was warn before"
+    shock = run(
+        [
+            fast(TEN, severity=WARN, z=3.2),
+            fast(TEN + 10 * SECOND, phase="raised", severity=HIGH, z=4.4),
+            fast(TEN + 20 * SECOND, phase="raised", severity=CRITICAL, z=7.0),
+        ],
+        changes={"pace": MINUTE},
+        until=5 * MINUTE,
+    )
+    assert [(each.type, each.severity, each.time) for each in shock] == [
+        ("opened", "warn", iso(TEN)),
+        ("escalated", "critical", iso(TEN + 20 * SECOND)),
+    ]
+    assert shock[-1].note == "was warn before"
+
+
+def test_a_rise_that_waits_is_not_forgotten_behind_what_is_told_before_it_and_not_told_after_the_end() -> None:
+    facts = [
+        fast(TEN, severity=WARN, z=3.2),
+        fast(TEN + 10 * SECOND, phase="raised", severity=HIGH, z=4.4),
+        fast(TEN + 12 * SECOND, series="JP.GOV.40Y", severity=WARN, z=3.1),
+    ]
+    told = run(facts, changes={"pace": MINUTE}, until=5 * MINUTE)
+    assert [(each.type, each.severity) for each in told] == [
+        ("opened", "warn"), ("widened", "high"), ("escalated", "high"),
+    ]  # fmt: skip
+    over = [
+        *facts[:2],
+        fast(TEN + 20 * SECOND, phase="left", severity=HIGH, z=0.5),
+    ]
+    ended = run(over, changes={"pace": MINUTE}, until=5 * MINUTE)
+    assert [(each.type, each.severity) for each in ended] == [("opened", "warn"), ("resolved", "high")]
