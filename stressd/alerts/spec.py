@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from stressd.alerts.event import Origin
 from stressd.engine.clock import after_open_time
+from stressd.engine.spec import EngineSpec
 from stressd.market.calendar import Calendar
 
 SECOND: Final = 1_000_000_000
@@ -74,3 +76,23 @@ class EpisodesSpec:
         """When so much of the market's open time has passed since t."""
         calendar = self.calendars.get(market)
         return after_open_time(calendar, t, open_ns) if calendar is not None else t + open_ns
+
+
+def spec_of(
+    engine: EngineSpec, instance: str, origin: Origin, version: str, method: str, config: str, pace: Mapping[str, Any]
+) -> EpisodesSpec:
+    """The specification for what an engine watches, the same wherever it runs. pace: further fields by their names, as
+    configured."""
+    fed = [series for series in engine.series if not series.legs]
+    return EpisodesSpec(
+        instance=instance,
+        origin=origin,
+        version=version,
+        method=method,
+        config=config,
+        calendars={market.name: market.calendar for market in engine.markets},
+        watched=Counter(series.market for series in fed),
+        conventions={each.id: each.convention for each in engine.series if each.convention is not None},
+        tenors=tuple(series.id for series in fed),
+        **pace,
+    )

@@ -14,7 +14,7 @@ from stressd.market.series import curve_order
 
 def of_config(loaded: Loaded) -> Setup:
     """What a configuration watches."""
-    return Setup(loaded.engine, loaded.instance, loaded.desk, loaded.digest, loaded.people)
+    return Setup(loaded.engine, loaded.instance, loaded.desk, loaded.digest, loaded.people, loaded.pace)
 
 
 def of_series(series: Iterable[str]) -> Setup:

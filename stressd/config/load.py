@@ -17,6 +17,7 @@ from stressd.alerts.templates import Wording
 from stressd.config import build, checks
 from stressd.config.agenda import agenda
 from stressd.config.desk import check_desk
+from stressd.config.episodes import episode_settings
 from stressd.config.facts import Facts, gather, shell
 from stressd.config.faults import ConfigError, Fault
 from stressd.config.fields import FeedConfig, Model, SecretError, SinkConfig
@@ -69,6 +70,11 @@ class Loaded:
         """What the machine of people's doings is told."""
         calendars = {market.name: market.calendar for market in self.engine.markets}
         return PeopleSpec(self.desk.routes, self.maintenance, calendars)
+
+    @property
+    def pace(self) -> dict[str, Any]:
+        """Further fields of the episode machine's specification, by their names."""
+        return {**episode_settings(self.model), "runbooks": self.runbooks}
 
     @property
     def runbooks(self) -> dict[str, str]:

@@ -102,7 +102,7 @@ class _Spans:
 
 def measure(loaded: Loaded, daily: Mapping[str, Daily]) -> Cost | None:
     """Daily fixings through the configured rules and routes. None where there is no history of a configured series."""
-    setup = Setup(daily_only(loaded.engine), loaded.instance, loaded.desk, loaded.digest)
+    setup = Setup(daily_only(loaded.engine), loaded.instance, loaded.desk, loaded.digest, pace=loaded.pace)
     ticks = fixing_ticks(daily, setup.spec)
     if not ticks:
         return None
@@ -119,7 +119,7 @@ def measure(loaded: Loaded, daily: Mapping[str, Daily]) -> Cost | None:
 def measure_ticks(loaded: Loaded, daily: Mapping[str, Daily], ticks: Iterable[Tick]) -> Cost | None:
     """Stored ticks, in order of time, through the configured rules and routes; older fixings warm the engine first, as
     they do in the daemon. None where there is no tick of a configured series."""
-    setup = Setup(daily_only(loaded.engine), loaded.instance, loaded.desk, loaded.digest)
+    setup = Setup(daily_only(loaded.engine), loaded.instance, loaded.desk, loaded.digest, pace=loaded.pace)
     own = set(setup.series())
     pipeline = None
     count = _Count(loaded)

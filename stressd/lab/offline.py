@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from stressd import METHOD, __version__
 from stressd.alerts.desk import Desk, DeskSpec, Routed
@@ -13,7 +13,7 @@ from stressd.alerts.episodes import Episodes
 from stressd.alerts.event import Event, Origin
 from stressd.alerts.people.spec import PeopleSpec
 from stressd.alerts.pipeline import Pipeline
-from stressd.alerts.spec import EpisodesSpec
+from stressd.alerts.spec import spec_of
 from stressd.engine.engine import Engine
 from stressd.engine.spec import EngineSpec
 from stressd.market.tick import Tick
@@ -29,9 +29,10 @@ BATCH: Final = 1_000
 
 class Setup:
     """Who watches what and who is told: from a configuration, or built in. config: its digest, as every event carries
-    it. people: maintenance, reminders and escalation; none where there are none."""
+    it. people: maintenance, reminders and escalation; none where there are none. pace: of the episodes,
+    as `config` reads it."""
 
-    __slots__ = ("config", "desk", "instance", "people", "spec")
+    __slots__ = ("config", "desk", "instance", "pace", "people", "spec")
 
     def __init__(
         self,
@@ -40,28 +41,18 @@ class Setup:
         desk: DeskSpec | None = None,
         config: str = "builtin",
         people: PeopleSpec | None = None,
+        pace: Mapping[str, Any] | None = None,
     ) -> None:
         self.spec = spec
         self.instance = instance
         self.desk = desk or DeskSpec()
         self.config = config
         self.people = people
+        self.pace = pace or {}
 
     def pipeline(self, start: int, origin: Origin) -> Pipeline:
         """A fresh pipeline whose clock stands at `start` (ns UTC)."""
-        watched: dict[str, int] = {}
-        for series in self.spec.series:
-            if not series.legs:
-                watched[series.market] = watched.get(series.market, 0) + 1
-        episodes = EpisodesSpec(
-            instance=self.instance,
-            origin=origin,
-            version=__version__,
-            method=METHOD,
-            config=self.config,
-            calendars={market.name: market.calendar for market in self.spec.markets},
-            watched=watched,
-        )
+        episodes = spec_of(self.spec, self.instance, origin, __version__, METHOD, self.config, self.pace)
         return Pipeline(Engine(self.spec, start), Episodes(episodes), Desk(self.desk, episodes), self.people)
 
     def series(self) -> list[str]:
@@ -74,7 +65,7 @@ class Setup:
             spec if carried.get(spec.id, set()) <= set(spec.sources) else replace(spec, sources=())
             for spec in self.spec.series
         )
-        return Setup(replace(self.spec, series=series), self.instance, self.desk, self.config, self.people)
+        return Setup(replace(self.spec, series=series), self.instance, self.desk, self.config, self.people, self.pace)
 
 
 def drive(pipeline: Pipeline, ticks: Iterable[Tick], settle: int = SETTLE) -> Iterator[Event]:

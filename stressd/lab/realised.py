@@ -93,7 +93,7 @@ def measured(setup: Setup) -> tuple[Setup, dict[str, Moves]]:
 
     rule = DetectorRule(NAME, tuple(setup.series()), NAME, make, f"{MINUTES}m", math.inf, in_sigma=False)
     spec = replace(setup.spec, detector_rules=(*setup.spec.detector_rules, rule))
-    return Setup(spec, setup.instance, setup.desk, setup.config), kept
+    return Setup(spec, setup.instance, setup.desk, setup.config, pace=setup.pace), kept
 
 
 def measures(setup: Setup, kept: Mapping[str, Moves]) -> list[SessionMeasures]:

@@ -85,7 +85,7 @@ def daily_trial(name: str, setup: Setup, daily: Mapping[str, Daily], tell: Tell)
     """Fixings in order of time, each round judged by the bars that are noted just before it. None where the rule set
     watches none of them."""
     narrowed = any(rule.budget is not None and rule.horizons != DAILY for rule in setup.spec.sigma_rules)
-    setup = Setup(from_day_to_day(setup.spec), setup.instance, setup.desk, setup.config)
+    setup = Setup(from_day_to_day(setup.spec), setup.instance, setup.desk, setup.config, pace=setup.pace)
     ticks = fixing_ticks(daily, setup.spec)
     if not ticks:
         return None

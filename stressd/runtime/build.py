@@ -14,8 +14,7 @@ from stressd.alerts.desk import Desk
 from stressd.alerts.episodes import Episodes
 from stressd.alerts.event import Origin
 from stressd.alerts.pipeline import Pipeline, Routed
-from stressd.alerts.spec import EpisodesSpec
-from stressd.config.episodes import episode_settings
+from stressd.alerts.spec import EpisodesSpec, spec_of
 from stressd.config.fields import SecretError
 from stressd.config.load import Loaded
 from stressd.config.registry import Registry
@@ -46,23 +45,7 @@ class Built:
 
 def episodes_spec(loaded: Loaded, origin: Origin) -> EpisodesSpec:
     """What the episode machine is told of the configuration."""
-    watched: dict[str, int] = {}
-    for series in loaded.engine.series:
-        if not series.legs:
-            watched[series.market] = watched.get(series.market, 0) + 1
-    return EpisodesSpec(
-        instance=loaded.instance,
-        origin=origin,
-        version=__version__,
-        method=METHOD,
-        config=loaded.digest,
-        calendars={market.name: market.calendar for market in loaded.engine.markets},
-        watched=watched,
-        conventions={each.id: each.convention for each in loaded.engine.series if each.convention is not None},
-        runbooks=loaded.runbooks,
-        tenors=tuple(series.id for series in loaded.engine.series if not series.legs),
-        **episode_settings(loaded.model),
-    )
+    return spec_of(loaded.engine, loaded.instance, origin, __version__, METHOD, loaded.digest, loaded.pace)
 
 
 def build_pipeline(loaded: Loaded, engine: Engine, origin: Origin, machine: Mapping[str, bytes]) -> Built:

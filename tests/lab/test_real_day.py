@@ -79,6 +79,15 @@ def holds_the_real_day(events: Sequence[Mapping[str, Any]]) -> None:
     assert headline.startswith("JP 30Y +20.3bp to 3.765% · 6.9σ of 2.9bp · largest rise since the series began in 1999")
     assert len(headline) <= 140
 
+    # The day after it fell back, and both sides of that are told as what they are.
+    fell = [event for event in events if event["market"] == "JP" and event["time"][:19] == "2026-01-21T06:00:00"]
+    back = next(event for event in fell if event["type"] == "opened" and event["direction"] == "down")
+    assert back["retraces"]["episode"] == opened["episode"]
+    assert (back["retraces"]["day"], back["retraces"]["of_bp"]) == ("2026-01-20", 20.3)
+    assert f"retraces 58 % of the move of 20 January ({opened['episode']})" in back["headline"]
+    over = next(event for event in fell if event["type"] == "resolved" and event["episode"] == opened["episode"])
+    assert "retraced 11.8 of 20.3bp" in over["headline"]
+
     closed = next(each for event in told for each in event["followers"] if each["market"] == "US")
     assert closed["wording"] == "could not respond"
     assert closed["reason"] == "closed (holiday: Martin Luther King Jr. Day)"

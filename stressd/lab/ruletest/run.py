@@ -76,7 +76,7 @@ class Runner:
 
     def _ready(self, test: RuleTest, loaded: Loaded, world: World, watched: list[str], origin: Origin) -> Pipeline:
         """A pipeline that has heard the ordinary days."""
-        setup = Setup(loaded.engine, loaded.instance, loaded.desk, loaded.digest, loaded.people)
+        setup = Setup(loaded.engine, loaded.instance, loaded.desk, loaded.digest, loaded.people, loaded.pace)
         setup = setup.without_feeds({name: {SOURCE} for name in watched})
         fixings, ordinary = world.fixings(), world.ordinary()
         start = fixings[0].time if fixings else world.starts
