@@ -30,8 +30,8 @@ DAYS: Final = 25
 """Weekdays from START: both changes to summer time, Good Friday, and New York's early close before it."""
 
 WARM: Final = 60
-RATE: Final = 0.5
-"""Of the simulator's jumps: about one a month and market of four sigma and more."""
+RATE: Final = 0.25
+"""Of the simulator's jumps: one of four sigma and more in a month and market, or less."""
 
 DIRT: Final = ("bad", "duplicate", "swap", "stale", "skew")
 """Of a feed that works; the broker's restarts are added."""

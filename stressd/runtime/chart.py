@@ -255,7 +255,8 @@ def _drawable(text: str) -> str:
     from matplotlib.font_manager import findfont, get_font
 
     known = get_font(findfont("DejaVu Sans")).get_charmap()
-    return "".join(c if c.isspace() or (c.isprintable() and ord(c) in known) else "?" for c in text)
+    spaced = " ".join(text.split())
+    return "".join(c if c.isprintable() and ord(c) in known else "?" for c in spaced)
 
 
 def _signed(value: float, _: Any) -> str:

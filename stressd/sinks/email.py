@@ -6,6 +6,7 @@ import asyncio
 import re
 import ssl
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
@@ -140,7 +141,7 @@ class EmailSink:
         try:
             await self._greet(client)
         finally:
-            client.close()
+            _end(client)
         secured = "without TLS" if self._tls is None else "over TLS"
         return f"{self._host}:{self._port}: reached {secured}" + (", logged in" if self._password is not None else "")
 
@@ -149,10 +150,7 @@ class EmailSink:
         async with self._turn:
             client, self._open = self._open, None
             if client is not None:
-                try:
-                    await client.quit()
-                except (aiosmtplib.SMTPException, OSError):
-                    client.close()
+                await _leave(client)
         if self._hang_up is not None:
             self._hang_up.cancel()
 
@@ -199,7 +197,7 @@ class EmailSink:
         try:
             await self._greet(client)
         except BaseException:
-            client.close()
+            _end(client)
             raise
         return client, False
 
@@ -208,7 +206,7 @@ class EmailSink:
         self._hang_up = asyncio.get_running_loop().call_later(IDLE, self._drop, client)
 
     def _drop(self, client: aiosmtplib.SMTP) -> None:
-        client.close()
+        _end(client)
         if self._open is client:
             self._open = None
 
@@ -332,3 +330,19 @@ def _in_words(error: Exception) -> str:
     if "AUTH" in str(error):
         return "offers no log-in"
     return f"the dialogue failed ({type(error).__name__})"
+
+
+async def _leave(client: aiosmtplib.SMTP) -> None:
+    """Say good-bye; a server that does not answer is left without."""
+    transport = client.transport
+    with suppress(aiosmtplib.SMTPException, OSError):
+        await client.quit()
+    _end(client, transport)
+
+
+def _end(client: aiosmtplib.SMTP, transport: asyncio.BaseTransport | None = None) -> None:
+    """Close the connection at once: a server that is slow to end its side of TLS must not hold the socket."""
+    transport = transport or client.transport
+    client.close()
+    if isinstance(transport, asyncio.WriteTransport):
+        transport.abort()

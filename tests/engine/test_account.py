@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stressd.engine import account as again
 from stressd.engine.engine import Engine
-from stressd.engine.events import LEFT, Breach
+from stressd.engine.events import ENTERED, PEAKED, RAISED, Breach
 from stressd.engine.spec import BudgetSpec, EngineSpec
 from stressd.market.times import parse_time
 from stressd.testing.worlds import walk, world
@@ -30,7 +30,8 @@ def worlds(budget: bool) -> EngineSpec:
 def breaches(spec: EngineSpec, seed: int, count: int) -> list[Breach]:
     engine = Engine(spec, START)
     ticks = walk(spec, seed, count, START, jumps=0.003, dirt=0.02, gap=60_000_000_000)
-    return [event for event in engine.feed(ticks) if isinstance(event, Breach) and event.phase != LEFT]
+    phases = (ENTERED, PEAKED, RAISED)
+    return [event for event in engine.feed(ticks) if isinstance(event, Breach) and event.phase in phases]
 
 
 @settings(max_examples=8)

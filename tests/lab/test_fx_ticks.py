@@ -64,7 +64,9 @@ def raw(lines: list[Line]) -> tuple[Engine, list[Event]]:
 
 
 def breaches(events: list[Event]) -> list[dict[str, object]]:
-    return [facts(event) for event in events if isinstance(event, Breach)]
+    """All that is said of them but what stands around: the scene counts the dirt."""
+    found = [facts(event) for event in events if isinstance(event, Breach)]
+    return [{name: value for name, value in each.items() if name != "scene"} for each in found]
 
 
 def by_hand(lines: list[Line]) -> list[Line]:

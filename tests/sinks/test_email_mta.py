@@ -130,6 +130,9 @@ async def mailer(exim: Exim, ca_file: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for sink in made:
         await sink.close()
     made.clear()
+    # aiosmtplib leaves what failed to log in to asyncio, which waits half a minute for the server's end of TLS
+    for transport in list(asyncio.get_running_loop()._transports.values()):  # type: ignore[attr-defined]
+        transport.abort()
     await asyncio.sleep(0.05)
     with warnings.catch_warnings():
         # asyncio never closes the transport of a handshake that failed
