@@ -30,7 +30,6 @@ def size(png: bytes) -> tuple[int, int]:
 
 
 def test_every_made_up_event_with_a_path_has_a_picture_that_mail_carries() -> None:
-    pytest.importorskip("matplotlib", reason="matplotlib (stressd[plots]) is not installed: no chart is tested")
     drawn = [draw(event) for event in canned() if event.path is not None]
     assert drawn
     for png in drawn:
@@ -65,7 +64,6 @@ def paths(rest: st.DrawFn) -> Path:
 @settings(max_examples=12, deadline=None)
 @given(paths(), st.sampled_from(("live", "drill", "replay", "simulated")), st.text(max_size=200))
 def test_whatever_the_path_is_there_is_a_picture_or_a_reason(path: Path, origin: Any, headline: str) -> None:
-    pytest.importorskip("matplotlib", reason="matplotlib (stressd[plots]) is not installed: no chart is tested")
     event = replace(EVENT, path=path, origin=origin, headline=headline)
     if sum(v is not None for v in path.values) < 2:
         with pytest.raises(NoChart, match="too few values"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from stressd.alerts.desk import Desk, Routed
 from stressd.alerts.episode import Episode
 from stressd.alerts.episodes import Episodes
@@ -36,6 +38,10 @@ def carry_out(command: Command, at: int, people: People, episodes: Episodes, des
     return _label(command, at, episodes, desk)
 
 
+def _done(command: Command, at: int, *, verb: str, subject: str, detail: str, routed: Sequence[Routed] = ()) -> Done:
+    return Done(at=at, author=command.author, via=command.via, verb=verb, subject=subject, detail=detail, routed=routed)
+
+
 def _open(name: str, episodes: Episodes) -> Episode:
     """Raises CommandError where it is not open."""
     episode = episodes.find(name)
@@ -55,10 +61,9 @@ def _silence(command: AddSilence, at: int, people: People, episodes: Episodes) -
     begins = f" from {local_text(silence.starts, zone)}" if silence.starts > at else ""
     now = listing(covered[:MOST_NAMED]) + (f" and {len(covered) - MOST_NAMED} more" * (len(covered) > MOST_NAMED))
     through = ", except what is critical" if silence.break_through else ""
-    return Done(
-        at=at,
-        author=command.author,
-        via=command.via,
+    return _done(
+        command,
+        at,
         verb="silenced",
         subject=silence.id,
         detail=f"{silence.id} silences {silence.match}{through}{begins} until {local_text(silence.ends, zone)} "
@@ -70,10 +75,9 @@ def _end(command: EndSilence, at: int, people: People, desk: Desk) -> Done:
     silence, said = people.end(command.id, command.author, at)
     routed = [one for event, sinks in said for one in desk.direct(event, sinks)]
     names = listing([event.episode for event, _ in said][:MOST_NAMED])
-    return Done(
-        at=at,
-        author=command.author,
-        via=command.via,
+    return _done(
+        command,
+        at,
         verb="ended silence",
         subject=silence.id,
         detail=f"{silence.id} is over: {silence.match} ({silence.reason}), messages withheld: {silence.withheld}; "
@@ -92,10 +96,9 @@ def _acknowledge(command: Acknowledge, at: int, people: People, episodes: Episod
     zone = people.spec.zone(episode.market)
     until = "it is over" if command.for_ns is None else local_text(at + command.for_ns, zone)
     note = f": {command.note}" if command.note else ""
-    return Done(
-        at=at,
-        author=command.author,
-        via=command.via,
+    return _done(
+        command,
+        at,
         verb="acknowledged",
         subject=episode.id,
         detail=f"{episode.id} is acknowledged until {until}{note}",
@@ -112,10 +115,9 @@ def _label(command: Label, at: int, episodes: Episodes, desk: Desk) -> Done:
     if command.label == BAD_DATA and episode is not None and episode.closed_at is None:
         why = f"{command.author} says that the data are bad" + (f": {command.note}" if command.note else "")
         routed = [one for event in episodes.withdraw_alert(episode.id, at, why) for one in desk.take(event)]
-    return Done(
-        at=at,
-        author=command.author,
-        via=command.via,
+    return _done(
+        command,
+        at,
         verb="labelled",
         subject=command.episode,
         detail=detail,
