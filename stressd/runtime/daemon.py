@@ -6,7 +6,6 @@ import asyncio
 import gc
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -33,10 +32,10 @@ from stressd.runtime.linkkey import signer
 from stressd.runtime.mailbox import Mailbox
 from stressd.runtime.metrics import Metrics
 from stressd.runtime.notes import CLOCK, LOST, OVERLOAD, SINK, STORE, TEMPLATE, Condition
-from stressd.runtime.outbox import StoreOutbox, machine_state
+from stressd.runtime.outbox import StoreOutbox
 from stressd.runtime.probe import Probe, note
 from stressd.runtime.pump import Pump
-from stressd.runtime.reload import Refused, next_config, refusing
+from stressd.runtime.reload import Rejected, Reloader, address
 from stressd.runtime.rendering import Renderer
 from stressd.runtime.report import Reporter
 from stressd.runtime.sdnotify import Systemd
@@ -69,14 +68,6 @@ CLOCK_TOLERANCE: Final = 5_000_000_000
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A reload that was refused. at: ns UTC."""
-
-    at: int
-    faults: tuple[str, ...]
-
-
 class Daemon:
     """One configuration at work. `run` returns after `stop`; `ready` is set once every part is started.
 
@@ -106,7 +97,7 @@ class Daemon:
         self.drain = DRAIN
         self._losses: dict[str, tuple[float, str]] = {}
         self._stopping = asyncio.Event()
-        self._reload = asyncio.Event()
+        self.reloader = Reloader(self)
 
     def stop(self) -> None:
         """Stop cleanly: what came is judged, what was told is delivered, as far as a few seconds allow."""
@@ -114,7 +105,7 @@ class Daemon:
 
     def reload(self) -> None:
         """Read the configuration again, and go on with it if it is right."""
-        self._reload.set()
+        self.reloader.request()
 
     async def command(self, command: Command) -> Done:
         """Carry out what a person commands; returns once it is on disk. Raises CommandError."""
@@ -146,7 +137,7 @@ class Daemon:
         if saved is not None:
             self.snapshots.saved_at = saved.at
         self.signer = signer(self.loaded.model.links, self.state)
-        built = self._pipeline(self.loaded, saved, self.store.machine())
+        built = self.new_pipeline(self.loaded, saved, self.store.machine())
         self.renderer = Renderer(self.loaded)
         self.charts = Charts(self.state / "matplotlib")
         self.deliverer = Deliverer(
@@ -172,7 +163,7 @@ class Daemon:
         self.pump.swap(built.pipeline, built.told)
         self.pump.conditions.resume([(rule, source) for rule, _, source in built.pipeline.episodes.noted()])
 
-    def _pipeline(
+    def new_pipeline(
         self, loaded: Loaded, saved: Saved | None, machine: Mapping[str, bytes], *, heard: bool = False
     ) -> Built:
         """A pipeline that is warm, and in step with what was told."""
@@ -189,11 +180,11 @@ class Daemon:
             background = [
                 group.create_task(self._save_regularly(), name="snapshotter"),
                 group.create_task(self._tell_systemd(), name="status"),
-                group.create_task(self._reload_on_request(), name="reloader"),
+                group.create_task(self.reloader.run(), name="reloader"),
                 group.create_task(self.probe.run(), name="probe"),
             ]
             await self.server.start(self.state / SOCKET_NAME)
-            await self.server.listen(*_address(self.loaded))
+            await self.server.listen(*address(self.loaded))
             await self.feeds.replace(feeds)
             self.probe.replace(self.loaded.model.probe)
             await self.heart.replace(self.loaded.model.heartbeat or ())
@@ -294,54 +285,3 @@ class Daemon:
         while True:
             await asyncio.sleep(STATUS_EVERY)
             self.systemd.status(self.reporter.summary())
-
-    # --- reload -------------------------------------------------------------------------------------------------------
-
-    async def _reload_on_request(self) -> None:
-        while True:
-            await self._reload.wait()
-            self._reload.clear()
-            self.systemd.reloading()
-            try:
-                await self._exchange()
-                self.rejected = None
-            except Refused as refused:
-                self.rejected = Rejected(self.clock.now(), refused.faults)
-                log.error("config.rejected", path=str(self.loaded.path), faults=list(refused.faults))
-            self.systemd.ready(self.reporter.summary())
-
-    async def _exchange(self) -> None:
-        """Everything that can fail first, then the swap between two passes of the pump. Raises Refused."""
-        loaded = await next_config(self.loaded, self.registry, self.state)
-        with refusing():
-            feeds = make_feeds(loaded, self.registry, self.loaded, self.feeds.feeds)
-            sinks = make_sinks(loaded, self.registry)
-            key = signer(loaded.model.links, self.state)
-            await self.server.listen(*_address(loaded))
-            try:
-                self._successor(loaded)
-                await self.heart.replace(loaded.model.heartbeat or ())
-            except BaseException:
-                await self.server.listen(*_address(self.loaded))
-                raise
-        # First whoever could be told something new, then who says it, then where it comes from.
-        self.renderer = Renderer(loaded)
-        await self.deliverer.replace(sinks, loaded.page_url, fallbacks=fallbacks(loaded), render=self.renderer)
-        self.charts.warm(self.deliverer.sinks)
-        successor = self._successor(loaded)
-        self.pump.swap(successor.pipeline, successor.told)
-        before, self.loaded, self.signer = self.loaded, loaded, key
-        self.probe.replace(loaded.model.probe)
-        self.loaded_at = self.clock.now()
-        await self.feeds.replace(feeds)
-        log.info("config.reloaded", digest=loaded.digest, before=before.digest)
-
-    def _successor(self, loaded: Loaded) -> Built:
-        """A pipeline for the next configuration that goes on where the present one stands."""
-        present = self.pump.pipeline
-        saved = Saved(present.engine.now, present.engine.snapshot(), self.history.signature())
-        return self._pipeline(loaded, saved, machine_state(present), heard=True)
-
-
-def _address(loaded: Loaded) -> tuple[str | None, int]:
-    return (loaded.listen.host, loaded.listen.port) if loaded.listen is not None else (None, 0)
