@@ -30,7 +30,7 @@ from stressd.runtime.feedset import FeedSet
 from stressd.runtime.heart import Heart
 from stressd.runtime.linkkey import signer
 from stressd.runtime.mailbox import Mailbox
-from stressd.runtime.metrics import Metrics
+from stressd.runtime.metrics.scrape import Metrics
 from stressd.runtime.notes import CLOCK, LOST, OVERLOAD, SINK, STORE, TEMPLATE, Condition
 from stressd.runtime.outbox import StoreOutbox
 from stressd.runtime.probe import Probe, note

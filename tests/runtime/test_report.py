@@ -10,7 +10,8 @@ from stressd.engine.engine import Engine
 from stressd.engine.spec import MINUTE, SECOND
 from stressd.market.tick import MIDDLE, Tick
 from stressd.market.times import parse_time
-from stressd.runtime.metrics import answer_metrics, series_metrics
+from stressd.runtime.metrics.markets import answer_metrics
+from stressd.runtime.metrics.series import series_metrics
 from stressd.runtime.report import alerting, answers, episode_row, maintenance
 from stressd.testing.worlds import world
 from tests.alerts import facts

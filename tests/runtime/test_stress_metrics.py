@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stressd.cli.status import stress_lines
-from stressd.runtime.metrics import stress_metrics
+from stressd.runtime.metrics.markets import stress_metrics
 
 READING: dict[str, Any] = {
     "method": "1",

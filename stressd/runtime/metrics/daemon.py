@@ -1,0 +1,36 @@
+"""The daemon as a whole: what runs, whether it is ready, what people were told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from stressd.runtime.metrics.family import Report, gauge
+
+
+def daemon_metrics(report: Report) -> Iterable[Metric]:
+    info = GaugeMetricFamily(
+        "stressd_build_info", "Version, method and form of the engine.", labels=["version", "method", "engine"]
+    )
+    info.add_metric([report["version"], report["method"], report["engine"]], 1)
+    yield info
+    yield gauge("stressd_uptime_seconds", "Since the daemon started.", report["uptime_s"])
+    yield gauge(
+        "stressd_config_rejected",
+        "1 while the last reload was refused and the old configuration runs on.",
+        report["config"]["rejected"] is not None,
+    )
+    yield gauge("stressd_ready", "1 while nothing is known that could make it miss something.", not report["reasons"])
+    if report["snapshot"]["age_s"] is not None:
+        yield gauge(
+            "stressd_snapshot_age_seconds", "Age of the engine's last saved state.", report["snapshot"]["age_s"]
+        )
+    conditions = GaugeMetricFamily(
+        "stressd_condition_active",
+        "1 for every condition that people were told of and that lasts.",
+        labels=["rule", "source"],
+    )
+    for condition in report["conditions"]:
+        conditions.add_metric([condition["rule"], condition["source"]], 1)
+    yield conditions
