@@ -29,7 +29,7 @@ from stressd.engine.silence import SilenceWatch
 from stressd.engine.spec import EngineSpec
 from stressd.engine.spreads import Spreads
 from stressd.engine.stamps import Stamps
-from stressd.engine.status import row
+from stressd.engine.status import can_alert, row
 from stressd.engine.stress_index import StressIndex
 from stressd.engine.told import adopt
 from stressd.market.tick import BACKLOG, FIXING, Tick
@@ -44,8 +44,7 @@ class SnapshotError(ValueError):
 
 
 class Engine:
-    """All series and what lies between them. `now`: its clock in ns UTC; `unknown`: ticks of series that it was not
-    told of."""
+    """All series and what lies between them. now: its clock, ns UTC; unknown: ticks of series that it does not know."""
 
     __slots__ = (
         "_book", "_clocks", "_due", "_fed", "_fixings_due", "_gauges", "_members", "_rounds", "_scenes",
@@ -100,15 +99,10 @@ class Engine:
         self._find_due()
 
     def _find_due(self) -> None:
-        due = NEVER
-        for fixing in self._fixings_due.values():
-            if fixing < due:
-                due = fixing
-        for waiting in self._rounds.values():
-            due = min(due, waiting.due)
+        waiting = [each.due for each in self._rounds.values()]
+        due = min([NEVER, self.stress.due, *self._fixings_due.values(), *waiting])
         if self._silences and self._silences[0][0] < due:
             due = self._silences[0][0]
-        due = min(due, self.stress.due)
         answer = self.propagation.next_deadline()
         if answer != 0 and answer < due:
             due = answer
@@ -311,8 +305,7 @@ class Engine:
                 self.stress.run(due)
 
     def resume(self, now: int) -> None:
-        """The engine listens again at `now` after a stop: the time between was not heard, so nothing was silent in
-        it."""
+        """The engine listens again at `now` after a stop: in the time between nothing was heard, nor silent."""
         if now > self.now:
             self.now = now
         for state in self._series.values():
@@ -326,8 +319,7 @@ class Engine:
         silent: Sequence[tuple[str, str, str]],
         noted: Sequence[tuple[str, str, str]],
     ) -> None:
-        """After a restart: what keeps told episodes open is on, and nothing else. What was told stays told, and what
-        was not will be told again.
+        """After a restart: what keeps told episodes open is on, and nothing else; what was not told will be told.
 
         active: breaches as (rule, market, direction, series, horizon, severity). silent: silences as (rule, market,
         series), where a whole feed is silent with FEED and its name instead of the market. noted: notes of feeds as
@@ -397,3 +389,11 @@ class Engine:
     def status(self) -> list[dict[str, Any]]:
         """One row a series, spreads last."""
         return [row(state, self.now) for state in self._series.values()]
+
+    def states(self) -> list[SeriesState]:
+        """What is kept of each series, in the order of `status`: to be measured, not touched."""
+        return list(self._series.values())
+
+    def ready(self) -> int:
+        """On how many series a rule could speak now."""
+        return len([state for state in self._series.values() if can_alert(state)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stressd.engine.breaches import LIVE
-from stressd.engine.horizon import H30, SESSION, Horizon
+from stressd.engine.horizon import DAILY, H30, SESSION, Horizon
 from stressd.engine.horizons import Horizons
 from stressd.engine.quality import quality
 from stressd.engine.quiet import sight
@@ -53,6 +53,20 @@ def row(state: SeriesState, now: int) -> dict[str, Any]:
         "sigma_bp": {horizon.name: horizon.scale.sigma for horizon in horizons.all},
         "sessions": horizons.volatility.sessions,
     }
+
+
+def can_alert(state: SeriesState) -> bool:
+    """Whether a rule could speak of it now: a sigma rule at a horizon that is warm (at 1d from a fixing of its own), or
+    one of another kind where no sigma rule is waiting."""
+    ready = waiting = False
+    for horizon in state.horizons.all:
+        if horizon.watches:
+            anchored = horizon.number != DAILY or state.fixings.source == LIVE
+            if anchored and _warm(state.horizons, horizon) >= 1.0:
+                ready = True
+            else:
+                waiting = True
+    return ready or (not waiting and (bool(state.levels) or state.detectors is not None))
 
 
 def _warm(horizons: Horizons, horizon: Horizon) -> float:

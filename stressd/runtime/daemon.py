@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,6 +26,8 @@ from stressd.runtime.deadletters import DeadLetter
 from stressd.runtime.delivery import Deliverer
 from stressd.runtime.doors import Reception
 from stressd.runtime.feedset import FeedSet
+from stressd.runtime.footprint import Footprints
+from stressd.runtime.garbage import Garbage
 from stressd.runtime.heart import Heart
 from stressd.runtime.linkkey import signer
 from stressd.runtime.mailbox import Mailbox
@@ -90,6 +91,8 @@ class Daemon:
         self.reporter = Reporter(self)
         self.metrics = Metrics(self.reporter.status)
         self.systemd = Systemd()
+        self.garbage = Garbage()
+        self.footprints = Footprints()
         self.server = Server(make_app(self.reporter, Reception(self)))
         self.mailbox = Mailbox(self.clock.now)
         self.heart = Heart(self.reporter.alarming, lambda: self.deliverer.sinks)
@@ -126,6 +129,7 @@ class Daemon:
                 await self.deliverer.stop(min(self.drain, FINISH))
                 self.charts.close()
         finally:
+            self.garbage.close()
             self.systemd.close()
             await asyncio.to_thread(self.store.close)
         log.info("daemon.stopped", uptime_s=round(time.monotonic() - self.started_steady, 1))
@@ -188,9 +192,8 @@ class Daemon:
             await self.feeds.replace(feeds)
             self.probe.replace(self.loaded.model.probe)
             await self.heart.replace(self.loaded.model.heartbeat or ())
-            # What lives as long as the process is not looked through again at every full collection.
-            gc.collect()
-            gc.freeze()
+            self.garbage.settle()
+            self.garbage.watch()
             log.info(
                 "daemon.started", instance=self.loaded.instance, config=str(self.loaded.path), state=str(self.state)
             )
@@ -285,3 +288,4 @@ class Daemon:
         while True:
             await asyncio.sleep(STATUS_EVERY)
             self.systemd.status(self.reporter.summary())
+            self.footprints.measure(self.pump.pipeline.engine)

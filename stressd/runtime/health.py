@@ -38,18 +38,16 @@ def stuck(daemon: Daemon) -> str:
     return f"the pump has not passed for {idle:.0f} s" if idle > STUCK_AFTER else ""
 
 
-def blind(daemon: Daemon, alerting: Mapping[str, Any]) -> bool:
-    """Whether nothing at all could be seen or said now."""
+def blind(daemon: Daemon, ready: int) -> bool:
+    """Whether nothing at all could be seen or said now. ready: on how many series a rule could speak."""
     feeds = daemon.feeds.feeds.values()
     deaf = bool(feeds) and not any(feed.health.state in WELL for feed in feeds)
-    return deaf or not alerting["ready"]
+    return deaf or not ready
 
 
-def reasons(
-    daemon: Daemon, alerting: Mapping[str, Any], off: Sequence[Mapping[str, Any]], *, planned: bool = True
-) -> list[str]:
-    """Everything that could make it miss or not tell something, one plain sentence each. off: rows of detectors.
-    planned: also what a window of maintenance expects of feeds."""
+def reasons(daemon: Daemon, ready: int, off: Sequence[Mapping[str, Any]], *, planned: bool = True) -> list[str]:
+    """Everything that could make it miss or not tell something, one plain sentence each. ready: on how many series
+    a rule could speak; off: rows of detectors; planned: also what a window of maintenance expects of feeds."""
     now, bounds, spec = daemon.clock.now(), daemon.loaded.model.health, daemon.loaded.engine
     found = [stuck(daemon)]
     mute = {scope.removeprefix(FEED) for _, scope, _ in daemon.pump.pipeline.episodes.silent() if FEED in scope}
@@ -59,7 +57,7 @@ def reasons(
     oldest = daemon.mailbox.oldest()
     if oldest is not None and now - oldest > bounds.lag:
         found.append(f"ticks wait for {duration_text((now - oldest) / SECOND)} until they are judged")
-    if not alerting["ready"]:
+    if not ready:
         found.append("no series can alert yet: every horizon is still warming up")
     if daemon.store.trouble is not None:
         found.append(daemon.store.trouble)

@@ -20,6 +20,8 @@ from stressd.engine.form import FORM
 from stressd.engine.spec import HORIZONS, SEVERITIES, EngineSpec
 from stressd.market.times import iso
 from stressd.runtime import health
+from stressd.runtime.footprint import BOUND, Footprints, resident
+from stressd.runtime.garbage import Garbage
 from stressd.runtime.graph import graph
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class Reporter:
         return health.stuck(self._daemon)
 
     def unready(self) -> Sequence[str]:
-        return self._reasons(self._alerting())
+        return self._reasons()
 
     def metrics(self) -> bytes:
         return self._daemon.metrics.exposition()
@@ -62,7 +64,7 @@ class Reporter:
         now = d.clock.now()
         alerting = self._alerting()
         stuck = self.stuck()
-        wrong = self._reasons(alerting)
+        wrong = self._reasons()
         rejected = d.rejected
         saved_at = d.snapshots.saved_at
         return {
@@ -71,7 +73,13 @@ class Reporter:
             "method": METHOD,
             "engine": FORM,
             "pid": os.getpid(),
-            "state": "stuck" if stuck else "blind" if health.blind(d, alerting) else "degraded" if wrong else "ok",
+            "state": "stuck"
+            if stuck
+            else "blind"
+            if health.blind(d, alerting["ready"])
+            else "degraded"
+            if wrong
+            else "ok",
             "reasons": wrong,
             "time": iso(now),
             "started": iso(d.started),
@@ -103,6 +111,7 @@ class Reporter:
             "heartbeats": d.heart.report(),
             "probe": d.probe.report(),
             "conditions": [{"rule": c.rule, "source": c.source, "text": c.text} for c in d.pump.conditions.lasting()],
+            "memory": memory(d.footprints, d.garbage, len(d.loaded.engine.series)),
             "pump": _pump(d),
             "mailbox": {
                 "frames": len(d.mailbox),
@@ -129,12 +138,12 @@ class Reporter:
     def summary(self) -> str:
         """One line for `systemctl status`."""
         d = self._daemon
-        alerting = self._alerting()
+        engine = d.pump.pipeline.engine
         connected = sum(1 for feed in d.feeds.feeds.values() if feed.health.state == "connected")
         episodes = len(d.pump.pipeline.episodes.open_episodes())
         parts = [
             f"{connected} of {len(d.feeds.feeds)} feeds connected",
-            f"{alerting['ready']} of {alerting['series']} series can alert",
+            f"{engine.ready()} of {len(d.loaded.engine.series)} series can alert",
             f"{episodes} open episodes",
         ]
         if d.rejected is not None:
@@ -143,11 +152,11 @@ class Reporter:
 
     def alarming(self) -> Sequence[str]:
         """As `unready`, without what a window of maintenance expects: what a watcher must be alarmed by."""
-        return self._reasons(self._alerting(), planned=False)
+        return self._reasons(planned=False)
 
-    def _reasons(self, alerting: Mapping[str, Any], *, planned: bool = True) -> list[str]:
-        off = detectors(self._daemon.pump.pipeline.engine.detectors())
-        return health.reasons(self._daemon, alerting, off, planned=planned)
+    def _reasons(self, *, planned: bool = True) -> list[str]:
+        engine = self._daemon.pump.pipeline.engine
+        return health.reasons(self._daemon, engine.ready(), detectors(engine.detectors()), planned=planned)
 
     def _alerting(self) -> dict[str, Any]:
         d = self._daemon
@@ -340,6 +349,21 @@ def answers(counts: Mapping[str, int]) -> list[dict[str, Any]]:
         source, follower, wording = name.split("|")
         rows.append({"source": source, "follower": follower, "wording": wording, "count": count})
     return rows
+
+
+def memory(footprints: Footprints, garbage: Garbage, series: int) -> dict[str, Any]:
+    """Bytes of the process and of the series, and the pauses of the garbage collector. series: how many there are."""
+    mean, largest = footprints.mean(), footprints.largest()
+    return {
+        "resident_bytes": resident(),
+        "series_bytes": None if mean is None else round(mean * series),
+        "series_mean_bytes": None if mean is None else round(mean),
+        "series_largest": None if largest is None else {"series": largest[0], "bytes": largest[1]},
+        "series_bound_bytes": BOUND,
+        "collections": garbage.count,
+        "collecting_s": garbage.seconds,
+        "longest_collection_s": garbage.longest,
+    }
 
 
 def _pump(daemon: Daemon) -> dict[str, Any]:

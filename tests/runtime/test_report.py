@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from stressd.alerts.episodes import Episodes
 from stressd.alerts.matching import Match
 from stressd.alerts.people.maintenance import MaintenanceSpec
@@ -13,7 +15,7 @@ from stressd.market.times import parse_time
 from stressd.runtime.metrics.markets import answer_metrics
 from stressd.runtime.metrics.series import series_metrics
 from stressd.runtime.report import alerting, answers, episode_row, maintenance
-from stressd.testing.worlds import world
+from stressd.testing.worlds import walk, world
 from tests.alerts import facts
 
 START = parse_time("2026-01-13T00:00:00Z")
@@ -78,3 +80,17 @@ def test_links_are_counted_by_pair_and_wording_and_open_episodes_name_them() -> 
         ("stressd_link_responses_total", "JP", "UK", "did not respond", 1.0),
     }
     assert [episode_row(each, machine, at)["links"] for each in machine.open_episodes()] == [[], []]
+
+
+@pytest.mark.parametrize("calendars", [{"AA": "always", "BB": "always"}, {"JP": "JP", "US": "US"}])
+def test_the_short_count_of_what_can_alert_is_that_of_the_long_report(calendars: dict[str, str]) -> None:
+    spec = world(calendars, tenors=("10Y", "30Y"))
+    engine = Engine(spec, START)
+    counts = set()
+    for tick in walk(spec, 3, 4_000, START):
+        engine.feed([tick])
+        if engine.ready() not in counts or len(counts) < 2:
+            counts.add(engine.ready())
+            assert engine.ready() == alerting(spec, engine.status(), engine.now)["ready"]
+    assert engine.ready() == alerting(spec, engine.status(), engine.now)["ready"]
+    assert len(counts) > 1
