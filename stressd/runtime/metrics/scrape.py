@@ -14,6 +14,7 @@ from stressd.runtime.metrics.detectors import detector_metrics
 from stressd.runtime.metrics.family import Report
 from stressd.runtime.metrics.feeds import feed_metrics
 from stressd.runtime.metrics.markets import agenda_metrics, answer_metrics, stress_metrics
+from stressd.runtime.metrics.memory import memory_metrics
 from stressd.runtime.metrics.outward import outward_metrics
 from stressd.runtime.metrics.people import people_metrics
 from stressd.runtime.metrics.pump import pump_metrics
@@ -55,6 +56,7 @@ class _FromReport(Collector):
         report = self._report()
         yield from daemon_metrics(report)
         yield from pump_metrics(report["pump"], report["mailbox"])
+        yield from memory_metrics(report["memory"])
         yield from feed_metrics(report["feeds"])
         yield from sink_metrics(report["sinks"], report["store"])
         yield from engine_metrics(report["alerting"], report["episodes"])
