@@ -1,19 +1,22 @@
 # make demo: set up and run the main job.   make test: set up and run every test.
 # Everything lands in .venv, and a second call does only what has changed.
+# make release: a folder of wheels in dist/ that installs without any index.
 # `make test PYTHON=python3.12` uses another Python than python3 (3.11 or later).
+# `make release PYTHONS="python3.11 python3.12"` compiles the engine for these alone.
 
 PYTHON ?= python3
+PYTHONS ?= $(PYTHON) python3.11 python3.12 python3.13
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.done
 SOURCES := $(sort $(shell find stressd -type f -not -name '*.pyc' -not -name '*.so'))
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 INSTALL := $(PIP) install --require-hashes --no-deps
-CHECKED := stressd tests benchmarks setup.py
+CHECKED := stressd tests benchmarks release setup.py
 export PYTHON
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test soak check format bench build lock clean FORCE
+.PHONY: demo test soak check format bench build release lock clean FORCE
 
 demo: $(DONE)/installed
 	@$(BIN)/stressd demo
@@ -27,7 +30,7 @@ soak: $(DONE)/test
 check: $(DONE)/test
 	@$(BIN)/ruff format --check $(CHECKED)
 	@$(BIN)/ruff check $(CHECKED)
-	@$(BIN)/mypy stressd setup.py benchmarks
+	@$(BIN)/mypy stressd setup.py benchmarks release
 
 format: $(DONE)/test
 	@$(BIN)/ruff format $(CHECKED)
@@ -39,6 +42,9 @@ bench: $(DONE)/test
 
 build: $(DONE)/installed
 	@mkdir -p dist && cp build/wheel/*.whl dist/ && ls dist/*.whl
+
+release: $(DONE)/test
+	@$(BIN)/python -m release $(addprefix --python=,$(PYTHONS))
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
