@@ -253,7 +253,13 @@ def test_locks_agree_and_hold_all_that_the_package_asks_for() -> None:
 def test_tests_need_only_what_is_locked() -> None:
     """An import that the lock does not know works on one machine and nowhere else."""
     known = set(sys.stdlib_module_names) | {"stressd", "tests", "release", "conftest", "mypyc"}
-    alias = {"yaml": "pyyaml", "proxy": "proxy-py", "paho": "paho-mqtt", "google": "protobuf"}
+    alias = {
+        "yaml": "pyyaml",
+        "proxy": "proxy-py",
+        "paho": "paho-mqtt",
+        "google": "protobuf",
+        "cyclonedx": "cyclonedx-python-lib",
+    }
     lock = {name.replace("-", "_") for name in locked(ROOT / "requirements/test.txt")}
     lock |= {name for name, package in alias.items() if package.replace("-", "_") in lock}
     wrong = [

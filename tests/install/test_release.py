@@ -114,7 +114,7 @@ def test_it_installs_without_an_index_by_the_documented_command(release: Path, v
         pytest.skip(f"there is no Python {version} with venv on this machine")
     place = tmp_path / "venv"
     subprocess.run([python, "-m", "venv", str(place)], check=True)
-    command = [str(place / "bin/pip"), "--isolated", "install", "-q", "--no-compile", "--no-index", "--find-links", "."]
+    command = [str(place / "bin/pip"), "--isolated", "install", "-q", "--no-compile", "--no-index", "-f", "."]
     done = subprocess.run(
         [*command, "--require-hashes", "-r", "requirements.txt"], cwd=release, capture_output=True, text=True
     )
