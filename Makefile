@@ -16,7 +16,7 @@ CHECKED := stressd tests benchmarks release setup.py
 export PYTHON
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test soak check format bench build release lock clean FORCE
+.PHONY: demo test soak check format bench decisions build release lock clean FORCE
 
 demo: $(DONE)/installed
 	@$(BIN)/stressd demo
@@ -39,6 +39,10 @@ format: $(DONE)/test
 bench: $(DONE)/test
 	@$(BIN)/python benchmarks/ingest.py
 	@$(BIN)/python benchmarks/offline.py
+
+# after METHOD was raised: the list of decisions anew, and what has changed into docs/methods.md
+decisions: $(DONE)/installed
+	@$(BIN)/python benchmarks/decisions.py
 
 build: $(DONE)/installed
 	@mkdir -p dist && cp build/wheel/*.whl dist/ && ls dist/*.whl

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "send-test": ("send_test", "send a labelled test message through a sink"),
     "replay": ("replay", "run tick files through the live pipeline"),
     "backtest": ("backtest", "run daily fixings through the engine"),
+    "decisions": ("decisions", "what this release decides on a history that is always the same"),
     "test": ("test", "run rule tests: given moves, the episodes that must be told"),
     "simulate": ("simulate", "make ticks whose every jump is known, or score the rules on them"),
     "score": ("score", "score told events against the labels of simulated ticks"),

@@ -192,7 +192,6 @@ class Daemon:
             await self.feeds.replace(feeds)
             self.probe.replace(self.loaded.model.probe)
             await self.heart.replace(self.loaded.model.heartbeat or ())
-            self.garbage.settle()
             self.garbage.watch()
             log.info(
                 "daemon.started", instance=self.loaded.instance, config=str(self.loaded.path), state=str(self.state)
@@ -289,3 +288,4 @@ class Daemon:
             await asyncio.sleep(STATUS_EVERY)
             self.systemd.status(self.reporter.summary())
             self.footprints.measure(self.pump.pipeline.engine)
+            self.garbage.turn(time.monotonic())

@@ -1,12 +1,22 @@
-"""The garbage collector: what lives as long as the process is not looked through again, and how long it stops the loop.
+"""The garbage collector: what is here to stay is not looked through again and again, and how long it stops the loop.
 
-The engine refers to nothing in circles: what it lets go is freed at once, and freezing it loses nothing.
+Left alone it goes through everything that came since the start whenever that has grown by a quarter: while the series
+warm up, a quarter of all CPU. So it is frozen, more and more seldom, and looked through as a whole once a day, lest what
+was frozen in the wrong moment piles up over years. The engine refers to nothing in circles: what it lets go is freed at
+once, frozen or not.
 """
 
 from __future__ import annotations
 
 import gc
 import time
+from typing import Final
+
+GROWING: Final = (60.0, 600.0, 3_600.0)
+"""Seconds after the start when what has grown since is frozen; from the last one on it is done that often."""
+
+WHOLE: Final = 86_400.0
+"""Seconds between two looks through everything: a third of a second for a thousand series."""
 
 
 class Garbage:
@@ -17,26 +27,31 @@ class Garbage:
         self.seconds = 0.0
         self.longest = 0.0
         self._began = 0.0
+        self._turns = 0
+        self._due = self._whole = 0.0
 
     def watch(self) -> None:
-        """Measure from now on."""
+        """From now on what is there is here to stay, and pauses are measured."""
+        settle()
         gc.callbacks.append(self._told)
+        now = time.monotonic()
+        self._due, self._whole = now + GROWING[0], now + WHOLE
+
+    def turn(self, now: float) -> None:
+        """Now and then. now: monotonic s."""
+        if now < self._due:
+            return
+        self._turns += 1
+        self._due = now + GROWING[min(self._turns, len(GROWING) - 1)]
+        if now >= self._whole:
+            self._whole = now + WHOLE
+            gc.unfreeze()
+        settle()
 
     def close(self) -> None:
         """Measure no more."""
         if self._told in gc.callbacks:
             gc.callbacks.remove(self._told)
-
-    @staticmethod
-    def settle() -> None:
-        """Before the first tick: collect what the start has left, and never look through the rest again."""
-        gc.collect()
-        gc.freeze()
-
-    @staticmethod
-    def keep() -> None:
-        """At work: what is there now is here to stay. No collection before it, which would stop the pump."""
-        gc.freeze()
 
     def _told(self, phase: str, info: dict[str, int]) -> None:
         if phase == "start":
@@ -46,3 +61,9 @@ class Garbage:
         self.count += 1
         self.seconds += took
         self.longest = max(self.longest, took)
+
+
+def settle() -> None:
+    """Collect what is new, and never look through the rest of it again."""
+    gc.collect()
+    gc.freeze()
