@@ -283,9 +283,13 @@ class Daemon:
             await asyncio.sleep(SNAPSHOT_EVERY)
             await self.save()
 
+    def _calm(self) -> bool:
+        now = self.clock.now()
+        return not any(market.calendar.span_at(now).is_open for market in self.loaded.engine.markets)
+
     async def _tell_systemd(self) -> None:
         while True:
             await asyncio.sleep(STATUS_EVERY)
             self.systemd.status(self.reporter.summary())
             self.footprints.measure(self.pump.pipeline.engine)
-            self.garbage.turn(time.monotonic())
+            self.garbage.turn(time.monotonic(), self._calm())

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stressd.runtime.garbage import GROWING, WHOLE, Garbage
+from stressd.runtime.garbage import AT_LAST, GROWING, WHOLE, Garbage
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_what_has_grown_is_frozen_more_and_more_seldom(garbage: Garbage) -> None
     now, frozen = time.monotonic(), []
     for second in range(0, 4 * 3_600, 5):
         before = garbage.count
-        garbage.turn(now + second)
+        garbage.turn(now + second, calm=False)
         if garbage.count > before:
             frozen.append(second)
     steps = [later - sooner for sooner, later in zip([0, *frozen], frozen, strict=False)]
@@ -32,7 +32,10 @@ def test_what_has_grown_is_frozen_more_and_more_seldom(garbage: Garbage) -> None
     assert tuple(GROWING) == (60.0, 600.0, 3_600.0)
 
 
-def test_what_was_frozen_while_it_lived_and_died_in_a_circle_is_freed_within_a_day(garbage: Garbage) -> None:
+@pytest.mark.parametrize(("after", "calm"), [(WHOLE, True), (AT_LAST, False)])
+def test_what_was_frozen_while_it_lived_and_died_in_a_circle_is_freed_when_markets_are_closed_or_at_last(
+    garbage: Garbage, after: float, calm: bool
+) -> None:
     class Node:
         other: object
 
@@ -42,12 +45,14 @@ def test_what_was_frozen_while_it_lived_and_died_in_a_circle_is_freed_within_a_d
     now = time.monotonic()
     one, two = Node(), Node()
     one.other, two.other = two, one
-    garbage.turn(now + GROWING[0] + 1.0)
+    garbage.turn(now + GROWING[0] + 1.0, calm=True)
     del one, two
     gc.collect()
     count = gc.get_freeze_count()
     assert count > 0
-    garbage.turn(now + WHOLE + 1.0)
+    garbage.turn(now + after - 3_700.0, calm)
+    assert garbage.count > 0
+    garbage.turn(now + after + 1.0, calm)
     gc.unfreeze()
     assert alive() == 0
 
