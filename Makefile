@@ -16,7 +16,7 @@ CHECKED := stressd tests benchmarks release setup.py
 export PYTHON
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test soak check format bench decisions build release lock clean FORCE
+.PHONY: demo test soak check format docs bench decisions build release lock clean FORCE
 
 demo: $(DONE)/installed
 	@$(BIN)/stressd demo
@@ -35,6 +35,13 @@ check: $(DONE)/test
 format: $(DONE)/test
 	@$(BIN)/ruff format $(CHECKED)
 	@$(BIN)/ruff check --fix $(CHECKED)
+
+# the pages and schemas that are made from the program
+docs: $(DONE)/test
+	@for what in config event report; do $(BIN)/python -m stressd schema $$what > build/schema; \
+	    case $$what in config) to=stressd;; *) to=$$what;; esac; mv build/schema config/$$to.schema.json; done
+	@for page in config:configuration event:events commands:commands; do \
+	    $(BIN)/python -m stressd schema --markdown $${page%:*} > build/page; mv build/page docs/$${page#*:}.md; done
 
 bench: $(DONE)/test
 	@$(BIN)/python benchmarks/ingest.py

@@ -38,12 +38,12 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         description="Prints every fault as file:line:column, or what the configuration would watch. Touches no network "
         "unless --connect is given. Exit status 1 if there is a fault, or something could not be reached.",
     )
-    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("file", type=Path, metavar="FILE", help="the configuration")
     parser.add_argument("--connect", action="store_true", help="show what comes from each feed, and ask each sink")
     parser.add_argument("--seconds", type=float, default=10.0, metavar="N", help="how long to listen (default: 10)")
     parser.add_argument("--history", action="store_true", help="how often the rules would have alerted")
     parser.add_argument("--state", type=Path, metavar="DIR", help="where the store with the history is")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(run=run)
 
 

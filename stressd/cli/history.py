@@ -27,7 +27,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     actions = parser.add_subparsers(metavar="ACTION", required=True, dest="action")
     common = argparse.ArgumentParser(add_help=False)
     add_state(common)
-    common.add_argument("--json", action="store_true")
+    common.add_argument("--json", action="store_true", help="one JSON object a line")
     importing = actions.add_parser(
         "import",
         parents=[common],
@@ -36,7 +36,9 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "CSV (date,JP.GOV.10Y,...), and tick files; told apart by content, gzipped or not. If one cannot be read, none "
         "is imported. Importing a file again changes nothing.",
     )
-    importing.add_argument("files", nargs="+", metavar="FILE")
+    importing.add_argument(
+        "files", nargs="+", metavar="FILE", help="daily files or tick files, told apart by their content"
+    )
     actions.add_parser("list", parents=[common], help="what the store holds")
 
 

@@ -31,7 +31,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "several files are merged by time of receipt. Without a configuration every series in them is watched. Exit "
         "status 1 where a line cannot be read, a series is unknown or there is no tick.",
     )
-    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="tick files; - for standard input")
     parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="rules and aliases; default: built in")
     parser.add_argument(
         "--measures", action="store_true",

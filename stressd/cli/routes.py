@@ -36,8 +36,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--series", metavar="ID", help="the series that moves (default: the market's gauge)")
     parser.add_argument("--severity", choices=get_args(Severity), help="default: each")
     parser.add_argument("--rule", metavar="NAME", help="the rule that raises it (default: the first that watches it)")
-    parser.add_argument("--direction", choices=get_args(Direction), default="up")
-    parser.add_argument("--origin", choices=get_args(Origin), default="live")
+    parser.add_argument("--direction", choices=get_args(Direction), default="up", help="of the move (default: up)")
+    parser.add_argument("--origin", choices=get_args(Origin), default="live", help="default: live")
     parser.add_argument("--at", metavar="TIME", help="when, for routes that ask (ISO 8601 with zone); default: now")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 

@@ -38,7 +38,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     world.add_argument("--days", type=int, default=20, metavar="N", help="weekdays that count (20)")
     world.add_argument("--warm", type=int, default=0, metavar="N", help="weekdays before them that do not (0)")
     world.add_argument("--start", default="2025-01-06", metavar="DATE", help="the first day (2025-01-06)")
-    world.add_argument("--seed", type=int, default=1, metavar="S")
+    world.add_argument("--seed", type=int, default=1, metavar="S", help="of the random numbers (1)")
     world.add_argument("--markets", default="JP,US,UK,DE", metavar="LIST", help=f"of {','.join(MODELS)}")
     world.add_argument("--tenors", default="10Y", metavar="LIST", help="such as 2Y,10Y,30Y (10Y)")
     world.add_argument("--nu", type=float, default=6.0, help="degrees of freedom of the moves (6); 50 is near normal")

@@ -25,7 +25,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "give, no others. They run through the live engine, episodes and routes on made-up ticks, the same ones each "
         "time. Exit status 1 where a test fails or a file is not right.",
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="rule tests")
     parser.add_argument("-k", metavar="WORDS", default="", help="only tests whose name holds these words")
     parser.add_argument("-v", "--verbose", action="store_true", help="also what came in the tests that pass")
     parser.add_argument("--json", action="store_true", help="one JSON object a test")

@@ -78,13 +78,16 @@ MonthDay = Annotated[
 
 
 class OnConfig(Model):
-    """Days on which an event recurs. nth: which of its weekday in the month, 1 to 4 or `last`. day: of the month, or
-    `last`. months: 1 to 12, all where absent."""
+    """Days on which an event recurs."""
 
     weekday: OneOrMany[Weekday] | None = None
+    """A day of the week. Example: `friday`."""
     nth: Nth | None = None
+    """Which of these in its month, 1 to 4 or `last`. Example: `1`."""
     day: MonthDay | None = None
+    """A day of the month, or `last`. Example: `15`."""
     months: OneOrMany[Month] | None = None
+    """Only these, 1 to 12. Default: all. Example: `[3, 6, 9, 12]`."""
 
     @model_validator(mode="after")
     def _consistent(self) -> OnConfig:
@@ -110,19 +113,27 @@ Recurring = Annotated[OnConfig, BeforeValidator(_on, json_schema_input_type=_ON_
 
 
 class EventConfig(Model):
-    """A scheduled event. markets: whose bars it widens, all where absent. at: single times, or with `on` times of day.
-    zone: of times without one, the market's own where absent. file: CSV of `date,time,zone,markets,name` instead.
-    before, after: its window. widen: factor on all bars but the critical one."""
+    """A scheduled event: around each `at` it widens bars."""
 
     name: Annotated[str, AfterValidator(_name)]
+    """What messages call it. Example: `BoJ decision`."""
     markets: OneOrMany[str] | None = None
+    """Whose bars it widens. Default: all. Example: `[JP]`."""
     at: OneOrMany[str] | None = None
+    """Single times, or with `on` times of day. Example: `[2026-01-23 12:00]`."""
     on: Recurring | None = None
+    """Days on which it recurs: daily, weekdays, a weekday's name, or a mapping. Example: `{weekday: friday, nth: 1}`.
+    """
     zone: Zone | None = None
+    """Of times without one. Default: the market's own. Example: `Asia/Tokyo`."""
     file: File | None = None
+    """CSV of `date,time,zone,markets,name`, in the place of `at`. Example: `auctions.csv`."""
     before: Duration = written("5m")
+    """How long before its time the window begins."""
     after: Duration = written("30m")
+    """How long after its time the window ends."""
     widen: float = written(1.5, gt=1, le=10)
+    """Factor on all bars but the critical one, which caps the others."""
 
     @model_validator(mode="after")
     def _consistent(self) -> EventConfig:

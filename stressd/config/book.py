@@ -22,10 +22,12 @@ Currency = Annotated[str, AfterValidator(_currency), WithJsonSchema({"type": "st
 
 
 class PositionConfig(Model):
-    """dv01: what one bp up costs, in units of `currency`; negative where the desk is short."""
+    """What the desk holds of a series."""
 
     dv01: Annotated[float, Field(allow_inf_nan=False)]
+    """What one bp up costs, in units of `currency`; negative where the desk is short. Example: `1200000`."""
     currency: Currency
+    """Its code. Example: `JPY`."""
 
     @property
     def position(self) -> Position:

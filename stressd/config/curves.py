@@ -67,9 +67,13 @@ class NoiseBars(Model):
     """Bars for curve noise by severity: in its own usual deviations, or all in bp."""
 
     info: Bar | None = None
+    """The bar of `info`. Example: `3`."""
     warn: Bar | None = None
+    """The bar of `warn`. Example: `4`."""
     high: Bar | None = None
+    """The bar of `high`. Example: `6`."""
     critical: Bar | None = None
+    """The bar of `critical`. Example: `10`."""
 
     def rungs(self) -> tuple[NoiseRung, ...]:
         """Of the engine, lowest severity first."""
@@ -78,26 +82,35 @@ class NoiseBars(Model):
 
 
 class CurveConfig(Model):
-    """The curve of a market as a whole. market: default all that have what the rule needs. tenors: the short and the
-    long end, whose slope's change since the last fixing is told once a day when it reaches `move` (of a parallel move
-    both ends'), and again after it has come back by `rearm`. shapes: which are told. epsilon: a tenor, or the slope,
-    that moved by no more than this has not moved. severity: of shapes. noise: bars for how far the tenors lie off the
-    smooth curve through them. floor: the least that noise must lie above its usual. hold: for which it must. runbook:
-    the page that says what to do."""
+    """The curve of a market as a whole: the shape of the day, and how rough the curve is."""
 
     name: Slug
+    """A name of its own; stands in messages. Example: `twist`."""
     type: Literal["curve"]
+    """Its kind."""
     runbook: HttpUrl | None = None
+    """The page that says what to do: a link in each of its messages. Example: `https://wiki.bank.example/curve`."""
     market: OneOrMany[MarketName] | None = None
+    """Whose. Default: all that have what the rule needs. Example: `[JP, US]`."""
     tenors: Annotated[list[Tenor], Field(min_length=2, max_length=2)] | None = None
+    """The short and the long end, whose slope is watched. Example: `[2Y, 10Y]`."""
     move: Bp = written("10bp")
+    """The slope's change since the last fixing that is told once a day; of a parallel move both ends'."""
     shapes: OneOrMany[Shape] = written(list(SHAPES))
+    """Which are told."""
     rearm: Bp = written("5bp")
+    """By how much it must come back before it is told again."""
     epsilon: Bp = written("0.5bp")
+    """A tenor, or the slope, that moved by no more than this has not moved."""
     severity: SeverityName = "info"
+    """Of shapes."""
     noise: NoiseBars | None = None
+    """Bars for how far the tenors lie off the smooth curve through them: in its usual deviations, or in bp. Example:
+    `{warn: 4, high: 6}`."""
     floor: Bp = written("0.5bp")
+    """The least by which noise must lie above its usual."""
     hold: Duration = written("1m")
+    """For how long it must."""
 
     @model_validator(mode="after")
     def _consistent(self) -> CurveConfig:

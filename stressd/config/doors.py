@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema, model_validator
 
 from stressd.config.fields import (
     Duration,
@@ -15,6 +15,7 @@ from stressd.config.fields import (
     SecretRef,
     Slug,
     UrlScheme,
+    format_duration,
     parse_duration,
     written,
 )
@@ -52,7 +53,12 @@ Address = Annotated[
 ]
 """A URL as text, or a SecretRef where the URL itself is a secret."""
 
-Bound = Annotated[int | None, BeforeValidator(_never), WithJsonSchema({"type": "string"})]
+Bound = Annotated[
+    int | None,
+    BeforeValidator(_never),
+    PlainSerializer(lambda ns: "none" if ns is None else format_duration(ns), return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string"}),
+]
 """A Duration, or None for `none`."""
 
 
@@ -62,19 +68,24 @@ def address(value: object) -> str:
 
 
 class TokenConfig(Model):
-    """Who may use the API over TCP. name: under which what its holder does is kept. may: what it may do."""
+    """Who may use the API over TCP."""
 
     name: Slug
+    """Under which what its holder does is kept. Example: `grafana`."""
     token: SecretRef
+    """What the holder sends as `Authorization: Bearer TOKEN`. Example: `{file: grafana_token}`."""
     may: OneOrMany[Right] = written(["read", "silence", "ack", "label"])
+    """What it is for."""
 
 
 class LinksConfig(Model):
-    """Links in messages, by which a reader acknowledges, silences or labels. secret: what they are signed with, by
-    default a key in the state directory. expire: after which a link is worth nothing."""
+    """Links in messages, by which a reader acknowledges, silences or labels."""
 
     secret: SecretRef | None = None
+    """What they are signed with. Default: a key in the state directory; another key ends all links. Example: `{file:
+    link_secret}`."""
     expire: Duration = written("24h")
+    """After which a link is worth nothing; at least a minute."""
 
     @model_validator(mode="after")
     def _positive(self) -> LinksConfig:
@@ -84,22 +95,29 @@ class LinksConfig(Model):
 
 
 class HealthConfig(Model):
-    """What counts as well, for /readyz, the status and heartbeats. silent: open time of its markets for which a feed
-    may bring nothing. lag: for which a tick may wait to be judged. undelivered: for which a message may wait.
-    """
+    """What counts as well, for /readyz, the status and heartbeats."""
 
     silent: Bound = written("30m")
+    """Open time of its markets for which a feed may bring nothing; `none` where it may."""
     lag: Duration = written("10s")
+    """For which a tick may wait to be judged."""
     undelivered: Duration = written("15m")
+    """For which a message may wait for its sink."""
 
 
 class HeartbeatConfig(HttpOptions):
-    """A watcher outside, which raises the alarm when it hears nothing. fail_url: where it is told why not."""
+    """A watcher outside, which raises the alarm when it hears nothing."""
 
     url: Address
+    """What is asked while all is well; as text, or a secret where whoever knows it could beat. Example: `{file:
+    heartbeat_url}`."""
     every: Duration = written("30s")
+    """How often; at least a second."""
     method: Literal["GET", "POST"] = "GET"
+    """How it is asked."""
     fail_url: Address | None = None
+    """Where it is told the reasons, once something has been wrong for a minute. Default: nobody is. Example:
+    `https://watcher.bank.example/fail`."""
 
     @model_validator(mode="after")
     def _positive(self) -> HeartbeatConfig:
@@ -109,11 +127,14 @@ class HeartbeatConfig(HttpOptions):
 
 
 class ProbeConfig(Model):
-    """A synthetic tick that must come out as a message. sinks: through which; within: how long it may take."""
+    """A synthetic tick that must come out as a message."""
 
     every: Duration = written("6h")
+    """How often; at least a minute, and twice `within`."""
     sinks: OneOrMany[str]
+    """Through which sinks. Example: `[ops-mail]`."""
     within: Duration = written("60s")
+    """How long it may take from tick to receipt."""
 
     @model_validator(mode="after")
     def _apart(self) -> ProbeConfig:

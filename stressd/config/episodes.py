@@ -29,25 +29,28 @@ Share = Annotated[
 
 
 class EpisodeConfig(Model):
-    """The pace of every alert's life. settle: for which joiners, peaks and further answers are gathered into one
-    update. pace: a rise in severity so soon after the last told waits until that is over, but one to critical never.
-    peak_sigma, peak: by how much a peak must grow beyond the one told last to be told again. reopen: of the market's
-    open time after the end, within which a breach of the same kind opens the same episode again; 0s: never.
-    recovery: for which an episode that was reopened must stay quiet before it is over, doubled each further time, at
-    most recovery_max. retraced: part of a move that is taken back from which on it is told; retraces_within: sessions
-    after which a move the other way does not take back an earlier one any more. whole_curve: how many segments of a
-    curve make the whole of it."""
+    """The pace of every alert's life. Spans of time are of the market's open time, except `settle`."""
 
     settle: Duration = written("5s")
+    """For which joiners, peaks and further answers are gathered into one update."""
     pace: Duration = written("60s")
+    """A rise in severity so soon after the last told waits until that is over, but one to critical never."""
     peak_sigma: float = written(1.0, gt=0)
+    """By so many sigma, or by `peak`, a peak must grow beyond the one told last to be told again."""
     peak: Bp = written("5bp")
+    """By so many bp, or by `peak_sigma`, a peak must grow beyond the one told last to be told again."""
     reopen: Duration = written("30m")
+    """A breach of the same kind so soon after the end opens the same episode again; `0s`: never."""
     recovery: Duration = written("10m")
+    """What was opened again is over only after so long a quiet, doubled each further time."""
     recovery_max: Duration = written("2h")
+    """But no longer than this."""
     retraced: Share = written("50%")
+    """Part of a move that must be taken back for its end to say so."""
     retraces_within: int = Field(default=5, ge=0, le=60)
+    """Sessions after which a move the other way takes nothing back any more."""
     whole_curve: int = Field(default=3, ge=2, le=12)
+    """How many segments of a curve make the whole of it."""
 
     @model_validator(mode="after")
     def _paced(self) -> EpisodeConfig:

@@ -282,25 +282,44 @@ class Model(BaseModel):
         populate_by_name=True,
     )
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """With the meaning of each key, as it stands under its field."""
+        from stressd.config.described import key_texts
+
+        schema = handler(core)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for field, text in key_texts(cls).items():
+            if (name := cls.model_fields[field].alias or field) in properties:
+                properties[name] = properties[name] | {"description": text}
+        return schema
+
 
 class FeedConfig(Model):
-    """What every feed has. markets, series: what it carries (series are globs over canonical ids); all where absent.
-    Where two feeds carry one series, the one written first is active and the other confirms it."""
+    """What every feed has. Where two carry one series, the one written first is active and the other confirms it."""
 
     name: Slug
+    """A name of its own; stands in messages, metrics and logs. Example: `desk`."""
     type: str
+    """Its kind."""
     markets: OneOrMany[str] | None = None
+    """Markets that it carries. Default: all. Example: `[JP, US]`."""
     series: OneOrMany[str] | None = None
+    """Globs over the series that it carries. Default: all. Example: `"*.GOV.10Y"`."""
 
 
 class SinkConfig(Model):
-    """What every sink has. fallback: the sink that is told too where this one fails, or lets a message wait for
-    `fallback_after`."""
+    """What every sink has."""
 
     name: Slug
+    """A name of its own; stands in routes, metrics and logs. Example: `desk-slack`."""
     type: str
+    """Its kind."""
     fallback: str | None = None
+    """The sink that is told too where this one fails or lets a message wait; it has none of its own. Default: none.
+    Example: `ops-mail`."""
     fallback_after: Duration = written("60s")
+    """For which a message may wait until the fallback is told too."""
 
     @model_validator(mode="after")
     def _with_a_fallback(self) -> Self:
@@ -317,13 +336,16 @@ class SinkConfig(Model):
 
 
 class TlsOptions(Model):
-    """TLS as a client; certificates are always verified. ca_file: private CA (PEM) instead of the system's.
-    cert_file, key_file: client certificate. Inherit from it, or nest it under a key."""
+    """TLS as a client; certificates are always verified. Inherit from it, or nest it under a key."""
 
     ca_file: File | None = None
+    """A private authority (PEM), in the place of the system's. Example: `/etc/stressd/bank-ca.pem`."""
     cert_file: File | None = None
+    """A client certificate (PEM). Example: `/etc/stressd/stressd.pem`."""
     key_file: File | None = None
+    """Its private key (PEM), where that is not in the same file. Example: `/etc/stressd/stressd.key`."""
     key_password: SecretRef | None = None
+    """Of an encrypted key. Example: `{file: key_password}`."""
 
     def context(self) -> ssl.SSLContext:
         """A verifying client context. Raises OSError (ssl.SSLError is one), SecretError."""
@@ -341,14 +363,18 @@ def _no_password() -> str:
 
 
 class HttpOptions(Model):
-    """What every sink over HTTP has; inherit from it beside SinkConfig. proxy: forward proxy. ca_file: private CA
-    (PEM). timeout: of one attempt."""
+    """What everything that speaks HTTP has; inherit from it beside SinkConfig."""
 
     proxy: HttpUrl | None = None
+    """A forward proxy. Default: none; the environment is not read. Example: `http://proxy.bank.example:3128`."""
     proxy_username: str | None = None
+    """Of the account at the proxy. Example: `stressd`."""
     proxy_password: SecretRef | None = None
+    """Of the account at the proxy. Example: `{file: proxy_password}`."""
     ca_file: File | None = None
+    """A private authority (PEM), in the place of the system's. Example: `/etc/stressd/bank-ca.pem`."""
     timeout: Duration = written("10s")
+    """Of one attempt."""
 
     def context(self) -> ssl.SSLContext:
         """A verifying client context. Raises OSError (ssl.SSLError is one)."""

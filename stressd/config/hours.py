@@ -44,13 +44,16 @@ def day_numbers(days: list[str]) -> tuple[int, ...]:
 
 
 class HoursConfig(Model):
-    """Hours of the day on the clock of `zone`; over midnight where `to` is not after `from`. days: on which they
-    begin."""
+    """Hours of the day on a clock, right through changes of it."""
 
     zone: Zone
+    """Whose clock. Example: `Asia/Tokyo`."""
     begin: ClockTime = Field(alias="from")
+    """From when. Example: `18:00`."""
     to: EndTime
+    """Until when; over midnight where it is not after `from`. Example: `08:00`."""
     days: Days = written("daily")
+    """On which days they begin."""
 
     @model_validator(mode="after")
     def _lasts(self) -> HoursConfig:

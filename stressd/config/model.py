@@ -100,24 +100,34 @@ Unit = Annotated[str, AfterValidator(_unit), WithJsonSchema({"type": "string", "
 
 
 class MarketConfig(Model):
-    """One market. calendar: when it trades, by default the one of the market's own name. spreads: slopes (long minus
-    short) and flies (twice the belly minus the wings) of its tenors, each a series of its own. gauge: the tenor whose
-    response stands for the market, by default the one nearest 10Y. decays: of the smooth curve through its tenors, for
-    curve noise; two maturities, short to long. convention: how its live yields are defined. fixing:
-    local time of the daily fixing instead of the calendar's. closed: further closed days, each with its reason. early:
-    further days on which it closes early, each with the local time; dates as `2026-12-31`. segments: the parts
-    of its curve by name; a tenor that is in none has that of its length (front, belly, long, super-long)."""
+    """One market: each of its tenors is a series, `JP.GOV.30Y`."""
 
     calendar: str | None = None
+    """When it trades: `JP`, `US`, `UK`, `DE`, `CA`, or `always` for what never closes. Default: the one of the market's
+    own name. Example: `JP`."""
     tenors: list[Tenor] = Field(min_length=1)
+    """The maturities that are watched. Example: `[2Y, 10Y, 30Y]`."""
     spreads: list[SpreadName] = written([])
+    """Slopes (`2s10s`: 10Y minus 2Y) and flies (`2s5s10s`: twice the 5Y minus 2Y and 10Y) of its tenors, each a series
+    of its own, told in bp. Example: `[2s10s, 5s30s]`."""
     decays: Annotated[list[Tenor], Field(min_length=2, max_length=2)] = written(["2Y", "8Y"])
+    """Of the smooth curve through its tenors, for curve noise: two maturities, short to long."""
     gauge: Tenor | None = None
+    """The tenor that answers for the market when another market has a breach. Default: the one nearest 10Y. Example:
+    `10Y`."""
     convention: Convention | None = None
+    """How its live yields are defined; history in another convention is never mixed with them. Default: unknown.
+    Example: `simple`."""
     fixing: ClockTime | None = None
+    """Local time of the daily fixing. Default: the calendar's own (JP 15:00, US 15:30, UK 16:15, DE 17:15, CA 16:30).
+    Example: `15:00`."""
     closed: dict[Day, str] = written({})
+    """Further days without trading, each with its reason. Example: `{2026-12-30: the desk is shut}`."""
     early: dict[Day, ClockTime] = written({})
+    """Further days with an early close, each with its local time. Example: `{2026-11-27: 14:00}`."""
     segments: dict[SegmentName, OneOrMany[Tenor]] = written({})
+    """The parts of its curve by name, for "super-long up". Default by length: front up to 3Y, belly up to 7Y, long up
+    to 15Y, super-long beyond. Example: `{short: [2Y], long: [10Y, 20Y]}`."""
 
     @property
     def gauge_tenor(self) -> str:
@@ -141,20 +151,23 @@ class MarketConfig(Model):
 
 
 class AliasTarget(Model):
-    """What a vendor's name stands for. unit, convention: of the values that come under this name; without `unit` they
-    come in the feed's. pattern: the name is a regular expression, and `{group}` in `series` what a named group matched.
-    """
+    """What a vendor's name stands for."""
 
     series: str
+    """The series, or a pattern's template of it. Example: `JP.GOV.30Y`."""
     unit: Unit | None = None
+    """Of the values that come under this name. Default: the feed's. Example: `bp`."""
     convention: Convention | None = None
+    """How these yields are defined. Default: the market's. Example: `semi-annual`."""
     pattern: bool = False
+    """The name is a regular expression, and `{group}` in `series` is what a named group matched."""
 
 
 class AliasEntry(AliasTarget):
     """The same in a list of aliases."""
 
     name: Annotated[str, Field(min_length=1)]
+    """The name on the wire. Example: `GJGB30 Index`."""
 
 
 def _target(value: Any) -> Any:
@@ -176,19 +189,23 @@ Aliases = Annotated[
 
 
 class PropagationConfig(Model):
-    """How other markets' responses are measured. pairs: hints; all pairs are watched. window: of the follower's own
-    open time. bar: excess response, in the follower's sigma, over the window where none of its sudden moves could be
-    put down to the source; open_bar: the same when it opens after having been closed. level: share of comparable
-    stretches or days of its own past that went as far the same way, at most, of a market that has followed; a tenth
-    of it within the day for pairs that are neither named nor proven. floor: the least response."""
+    """How other markets' answers to a breach are measured, in their own open time, sigma and past."""
 
     pairs: list[Pair] = written([])
+    """Hints: links that you know of, believed sooner; all pairs are watched. Example: `[JP -> US]`."""
     window: Duration = written("10m")
+    """Of the follower's own open time, within which it may answer."""
     bar: float = written(3.0, gt=0)
+    """Excess over the usual co-movement, in the follower's sigma, to have followed where no sudden move of it did."""
     open_bar: float = written(2.0, gt=0)
+    """The same when it opens after having been closed."""
     level: float = written(0.1, gt=0, le=0.5)
+    """Share of comparable stretches or days of its own past that went as far the same way, at most; a tenth of it
+    within the day for pairs that are neither named nor proven."""
     floor: Bp = written("0.5bp")
+    """The least response."""
     co_move: Duration = written("5s")
+    """Two moves within it moved together: no order is claimed."""
 
     @model_validator(mode="after")
     def _positive(self) -> PropagationConfig:
@@ -198,31 +215,40 @@ class PropagationConfig(Model):
 
 
 class GateConfig(Model):
-    """Which ticks are believed. future_tolerance: by which a source's clock may be ahead. max_age: beyond which a tick
-    opens nothing. failover_after: open time without a tick after which the next feed of a series takes over."""
+    """Which ticks are believed."""
 
     future_tolerance: Duration = written("2s")
+    """By which a source's clock may be ahead."""
     max_age: Duration = written("2m")
+    """Older ticks update state but open nothing."""
     failover_after: Duration = written("60s")
+    """Open time without a tick, until the next feed of a series takes over."""
 
 
 class MaintenanceMatch(MatchConfig):
     """What is withheld meanwhile: what stressd says of feeds and of itself, unless other kinds are named."""
 
     kind: OneOrMany[Kind] = written(["feed", "self"])
+    """As in routes; here what is said of feeds and of stressd itself, where nothing is named."""
 
 
 class MaintenanceConfig(Model):
-    """Recurring hours over which nobody is told of what is expected to happen. on: days, in the words of `events`.
-    from, to: on the clock of `zone`; the next day where `to` is not after `from`. reason: why, in a few words."""
+    """Recurring hours over which nobody is told of what is expected to happen."""
 
     name: Slug
+    """A name of its own. Example: `broker-restart`."""
     zone: Zone
+    """On whose clock. Example: `Europe/London`."""
     on: Recurring
+    """The days, in the words of `events`. Example: `sunday`."""
     begin: ClockTime = Field(alias="from")
+    """When it begins. Example: `06:00`."""
     to: EndTime
+    """When it ends; the next day where it is not after `from`. Example: `08:00`."""
     match: MaintenanceMatch = MaintenanceMatch()
+    """What is withheld. Example: `{kind: [feed, self]}`."""
     reason: Annotated[str, Field(min_length=1, max_length=200)]
+    """Why, in a few words; shown to whoever asks. Example: `weekly restart of the broker`."""
 
     @model_validator(mode="after")
     def _lasts(self) -> MaintenanceConfig:
@@ -232,10 +258,12 @@ class MaintenanceConfig(Model):
 
 
 class LogConfig(Model):
-    """level: least level that is written. format: `auto` is JSON lines, but coloured text on a terminal."""
+    """The log, on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least level that is written."""
     format: Literal["auto", "json", "text"] = "auto"
+    """`auto` is JSON lines, but coloured text on a terminal."""
 
 
 class Listen(Model):
@@ -262,34 +290,69 @@ def _listen(value: Any) -> Any:
 
 
 class Config(Model):
-    """The whole file. spreads: between two markets. feeds, rules and sinks are checked by `load`, each by its own
-    type."""
+    """The whole file. Feeds, rules and sinks are checked by `load`, each by its own type."""
 
     instance: Slug
+    """Who speaks: stands in every event and in every message. Example: `rates-tokyo`."""
     state_dir: File | None = None
+    """Where episodes, deliveries and history are kept. Default: systemd's `$STATE_DIRECTORY`, else the user's state
+    folder. Example: `/var/lib/stressd`."""
     listen: Annotated[Listen | None, BeforeValidator(_listen), WithJsonSchema({"type": ["string", "null"]})] = written(
         "127.0.0.1:8433"
     )
+    """Address and port of the daemon's own HTTP server (`/healthz`, `/readyz`, `/metrics`, the API); `none` switches it
+    off."""
     page_url: HttpUrl | None = None
+    """Where people reach that server; links in messages begin with it. Default: messages carry no links. Example:
+    `https://stressd.bank.example/`."""
     tokens: list[TokenConfig] = written([])
+    """Who may use the API over TCP. Example: `[{name: grafana, token: {file: grafana_token}, may: [read]}]`."""
     links: LinksConfig = LinksConfig()
+    """Links in messages, by which a reader acknowledges, silences or labels."""
     health: HealthConfig = HealthConfig()
+    """What counts as well, for `/readyz`, `stressd status` and heartbeats."""
     heartbeat: OneOrMany[HeartbeatConfig] | None = None
+    """Watchers elsewhere, told "all is well" only while it is. Default: none. Example: `{url: {file: heartbeat_url}}`.
+    """
     probe: ProbeConfig | None = None
+    """A synthetic tick that must come out as a message. Default: none. Example: `{every: 6h, sinks: [ops-mail]}`."""
     log: LogConfig = LogConfig()
+    """What is logged, and how."""
     markets: dict[MarketName, MarketConfig] = Field(min_length=1)
+    """The markets by their codes. Example: `{JP: {tenors: [10Y, 30Y]}}`."""
     spreads: list[CrossName] = written([])
+    """Spreads between two markets, first minus second, each a series of its own. Example: `[US-DE.GOV.10Y]`."""
     aliases: Aliases = written({})
+    """Other names of series on the wire: a mapping, or a list where names repeat. Example: `{US10YT=RR: US.GOV.10Y}`.
+    """
     gate: GateConfig = GateConfig()
+    """Which ticks are believed."""
     feeds: list[dict[str, Any]] = written([])
+    """Where ticks come from. Two feeds may carry the same series: the one written first is active, the others confirm
+    it and take over when it falls silent. Example: see `feeds[]`."""
     rules: list[dict[str, Any]] = written([])
+    """What is worth telling. Example: see `rules[]`."""
     events: list[EventConfig] = written([])
+    """Scheduled events, which widen the bars of sigma rules for their minutes. Example: `[{name: US payrolls, markets:
+    [US], on: {weekday: friday, nth: 1}, at: 08:30}]`."""
     episodes: EpisodeConfig = EpisodeConfig()
+    """How the lives of alerts are paced."""
     propagation: PropagationConfig = PropagationConfig()
+    """How other markets' answers to a breach are measured."""
     routes: list[RouteConfig] = written([])
+    """Who hears of what; an event may take several. Example: `[{match: {severity: [warn, high, critical]}, sinks:
+    desk-slack}]`."""
     inhibit: list[InhibitConfig] = written([])
+    """Further rules of what is muted beside something larger. Example: `[{mute: {market: UK}, while: {market: JP,
+    severity: high}}]`."""
     storm: Storm = StormConfig()
+    """When too much happens at once; `none` switches it off."""
     digests: list[DigestConfig] = written([])
+    """What routes ask for by name, told at closes or times of day. Example: `[{name: closes, at: [JP, US]}]`."""
     maintenance: list[MaintenanceConfig] = written([])
+    """Recurring hours over which nobody is told of what is expected. Example: see `maintenance[]`."""
     book: dict[str, PositionConfig] = written({})
+    """What the desk holds by series, for messages to people only. Example: `{JP.GOV.30Y: {dv01: 1200000, currency:
+    JPY}}`."""
     sinks: list[dict[str, Any]] = written([])
+    """Where messages go. Example: see `sinks[]`."""

@@ -28,17 +28,25 @@ def _version(value: object) -> object:
 
 
 class BrokerOptions(Model):
-    """url: mqtt:// or, with TLS, mqtts://host:port; certificates are always verified. Inherit from it."""
+    """How a broker is reached; certificates are always verified. Inherit from it."""
 
     url: MqttUrl
+    """Of the broker: `mqtt://`, or `mqtts://` for TLS. Example: `mqtts://broker.bank.example:8883`."""
     protocol: Annotated[
         Literal["5", "3.1.1"], BeforeValidator(_version), WithJsonSchema({"enum": [5, "5", "3.1.1"]})
     ] = "5"
+    """The version of MQTT that the broker speaks."""
     username: str | None = None
+    """Of the account. Example: `stressd`."""
     password: SecretRef | None = None
+    """Of the account. Example: `{file: mqtt_password}`."""
     client_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    """Under which the broker knows us. Example: `stressd-tokyo`."""
     tls: TlsOptions = Field(default_factory=TlsOptions)
+    """A private authority, or a client certificate. Default: the system's authorities. Example: `{ca_file:
+    /etc/stressd/bank-ca.pem}`."""
     keep_alive: Duration = written("30s")
+    """How often the connection is checked."""
 
     @field_validator("url")
     @classmethod

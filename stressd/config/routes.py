@@ -23,12 +23,19 @@ class MatchConfig(Model):
     """What is meant; a key that is absent takes anything, except `kind`, which is `market` then."""
 
     kind: OneOrMany[Kind] = written("market")
+    """What it is about: a market, a feed, or stressd itself."""
     market: OneOrMany[str] | None = None
+    """Markets; a spread between two is its own, `US-DE`. Example: `[JP, US]`."""
     series: OneOrMany[str] | None = None
+    """Globs over series. Example: `"*.GOV.30Y"`."""
     rule: OneOrMany[str] | None = None
+    """Rules by name. Example: `sigma-breach`."""
     severity: OneOrMany[SeverityName] | None = None
+    """Severities. Example: `[high, critical]`."""
     direction: OneOrMany[Direction] | None = None
+    """`up` or `down`. Example: `up`."""
     origin: OneOrMany[Origin] | None = None
+    """`live`, `drill`, `replay` or `simulated`. Example: `live`."""
 
     def match(self) -> Match:
         """As the machine has it."""
@@ -44,20 +51,24 @@ class MatchConfig(Model):
 
 
 class RouteMatch(MatchConfig):
-    """What a route takes; a key that is absent takes anything, except `kind`, which is `market` then. session: of the
-    event's market at the time of the event. hours: on a clock."""
+    """What a route takes; a key that is absent takes anything, except `kind`, which is `market` then."""
 
     session: OneOrMany[SessionWord] | None = None
+    """Of the event's market at the time of the event: open, closed, or closed for lunch, overnight, weekend, holiday,
+    early close. Example: `[closed, holiday]`."""
     hours: HoursConfig | None = None
+    """Hours on a clock. Example: `{zone: Asia/Tokyo, from: 18:00, to: 08:00}`."""
 
 
 class EscalationConfig(Model):
-    """Who is told of what nobody has acknowledged. after: by the clock on the wall, since those of the route were told.
-    severity: of which it is taken."""
+    """Who is told of what nobody has acknowledged."""
 
     after: Duration
+    """By the clock on the wall, since those of the route were told. Example: `15m`."""
     severity: OneOrMany[SeverityName] = written(["high", "critical"])
+    """Of which it is taken."""
     sinks: OneOrMany[str]
+    """Who is told then. Example: `duty-pager`."""
 
     @model_validator(mode="after")
     def _positive(self) -> EscalationConfig:
@@ -67,21 +78,28 @@ class EscalationConfig(Model):
 
 
 class RouteConfig(Model):
-    """Who hears of what. updates: which transitions of an episode are told; propagated: of the answers of other markets
-    the first that is a link, each further market's, or all. digest: told in the digest of that name instead of one by
-    one. inhibit, storm: whether something else may mute it or gather it. remind: after how long those who were told are
-    reminded of what is still open, then after twice as long, up to a day. escalate: who is told where nobody
-    acknowledges."""
+    """Who hears of what."""
 
     match: RouteMatch = RouteMatch()
+    """What it takes. Example: `{severity: [warn, high, critical]}`."""
     updates: OneOrMany[EventType] = written(list(DEFAULT_UPDATES))
+    """Which transitions of an episode are told."""
     propagated: Literal["once", "each", "all"] = "once"
+    """Of the answers of other markets: `once`, the first that is a link; `each`, every further market's; `all`, "did
+    not respond" too."""
     sinks: OneOrMany[str]
+    """Who is told; each sink once, however many routes name it. Example: `[desk-slack, rates-mail]`."""
     digest: str | None = None
+    """Told in the digest of this name instead of one by one. Example: `closes`."""
     inhibit: bool = True
+    """Whether something larger may mute it."""
     storm: bool = True
+    """Whether a storm may gather it; `false` for machines, which want every event."""
     remind: Duration | None = None
+    """After how long those who were told are reminded of what is still open and not acknowledged; then after twice as
+    long, up to a day. Default: never. Example: `4h`."""
     escalate: list[EscalationConfig] = written([])
+    """Who is told next where nobody acknowledges. Example: `[{after: 15m, severity: critical, sinks: duty-pager}]`."""
 
     @model_validator(mode="after")
     def _patient(self) -> RouteConfig:
@@ -97,14 +115,17 @@ class MuteConfig(MatchConfig):
     """What is muted: `info` and `warn` where no severity is named, never `critical`."""
 
     severity: OneOrMany[SeverityName] = written(["info", "warn"])
+    """Of which severity; never `critical`."""
 
 
 class InhibitConfig(Model):
-    """mute: what is not told by itself while all of `while` are open; it is listed in their next message. A sink that
-    was not told of them, or was told of it already, hears of it all the same."""
+    """What is muted beside something larger. A sink that was not told of that, or was told of this already, hears of it
+    all the same."""
 
     mute: MuteConfig
+    """What is not told by itself, but listed in the next message of the others. Example: `{market: UK}`."""
     sources: OneOrMany[MatchConfig] = Field(alias="while")
+    """While all of these are open. Example: `[{market: JP, severity: [high, critical]}, {market: US}]`."""
 
     @model_validator(mode="after")
     def _mild(self) -> InhibitConfig:
@@ -114,12 +135,14 @@ class InhibitConfig(Model):
 
 
 class StormConfig(Model):
-    """messages: what is more than so many messages to one sink in `within`, of more than one episode, is gathered and
-    told in one summary, and as long as it goes on in at most one of them in `longest`."""
+    """When too much happens at once to one sink: what is more is gathered and told in one summary."""
 
     messages: Annotated[int, Field(ge=1, le=20)] = 2
+    """More than so many messages, of more than one episode, in `within` are a storm."""
     within: Duration = written("10s")
+    """The time over which they are counted."""
     longest: Duration = written("60s")
+    """While it goes on, there is at most one summary in this time."""
 
     @model_validator(mode="after")
     def _ordered(self) -> StormConfig:
@@ -144,12 +167,16 @@ def _close(value: Any) -> Any:
 
 
 class DigestTime(Model):
-    """The closes of a market, or a time of day in a zone. days: on which that time counts."""
+    """The closes of a market, or a time of day in a zone."""
 
     market: str | None = None
+    """At its closes. Example: `JP`."""
     time: ClockTime | None = None
+    """A time of day. Example: `17:30`."""
     zone: Zone | None = None
+    """Of this time. Example: `Europe/London`."""
     days: Days = written("weekdays")
+    """On which days it counts."""
 
     @model_validator(mode="after")
     def _one(self) -> DigestTime:
@@ -163,10 +190,13 @@ class DigestTime(Model):
 
 
 class DigestConfig(Model):
-    """at: the closes of markets (`[JP, US]`) and times of day. Told then: what routes ask for by its `name`, and what
-    was withheld from its sinks. sinks: who gets it beside those of these routes. empty: also with nothing in it."""
+    """What is told together: what routes ask for by its name, and what was withheld from its sinks."""
 
     name: Slug
+    """The name by which routes ask for it. Example: `closes`."""
     at: OneOrMany[Annotated[DigestTime, BeforeValidator(_close, json_schema_input_type=str | DigestTime)]]
+    """Closes of markets, early ones too, and times of day. Example: `[JP, UK, US]`."""
     sinks: OneOrMany[str] | None = None
+    """Who gets it beside the sinks of these routes. Example: `[desk-slack]`."""
     empty: bool = False
+    """Send it with nothing in it too."""

@@ -29,9 +29,13 @@ class Rungs(Model):
     """Bars in sigma by severity; those that are absent are not used."""
 
     info: Sigmas | None = None
+    """The bar of `info`. Example: `2`."""
     warn: Sigmas | None = None
+    """The bar of `warn`. Example: `3`."""
     high: Sigmas | None = None
+    """The bar of `high`. Example: `4`."""
     critical: Sigmas | None = None
+    """The bar of `critical`. Example: `6`."""
 
     def by_severity(self) -> dict[str, float]:
         """Those that are given, lowest severity first."""
@@ -83,31 +87,47 @@ class RuleConfig(Model):
     every message of the rule."""
 
     name: Slug
+    """A name of its own; stands in messages. Example: `sigma-breach`."""
     type: str
+    """Its kind."""
     runbook: HttpUrl | None = None
+    """The page that says what to do: a link in each of its messages. Example: `https://wiki.bank.example/rates-stress`.
+    """
     series: OneOrMany[str]
+    """Globs over the series that it watches; they must match something. Example: `"*.GOV.*"`."""
 
 
 class SigmaConfig(RuleConfig):
-    """Moves against their own sigma. sigma: the bar of each severity; budget: or how often the rule may open an
-    episode, for `warn`, with `high` four and `critical` twenty times rarer. past_alarms: whether past moves beyond
-    the bar belong to the tail that the budget's bar is read off (`keep`), are only known to be beyond it (`cap`) or
-    do not belong to it (`drop`); by default they are dropped within the day and kept from day to day. exit: where it
-    is left again. floor: the least move that may open, in bp, one or per horizon. hold: how long an intraday breach
-    stays below its exit before it is over, for all severities or for each: a rung that is given up is no longer the one
-    that holds. for, min_ticks: for how long and by how many ticks a live move must be beyond a bar before it counts.
-    All in open time."""
+    """Moves against their own sigma. All spans are of open time."""
 
     type: Literal["sigma"]
+    """Its kind."""
     horizons: OneOrMany[Horizon] = written(list(HORIZONS))
+    """Spans of open time over which moves are measured; `session`: since the open; `gap`: over a close; `1d`: since the
+    last fixing."""
     sigma: Rungs | None = None
+    """The bar of each severity, in sigma; any may be left out. Default, without a budget: `{warn: 3, high: 4, critical:
+    6}`. Example: `{warn: 3, high: 4, critical: 6}`."""
     budget: Budget | None = None
+    """How often the rule may open an episode, in the place of `sigma`: for `warn`, with `high` four and `critical`
+    twenty times rarer. Example: `1 per month per market`."""
     past_alarms: Literal["drop", "cap", "keep"] | None = None
+    """Whether past moves beyond the bar belong to the tail that the budget's bar is read off: `keep`, `cap` (only known
+    to be beyond it) or `drop`. Default: dropped within the day, kept from day to day. Example: `keep`."""
     exit: Rungs = Rungs()
+    """Where each bar is left again, in sigma. Default: two thirds of the lowest, the others 1 below theirs. Example:
+    `{warn: 2, high: 3, critical: 5}`."""
     floor: Floor = written({h: f"{bp:g}bp" for h, bp in DEFAULT_FLOOR.items()})
+    """The least move that may open, in bp: one for all, or by horizon. Example: `{1m: 2bp, 1d: 5bp}`."""
     hold: Durations = written("10m")
+    """For how long an intraday breach stays below its exit before it is over: one for all, or by severity. Example:
+    `{warn: 10m, critical: 2m}`."""
     wait: Durations = written("0s", alias="for")
+    """For how long a live move must be beyond a bar before it counts: one for all, or by severity. Example: `{warn:
+    30s}`."""
     min_ticks: Ticks = written(1)
+    """By how many ticks a live move must be beyond a bar before it counts: one for all, or by severity. Example:
+    `{warn: 3}`."""
 
     @model_validator(mode="after")
     def _consistent(self) -> SigmaConfig:
@@ -162,17 +182,24 @@ class SigmaConfig(RuleConfig):
 
 
 class LevelConfig(RuleConfig):
-    """Yields, or spreads, that are told once when they are crossed, and again only after a move of `rearm` away from
-    them."""
+    """Yields, or spreads, that are told once when they are crossed, and again only after a move of `rearm` away."""
 
     type: Literal["level"]
+    """Its kind."""
     above: OneOrMany[Level] | None = None
+    """Levels that are told when they are crossed upwards; of a spread in bp. Example: `[4.00%, 4.50%]`."""
     below: OneOrMany[Level] | None = None
+    """Levels that are told when they are crossed downwards; of a spread in bp. Example: `70bp`."""
     round: Bp | None = None
+    """Every multiple of this, in both directions. Example: `25bp`."""
     highest_since: Duration | None = None
+    """A new high of so long a time. Example: `90d`."""
     lowest_since: Duration | None = None
+    """A new low of so long a time. Example: `90d`."""
     rearm: Bp = written("5bp")
+    """Once told, silent until the yield has moved away this far."""
     severity: SeverityName = "info"
+    """Of what it tells."""
 
     @model_validator(mode="after")
     def _consistent(self) -> LevelConfig:
@@ -195,18 +222,23 @@ SilenceBudget = Annotated[
 
 
 class SilenceConfig(RuleConfig):
-    """No tick for longer than is usual for the series at this time of its market's day. budget: how many false silences
-    each series may cost; floor, ceiling: the least silence that is told, and the longest that is not. Or, with
-    `after`, no tick for so much of the market's open time. halt: a move of this size within half an hour of the last
-    tick makes a silence a possible halt while the feed's other series tick; `none` for never."""
+    """No tick for longer than is usual for the series at this time of its market's day, or for a fixed time."""
 
     type: Literal["silence"]
+    """Its kind."""
     after: Duration | None = None
+    """A fixed span of the market's open time, in the place of a budget. Example: `15m`."""
     budget: SilenceBudget = written("1 per month per series")
+    """How many false silences each series may cost."""
     floor: Duration = written("60s")
+    """The least silence that is told; at least a second."""
     ceiling: Duration = written("8h")
+    """Of open time: the longest silence that is not told."""
     halt: Bp | Literal["none"] = written("15bp")
+    """A move of this size within half an hour before the last tick makes a silence a possible halt while the feed's
+    other series tick; `none` for never."""
     severity: SeverityName = "warn"
+    """Of what it tells."""
 
     @model_validator(mode="after")
     def _consistent(self) -> SilenceConfig:
@@ -230,17 +262,21 @@ class SilenceConfig(RuleConfig):
 
 
 class DetectorConfig(RuleConfig, ABC):
-    """A further detector, fed the series' completed moves. input: since the last tick, over a stretch of open time, or
-    from fixing to fixing. unit: of its inputs, the series' own sigma of that horizon or bp. threshold: score from which
-    it is told; or budget: how often, which sets the bar from its own scores. severity: info, with a budget warn. hold:
-    how long it must have been quiet before it is told again."""
+    """A further detector, fed the series' completed moves."""
 
     input: Literal["tick", "1m", "5m", "30m", "1d"] = "1m"
+    """What it is fed: the move since the last tick, over a stretch of open time, or from fixing to fixing."""
     unit: Literal["sigma", "bp"] = "sigma"
+    """Of its inputs: the series' own sigma of that horizon, or bp."""
     threshold: float | None = None
+    """The score from which a finding is told. Example: `0.98`."""
     budget: Budget | None = None
+    """How often, in the place of a threshold: sets the bar from the model's own scores. Example: `12 per year per
+    series`."""
     severity: SeverityName | None = None
+    """Of what it tells. Default: info, with a budget warn. Example: `warn`."""
     hold: Duration = written("30m")
+    """How long it must have been quiet before it is told again."""
 
     @model_validator(mode="after")
     def _one_bar(self) -> DetectorConfig:

@@ -32,7 +32,7 @@ def config_schema(registry: Registry) -> dict[str, Any]:
         for kind, model in kinds.items():
             name = refs[(model, "validation")]["$ref"].removeprefix(_REF)
             names[name] = f"{section[:-1]}-{kind}"
-            definitions[name]["properties"]["type"] = {"const": kind}
+            definitions[name]["properties"]["type"] = {"const": kind, "description": "Which kind this is."}
     definitions = {names.get(name, name.rpartition("__")[2]): _tidy(each, names) for name, each in definitions.items()}
     top = definitions.pop("config")
     for section, kinds in sections.items():

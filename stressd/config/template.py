@@ -18,10 +18,12 @@ __all__ = ["MailTemplate", "TextTemplate", "wordings"]
 
 
 class Part(Model):
-    """One template. text: itself; file: where it is, relative to the configuration file."""
+    """One template: itself, or where it is."""
 
     text: Annotated[str, Field(min_length=1)] | None = None
+    """The template itself. Example: `"{{ message.title }}"`."""
     file: File | None = None
+    """Where it is, relative to the configuration file. Example: `mail.txt.j2`."""
 
     @model_validator(mode="after")
     def _one(self) -> Part:
@@ -38,10 +40,12 @@ Words = Annotated[Part, BeforeValidator(_part, json_schema_input_type=str | Part
 
 
 class TextTemplate(Model):
-    """title: the headline. text: what stands below it, in the place of facts, table and footing."""
+    """One's own wording of a message."""
 
     title: Words | None = None
+    """The headline. Example: `"{{ event.severity|upper }}: {{ message.title }}"`."""
     text: Words | None = None
+    """What stands below it, in the place of facts, table and footing. Example: `{file: mail.txt.j2}`."""
 
     def parts(self) -> dict[str, Part]:
         """Those that are written."""
@@ -56,11 +60,13 @@ class TextTemplate(Model):
 
 
 class MailTemplate(TextTemplate):
-    """subject: without it the same over an episode's life, so that mail clients thread by it. html: the HTML part;
-    `cid:chart` in it is the picture."""
+    """One's own wording of a mail."""
 
     subject: Words | None = None
+    """The subject; without it the same over an episode's life, so that mail clients thread by it. Example: `"[stressd]
+    {{ event.market }}"`."""
     html: Words | None = None
+    """The HTML part; `cid:chart` in it is the picture. Example: `{file: mail.html.j2}`."""
 
 
 LARGEST: Final = 4 * LONGEST

@@ -25,16 +25,20 @@ TRIED: Final = 300
 
 
 class RiverConfig(DetectorConfig):
-    """A model of river. model: such as `anomaly.HalfSpaceTrees` or `drift.ADWIN`. params: its own. lags: how many
-    moves before it sees beside each move. warm_up: moves before it is heard. memory: moves that it is made of; older
-    ones are forgotten."""
+    """A model of river."""
 
     type: Literal["river"]
+    """Its kind."""
     model: Annotated[str, Field(min_length=1)]
+    """Any of `river.anomaly`, `river.drift` and `river.drift.binary`. Example: `anomaly.HalfSpaceTrees`."""
     params: dict[str, JsonValue] = written({})
+    """Its own; a model inside is written `{model: ..., params: {...}}`. Example: `{n_trees: 10, window_size: 250}`."""
     lags: int = written(0, ge=0, le=20)
+    """How many moves before it sees beside each move."""
     warm_up: int = written(250, ge=LEAST_WARM_UP, le=100_000)
+    """Moves before it is heard."""
     memory: int = written(2_000, ge=10, le=1_000_000)
+    """Moves that it is made of, at least half as many; older ones are forgotten."""
 
     @model_validator(mode="after")
     def _works(self) -> RiverConfig:

@@ -82,11 +82,14 @@ def _blocks(stream: BinaryIO) -> Iterator[bytes]:
 
 
 class Config(FeedConfig):
-    """path: CSV or NDJSON, `.gz` too, `-` is standard input. follow: wait for more at the end, as `tail -F` does."""
+    """Ticks from a file or a pipe."""
 
     path: File
+    """CSV or NDJSON, `.gz` too; `-` is standard input. Example: `/var/spool/ticks.csv`."""
     follow: bool = False
+    """Wait for more at the end, as `tail -F` does."""
     unit: Unit = written("percent", description="of values whose alias states none")
+    """Of its values."""
 
 
 class _FileFrame(Frame):

@@ -34,13 +34,18 @@ _SECOND: Final = 1_000_000_000
 
 
 class Config(FeedConfig, BrokerOptions):
-    """topics: templates such as `yields/{market}/{tenor}`. session: how long the broker keeps undelivered messages for
-    us while we are away (then the payload needs its own `time`)."""
+    """Ticks from an MQTT broker."""
 
     topics: OneOrMany[str]
+    """Where ticks are: `{market}` `{tenor}` `{series}` are read off the topic, `+` and `#` as in MQTT. Example:
+    `["yields/{market}/{tenor}"]`."""
     qos: Literal[0, 1] = 1
+    """Quality of service that is asked for; with 1 a message is acknowledged once it is judged and on disk."""
     session: Duration = written("0s")
+    """How long the broker keeps undelivered messages for us while we are away; the payload needs its own `time` then.
+    """
     payload: PayloadMap = Field(default_factory=PayloadMap)
+    """Which key of a payload means what. Example: `{format: json, value: yield, time: ts, unit: percent}`."""
 
     @field_validator("topics")
     @classmethod

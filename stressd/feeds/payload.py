@@ -15,18 +15,26 @@ ROLES: Final = ("value", "bid", "ask", "time", "series", "source")
 
 
 class PayloadMap(Model):
-    """Which key of a payload means what; `a.b` reaches into an object. value: the yield; with bid and ask their middle
-    where there is no value. time: without it a value counts as of its receipt. unit: of values whose alias has none."""
+    """Which key of a payload means what; `a.b` reaches into an object."""
 
     format: Format = "json"
+    """JSON (one object, an array, NDJSON, or columns), or plain text that is the value itself."""
     value: str | None = None
+    """The key of the yield; without it the middle of `bid` and `ask`. Example: `yield`."""
     bid: str | None = None
+    """The key of the bid. Example: `b`."""
     ask: str | None = None
+    """The key of the ask. Example: `a`."""
     time: str | None = None
+    """The key of the time; without it a value counts as of its receipt. Example: `ts`."""
     time_unit: TimeUnit = "auto"
+    """Of a time that is a number; `auto` tells by its size."""
     series: str | None = None
+    """The key of the series' name, where it is not in the topic. Example: `symbol`."""
     source: str | None = None
+    """The key of the venue's name, said in messages. Example: `venue`."""
     unit: Unit = written("percent", description="percent, bp or decimal; a price is not a yield")
+    """Of values whose alias has none."""
 
     @field_validator("unit", mode="before")
     @classmethod

@@ -28,26 +28,37 @@ _NAMED: Final = 1_000
 
 
 class PushMap(PayloadMap):
-    """The columns of a tick file, where nothing else is said. A value may lack bid, ask, time and source."""
+    """The columns of a tick file, where nothing else is said."""
 
     value: str | None = "value"
+    """The key of the yield."""
     bid: str | None = "bid"
+    """The key of the bid."""
     ask: str | None = "ask"
+    """The key of the ask."""
     time: str | None = "time"
+    """The key of the time; a value may lack it."""
     series: str | None = "series"
+    """The key of the series' name."""
     source: str | None = "source"
+    """The key of the venue's name; a value may lack it."""
 
 
 class Config(FeedConfig):
-    """listen: address and port. token: what senders present as `Authorization: Bearer ...`. cert_file, key_file: serve
-    HTTPS. max_body: bytes of one request. payload: as for MQTT; by default the columns of a tick file."""
+    """Ticks that others bring, by `POST /ticks`."""
 
     listen: str = "127.0.0.1:8730"
+    """Address and port of `POST /ticks`."""
     token: SecretRef
+    """What senders present as `Authorization: Bearer TOKEN`. Example: `{file: push_token}`."""
     cert_file: File | None = None
+    """A certificate (PEM), to serve HTTPS. Default: plain HTTP. Example: `/etc/stressd/push.pem`."""
     key_file: File | None = None
+    """Its private key (PEM). Example: `/etc/stressd/push.key`."""
     max_body: Annotated[int, Field(ge=1_024, le=1 << 30)] = 4 * 1024 * 1024
+    """Bytes of one request, at most."""
     payload: PushMap = Field(default_factory=PushMap)
+    """As for MQTT; by default the columns of a tick file. Example: `{value: yield, time: ts}`."""
 
     @field_validator("listen")
     @classmethod

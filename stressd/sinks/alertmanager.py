@@ -58,18 +58,25 @@ log = structlog.get_logger()
 
 
 class Config(SinkConfig, HttpOptions):
-    """urls: of every member of the cluster, without a path of the API; never a load balancer's, since each member must
-    hear. labels: further constant labels. resend: how often open alerts are sent again. token: a bearer token, or
-    username and password. watchdog: an always-firing alert, sent while the daemon's `heartbeat` is healthy."""
+    """Alertmanager, API v2: an episode is one alert."""
 
     type: Literal["alertmanager"]
+    """Its kind."""
     urls: OneOrMany[HttpUrl]
+    """Of every member of the cluster, without a path of the API; never a load balancer's, since each member must hear.
+    Example: `[http://am1.bank.example:9093]`."""
     token: SecretRef | None = None
+    """A bearer token. Default: none. Example: `{file: am_token}`."""
     username: str | None = None
+    """Of an account, in its place. Example: `stressd`."""
     password: SecretRef | None = None
+    """Of that account. Example: `{file: am_password}`."""
     labels: dict[str, str] = Field(default_factory=dict)
+    """Further constant labels. Example: `{desk: rates}`."""
     resend: Duration = written("60s")
+    """How often open alerts are sent again."""
     watchdog: bool = True
+    """An always-firing `StressdWatchdog`, sent while all is well: be alerted of its absence."""
 
     @field_validator("labels")
     @classmethod

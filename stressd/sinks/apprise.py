@@ -19,11 +19,14 @@ CUT: Final = "\n… (cut: the service takes no more)"
 
 
 class Config(SinkConfig):
-    """url: in Apprise's notation, such as `tgram://token/chat`: a secret. timeout: of one attempt."""
+    """Apprise: a hundred other services, as text (extra `stressd[apprise]`)."""
 
     type: Literal["apprise"]
+    """Its kind."""
     url: SecretRef
+    """In Apprise's notation, such as `tgram://token/chat`: a secret. Example: `{file: apprise_url}`."""
     timeout: Duration = written("30s")
+    """Of one attempt."""
 
 
 def build(config: Config, instance: str) -> AppriseSink:

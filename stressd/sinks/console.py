@@ -15,11 +15,14 @@ from stressd.sinks.terminal import WIDTH, as_text
 
 
 class Config(SinkConfig):
-    """stream: stdout or stderr. colour: auto is yes on a terminal, unless $NO_COLOR is set."""
+    """The terminal, or whatever reads standard output."""
 
     type: Literal["console"]
+    """Its kind."""
     stream: Literal["stdout", "stderr"] = "stdout"
+    """Standard output or standard error."""
     colour: Literal["auto", "always", "never"] = "auto"
+    """`auto`: on a terminal, unless $NO_COLOR is set."""
 
 
 def build(config: Config, instance: str) -> ConsoleSink:

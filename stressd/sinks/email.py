@@ -46,19 +46,29 @@ SmtpUrl = Annotated[str, AfterValidator(UrlScheme("smtp", "smtps"))]
 
 
 class Config(SinkConfig):
-    """smtp: `smtp://host:587`, which must offer STARTTLS unless `tls: none`, or `smtps://host:465`. ca_file: private CA
-    (PEM). timeout: of each step of the dialogue. template: one's own wording."""
+    """Mail: an episode is one thread."""
 
     type: Literal["email"]
+    """Its kind."""
     smtp: SmtpUrl
+    """`smtp://host:587`, which must offer STARTTLS unless `tls: none`, or `smtps://host:465`. Example:
+    `smtp://mail.bank.example:587`."""
     tls: Literal["required", "none"] = "required"
+    """`none` for neither TLS nor log-in."""
     username: str | None = None
+    """Of the account. Example: `stressd`."""
     password: SecretRef | None = None
+    """Of the account. Example: `{file: smtp_password}`."""
     ca_file: File | None = None
+    """A private authority (PEM), in the place of the system's. Example: `/etc/stressd/bank-ca.pem`."""
     timeout: Duration = written("15s")
+    """Of each step of the dialogue."""
     sender: MailAddress = Field(alias="from")
+    """The sender's address. Example: `stressd@bank.example`."""
     to: OneOrMany[MailAddress]
+    """The recipients. Example: `[rates@bank.example]`."""
     template: MailTemplate | None = None
+    """One's own wording. Example: `{subject: "[stressd] {{ event.market }}"}`."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:

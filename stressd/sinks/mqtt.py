@@ -50,15 +50,19 @@ def _template(topic: str) -> str:
 
 
 class Config(SinkConfig, BrokerOptions):
-    """topic: where every event goes. retained: where the newest event of each open episode is kept by the broker, or
-    none; status: where `online` and `offline` are, or none. In topics {instance}, {kind}, {market}, {rule}, {severity},
-    {direction}, {episode}, {type} and {origin} are filled in. timeout: for the broker's acknowledgement."""
+    """Events as JSON on an MQTT broker, for machines."""
 
     type: Literal["mqtt"]
+    """Its kind."""
     topic: str = "stressd/{instance}/{kind}/{market}"
+    """Where every event goes; {instance}, {kind}, {market}, {rule}, {severity}, {direction}, {episode}, {type} and
+    {origin} are filled in."""
     retained: str | None = "stressd/{instance}/episodes/{episode}"
+    """Where the broker keeps the newest event of each open episode, cleared at its end; or null."""
     status: str | None = "stressd/{instance}/status"
+    """Where `online` and `offline` (a will) are; or null."""
     timeout: Duration = written("10s")
+    """For the broker's acknowledgement."""
 
     @field_validator("topic")
     @classmethod

@@ -37,13 +37,15 @@ _KEY: Final = re.compile(r"[A-Za-z0-9]{32}")
 
 
 class Config(SinkConfig, HttpOptions):
-    """routing_key: of an Events API v2 integration (32 characters); several while it is changed: new episodes go to the
-    first, those that are open stay with the one that they were opened with. url: of the service in the EU, or
-    elsewhere."""
+    """PagerDuty, Events API v2: an episode is one incident."""
 
     type: Literal["pagerduty"]
+    """Its kind."""
     routing_key: OneOrMany[SecretRef]
+    """Of an Events API v2 integration (32 characters). Several while it is changed: new episodes go to the first, open
+    ones stay with theirs. Example: `{file: pagerduty_key}`."""
     url: HttpUrl = written("https://events.pagerduty.com/v2/enqueue")
+    """Of the service; in the EU `https://events.eu.pagerduty.com/v2/enqueue`."""
 
     def wrong_secret(self) -> tuple[str, str] | None:
         wrong = next((ref for ref in self.routing_key if not _KEY.fullmatch(ref.read().strip())), None)

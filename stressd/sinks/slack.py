@@ -40,15 +40,21 @@ def _api_url(value: str) -> str:
 
 
 class Config(SinkConfig, HttpOptions):
-    """webhook_url: the incoming webhook's URL, which is a secret. Or bot_token (`xoxb-...`) and channel. api_url: of a
-    Slack of one's own, such as GovSlack's. template: one's own wording, with Slack's *bold* and _italics_."""
+    """Slack, by a bot or an incoming webhook."""
 
     type: Literal["slack"]
+    """Its kind."""
     webhook_url: SecretRef | None = None
+    """An incoming webhook's URL, which is a secret; no threads, no charts. Example: `{file: slack_url}`."""
     bot_token: SecretRef | None = None
+    """A bot's token (`xoxb-...`; scopes chat:write, and better files:write, channels:history), in its place. Example:
+    `{file: slack_token}`."""
     channel: Annotated[str, AfterValidator(_channel)] | None = None
+    """For a bot: the channel's id, or `#name`. Example: `C0123456789`."""
     api_url: Annotated[HttpUrl, AfterValidator(_api_url)] = written("https://slack.com/api/")
+    """Of a Slack of one's own, such as GovSlack's."""
     template: TextTemplate | None = None
+    """One's own wording, with Slack's *bold* and _italics_. Example: `{title: "{{ message.title }}"}`."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Config:

@@ -43,13 +43,17 @@ Card = dict[str, Any]
 
 
 class Config(SinkConfig, HttpOptions):
-    """url: the workflow's, which is a secret. updates: event types that are told; what a message is the first of, or
-    stands for others, is told in any case."""
+    """Microsoft Teams, by a workflow."""
 
     type: Literal["teams"]
+    """Its kind."""
     url: SecretRef
+    """The workflow's URL: all of it is a secret. Example: `{file: teams_url}`."""
     updates: OneOrMany[EventType] = written(list(DEFAULT_UPDATES))
+    """Event types that are told: Teams has no threads. What a message is the first of, or stands for others, is told in
+    any case."""
     template: TextTemplate | None = None
+    """One's own wording. Example: `{title: "{{ message.title }}"}`."""
 
     @model_validator(mode="after")
     def _ends(self) -> Config:

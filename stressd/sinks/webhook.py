@@ -29,15 +29,20 @@ _OURS: Final = re.compile(r"webhook-.*|content-type|content-length|host|transfer
 
 
 class Config(SinkConfig, HttpOptions):
-    """secret: one or several signing secrets (`whsec_...`), several while they are rotated; `unsigned: true` instead
-    where the receiver checks nothing. headers: sent as they are; secret_headers: likewise, such as Authorization."""
+    """Standard Webhooks 1.0.0: each event as JSON, signed."""
 
     type: Literal["webhook"]
+    """Its kind."""
     url: HttpUrl
+    """Where events are posted. Example: `https://risk.bank.example/hooks/stressd`."""
     secret: OneOrMany[SecretRef] | None = None
+    """One or several signing secrets (`whsec_...`), several while they are rotated. Example: `{file: risk_secret}`."""
     unsigned: bool = False
+    """`true` where the receiver checks nothing, in the place of a secret."""
     headers: dict[str, str] = Field(default_factory=dict)
+    """Further headers, sent as they are. Example: `{X-Desk: rates}`."""
     secret_headers: dict[str, SecretRef] = Field(default_factory=dict)
+    """Likewise, for what is secret. Example: `{Authorization: {file: risk_authorization}}`."""
 
     @field_validator("headers", "secret_headers")
     @classmethod
