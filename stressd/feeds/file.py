@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import os
 import sys
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,8 +14,8 @@ from typing import BinaryIO, Final, cast
 
 import structlog
 
+from stressd.backoff import Backoff
 from stressd.config.fields import FeedConfig, File, written
-from stressd.feeds.backoff import Backoff
 from stressd.feeds.base import DecodeError, FeedHealth, Frame, Inbox, SeriesResolver
 from stressd.feeds.tally import Fault, Tally
 from stressd.feeds.ticklines import FileFault, TickLines
@@ -126,6 +127,7 @@ class FileFeed:
         self._started = inbox.now()
         try:
             while True:
+                began = time.monotonic()
                 try:
                     await self._read(inbox)
                 except (OSError, EOFError) as error:
@@ -134,10 +136,12 @@ class FileFeed:
                     self._log.warning("feed.disconnected", reason=self.health.detail)
                     if isinstance(error, EOFError) or not self._config.follow:
                         return
-                    await asyncio.sleep(self._backoff.next())
-                    continue
-                if not self._config.follow:
-                    return
+                else:
+                    if not self._config.follow:
+                        return
+                # also where another file stands in its place at once, again and again
+                self._backoff.lived(time.monotonic() - began)
+                await asyncio.sleep(self._backoff.next())
         finally:
             self.health.state = "stopped"
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, Self
 import structlog
 from pydantic import Field, field_validator, model_validator
 
+from stressd.backoff import Backoff, dialing
 from stressd.config.fields import (
     Duration,
     FeedConfig,
@@ -19,7 +20,6 @@ from stressd.config.fields import (
     written,
 )
 from stressd.config.mqtt import BrokerOptions, client_id, in_words
-from stressd.feeds.backoff import Backoff
 from stressd.feeds.base import FeedHealth, Frame, Inbox, SeriesResolver
 from stressd.feeds.decoder import PayloadDecoder, TopicDecoder
 from stressd.feeds.mqtt5_link import Mqtt5Link
@@ -120,26 +120,31 @@ class MqttFeed:
             # before the handshake: what the broker kept for us can come with its first answer
             self._reader.since = inbox.now()
             try:
-                note = await link.open()
+                async with dialing():
+                    note = await link.open()
                 began = time.monotonic()
                 self._up(note)
                 await link.serve()
             finally:
                 await link.close()
         except (Refused, SecretError, ssl.SSLError) as error:
-            self._backoff.lived(time.monotonic() - began if began else 0.0)
+            self._lived(began)
             return self._down("refused", in_words(error), self._slow)
         except (Lost, OSError) as error:
-            self._backoff.lived(time.monotonic() - began if began else 0.0)
+            self._lived(began)
             return self._down("waiting", in_words(error), self._backoff)
         return 0.0
+
+    def _lived(self, began: float) -> None:
+        held = time.monotonic() - began if began else 0.0
+        self._backoff.lived(held)
+        self._slow.lived(held)
 
     def _up(self, note: str) -> None:
         health = self.health
         health.state = "connected"
         health.detail = note
         health.connects += 1
-        self._slow.lived(self._slow.stable)
         if note:
             self._log.warning("feed.refused", reason=note)
         self._log.info("feed.connected", client_id=self._client_id, connects=health.connects)

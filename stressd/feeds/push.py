@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ssl
+import time
 from collections.abc import Sequence
 from typing import Annotated, Final, Self
 
@@ -12,8 +13,8 @@ import structlog
 from aiohttp import web
 from pydantic import Field, field_validator, model_validator
 
+from stressd.backoff import Backoff
 from stressd.config.fields import FeedConfig, File, SecretError, SecretRef
-from stressd.feeds.backoff import Backoff
 from stressd.feeds.base import FeedHealth, Frame, Inbox, SeriesResolver
 from stressd.feeds.decoder import PayloadDecoder
 from stressd.feeds.payload import PayloadMap
@@ -120,6 +121,7 @@ class PushFeed:
         self._inbox = inbox
         try:
             while True:
+                began = time.monotonic()
                 try:
                     self._config.token.read()
                     await self._serve()
@@ -127,6 +129,7 @@ class PushFeed:
                     self.health.state = "refused" if isinstance(error, SecretError | ssl.SSLError) else "waiting"
                     self.health.detail = str(error)
                     self._log.warning("feed.disconnected", reason=self.health.detail)
+                    self._backoff.lived(time.monotonic() - began)
                     await asyncio.sleep(self._backoff.next())
         finally:
             self.port = 0

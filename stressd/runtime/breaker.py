@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from typing import Final, Literal
+
+from stressd.backoff import Backoff
 
 THRESHOLD: Final = 4
 """Failures in a row, of whatever episodes, after which the sink is left alone for a while."""
 
-WAITS: Final = (5.0, 10.0, 20.0, 30.0)
-"""Seconds between two tries, the last for ever: an alert that has nobody to stand in for its sink waits no longer."""
+FIRST: Final = 5.0
+CAP: Final = 30.0
+LEAST: Final = 1.0
+"""Seconds between two tries, the cap for ever: an alert that has nobody to stand in for its sink waits no longer."""
 
 
 class Breaker:
@@ -18,9 +24,10 @@ class Breaker:
     answer. Times are monotonic s.
     """
 
-    __slots__ = ("_failures", "_trying", "_until")
+    __slots__ = ("_failures", "_trying", "_until", "_waits")
 
-    def __init__(self) -> None:
+    def __init__(self, draw: Callable[[], float] = random.random) -> None:
+        self._waits = Backoff(FIRST, CAP, 0.0, draw, LEAST)
         self._failures = 0
         self._until = 0.0
         self._trying = False
@@ -50,6 +57,7 @@ class Breaker:
     def passed(self) -> bool:
         """The other side answered. True where that closes it."""
         was_open, self._failures, self._trying = self.open, 0, False
+        self._waits.lived(0.0)
         return was_open
 
     def failed(self, now: float) -> bool:
@@ -58,5 +66,5 @@ class Breaker:
         self._failures += 1
         self._trying = False
         if self.open:
-            self._until = now + WAITS[min(self._failures - THRESHOLD, len(WAITS) - 1)]
+            self._until = now + self._waits.next()
         return self.open and not was_open

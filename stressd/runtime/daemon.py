@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,7 @@ from stressd.runtime.rendering import Renderer
 from stressd.runtime.report import Reporter
 from stressd.runtime.sdnotify import Systemd
 from stressd.runtime.snapshots import Saved, Snapshots
+from stressd.runtime.supervise import Crew
 from stressd.sinks.base import Sink
 from stressd.store import Delivery, Store, StoreError
 from stressd.web.app import make_app
@@ -95,7 +97,8 @@ class Daemon:
         self.footprints = Footprints()
         self.server = Server(make_app(self.reporter, Reception(self)))
         self.mailbox = Mailbox(self.clock.now)
-        self.heart = Heart(self.reporter.alarming, lambda: self.deliverer.sinks)
+        self.crew = Crew()
+        self.heart = Heart(self.reporter.alarming, lambda: self.deliverer.sinks, crew=self.crew)
         self.probe = Probe(self.mailbox, self._tell_probe, self._probed)
         self.drain = DRAIN
         self._losses: dict[str, tuple[float, str]] = {}
@@ -153,6 +156,7 @@ class Daemon:
             on_dead=self._lost,
             actions=self._actions,
             charts=self.charts,
+            crew=self.crew,
         )
         self.outbox = StoreOutbox(self.store, self.deliverer.committed)
         self.pump = Pump(
@@ -179,13 +183,14 @@ class Daemon:
         await self.deliverer.start()
         self.charts.warm(self.deliverer.sinks)
         async with asyncio.TaskGroup() as group:
-            self.feeds = FeedSet(self.mailbox, group)
+            self.feeds = FeedSet(self.mailbox, group, self.crew)
+            keep = partial(self.crew.keep, create=group.create_task)
             pumping = group.create_task(self.pump.run(), name="pump")
             background = [
-                group.create_task(self._save_regularly(), name="snapshotter"),
-                group.create_task(self._tell_systemd(), name="status"),
-                group.create_task(self.reloader.run(), name="reloader"),
-                group.create_task(self.probe.run(), name="probe"),
+                keep("snapshotter", self._save_regularly),
+                keep("status", self._tell_systemd),
+                keep("reloader", self.reloader.run),
+                keep("probe", self.probe.run),
             ]
             await self.server.start(self.state / SOCKET_NAME)
             await self.server.listen(*address(self.loaded))
@@ -225,8 +230,9 @@ class Daemon:
 
     def _conditions(self) -> list[Condition]:
         """A look at the daemon itself, a few times a second."""
+        self.store.check()
         self.outbox.hurry()
-        found = self.feeds.conditions()
+        found = self.feeds.conditions() + self.crew.conditions()
         folded_at = self.mailbox.folded_at
         if folded_at is not None and self.clock.now() - folded_at < OVERLOAD_FOR:
             text = (

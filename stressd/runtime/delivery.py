@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -24,6 +25,7 @@ from stressd.runtime.lane import Item, Lane, Waiting
 from stressd.runtime.outgoing import Actions, Render, compose, no_actions, recorded, told_of
 from stressd.runtime.retry import Timing
 from stressd.runtime.standins import Fallback, StandIns
+from stressd.runtime.supervise import Crew
 from stressd.sinks.base import Receipt, Sink, SinkError
 from stressd.store import Delivery, RoutedEvent, Store, StoreError, Told
 
@@ -57,16 +59,18 @@ class Deliverer:
         timing: Timing | None = None,
         actions: Actions = no_actions,
         charts: Charts | None = None,
+        crew: Crew | None = None,
     ) -> None:
         self._store = store
         self._sinks = dict(sinks)
         self._page_url = page_url
         self._render = render
         self._timing = timing or Timing()
+        self._crew = crew or Crew(self._timing.sleep)
         self._fallbacks = fallbacks or {}
         self._actions, self._charts = actions, charts or Charts()
         self._lanes: dict[str, Lane] = {}
-        self._standins = StandIns(store, self._timing, self._accept)
+        self._standins = StandIns(store, self._timing, self._accept, self._crew)
         self._letters = DeadLetters(store, self._standins, on_dead)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rescanner: asyncio.Task[None] | None = None
@@ -76,14 +80,14 @@ class Deliverer:
     async def start(self) -> None:
         """Take up what the store holds, and begin. Raises StoreError."""
         self._loop = asyncio.get_running_loop()
-        self._lanes = {name: Lane(name, sink) for name, sink in self._sinks.items()}
+        self._lanes = {name: Lane(name, sink, self._timing.random) for name, sink in self._sinks.items()}
         pending = await asyncio.to_thread(self._store.pending)
         await self._standins.start(self._lanes, self._fallbacks)
         await hand_over(self._store, self._render, self._lanes.values(), self._page_url)
         self._take_rows(pending)
         for lane in self._lanes.values():
             self._man(lane)
-        self._rescanner = asyncio.create_task(self._rescan_for_ever(), name="delivery-rescan")
+        self._rescanner = self._crew.keep("delivery-rescan", self._rescan_for_ever)
 
     def committed(self, routed: Sequence[RoutedEvent]) -> None:
         """These are on disk: deliver them. From any thread."""
@@ -117,7 +121,7 @@ class Deliverer:
         await self._dismiss(former.values(), timeout)
         self._page_url = page_url
         self._render = render or self._render
-        self._lanes = {name: Lane(name, sink) for name, sink in sinks.items()}
+        self._lanes = {name: Lane(name, sink, self._timing.random) for name, sink in sinks.items()}
         self._standins.use(self._lanes, fallbacks or {})
         for name, old in former.items():
             if name in self._lanes:
@@ -142,23 +146,19 @@ class Deliverer:
 
     def report(self) -> list[dict[str, Any]]:
         """Per sink: outcomes, pending, ages, latencies, the newest trouble."""
-        monotonic = self._timing.monotonic()
-        fallbacks = {name: self._standins.of(name) for name in self._lanes}
-        return [{**lane.report(monotonic), "fallback": fallbacks[lane.name]} for lane in self._lanes.values()]
+        monotonic, of = self._timing.monotonic(), self._standins.of
+        return [{**lane.report(monotonic), "fallback": of(lane.name)} for lane in self._lanes.values()]
 
     def failing(self) -> list[tuple[str, str]]:
         """(sink, one sentence) of each that takes no messages, for a minute at least unless it is disabled."""
         since = self._timing.monotonic() - FAILING_AFTER
-        return [
-            (lane.name, lane.complaint(self._standins.of(lane.name)))
-            for lane in self._lanes.values()
-            if lane.disabled is not None
-            or (lane.breaker.open and lane.tally.failing_since is not None and lane.tally.failing_since <= since)
-        ]
+        lanes = [lane for lane in self._lanes.values() if lane.fails(since)]
+        return [(lane.name, lane.complaint(self._standins.of(lane.name))) for lane in lanes]
 
     def _man(self, lane: Lane) -> None:
         lane.workers = [
-            asyncio.create_task(self._work(lane), name=f"delivery[{lane.name}]") for _ in range(lane.traits.concurrency)
+            self._crew.keep(f"delivery {lane.name} {n}", partial(self._work, lane), endless=False)
+            for n in range(lane.traits.concurrency)
         ]
 
     async def _dismiss(self, lanes: Iterable[Lane], timeout: float) -> None:

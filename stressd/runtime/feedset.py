@@ -12,7 +12,7 @@ import structlog
 from stressd.engine.spec import HIGH
 from stressd.feeds.base import Feed, Inbox
 from stressd.runtime.notes import FEED, Condition
-from stressd.runtime.supervise import supervise
+from stressd.runtime.supervise import Crew
 
 PATIENCE: Final = 60.0
 """Seconds for which a feed may be without a connection before people are told."""
@@ -23,9 +23,16 @@ log = structlog.get_logger()
 class FeedSet:
     """Runs feeds into one inbox. crashes: by feed."""
 
-    def __init__(self, inbox: Inbox, group: asyncio.TaskGroup, steady: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        group: asyncio.TaskGroup,
+        crew: Crew | None = None,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._inbox = inbox
         self._group = group
+        self._crew = crew or Crew()
         self._steady = steady
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._well: dict[str, float] = {}
@@ -61,16 +68,19 @@ class FeedSet:
     def _start(self, name: str, feed: Feed) -> None:
         self._well[name] = self._steady()
         self.crashes.setdefault(name, 0)
-        self._tasks[name] = self._group.create_task(self._keep(name, feed), name=f"feed {name}")
 
-    async def _keep(self, name: str, feed: Feed) -> None:
-        def crashed(error: Exception, wait: float) -> None:
+        def crashed(error: Exception) -> None:
             self.crashes[name] += 1
             feed.health.state = "waiting"
             feed.health.detail = f"crashed: {type(error).__name__}"
 
-        await supervise(f"feed {name}", lambda: feed.run(self._inbox), crashed)
-        log.info("feed.ended", feed=name)
+        async def run() -> None:
+            await feed.run(self._inbox)
+            log.info("feed.ended", feed=name)
+
+        self._tasks[name] = self._crew.keep(
+            f"feed {name}", run, endless=False, crashed=crashed, create=self._group.create_task
+        )
 
     async def _stop(self, names: list[str]) -> None:
         tasks = [self._tasks.pop(name) for name in names]
@@ -79,4 +89,5 @@ class FeedSet:
         for name, task in zip(names, tasks, strict=True):
             await asyncio.wait([task])
             self.feeds.pop(name, None)
+            self._crew.forget(f"feed {name}")
             self._well.pop(name, None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, Protocol, runtime_checkable
 
 import structlog
@@ -18,6 +19,7 @@ from stressd.config.fields import SecretError
 from stressd.market.times import iso
 from stressd.runtime.build import BuildError
 from stressd.runtime.retry import Timing
+from stressd.runtime.supervise import Crew
 from stressd.sinks.base import SinkError
 from stressd.sinks.http import Endpoint
 
@@ -101,11 +103,16 @@ class Heart:
     at work."""
 
     def __init__(
-        self, wrong: Callable[[], Sequence[str]], sinks: Callable[[], Sequence[object]], timing: Timing | None = None
+        self,
+        wrong: Callable[[], Sequence[str]],
+        sinks: Callable[[], Sequence[object]],
+        timing: Timing | None = None,
+        crew: Crew | None = None,
     ) -> None:
         self._wrong = wrong
         self._sinks = sinks
         self._timing = timing or Timing()
+        self._crew = crew or Crew(self._timing.sleep)
         self._tasks: list[asyncio.Task[None]] = []
         self._endpoints: list[Endpoint] = []
         self.watchers: list[Watcher] = []
@@ -120,9 +127,10 @@ class Heart:
         await self.stop()
         self.watchers = [watcher for watcher, _ in made]
         self._endpoints = [endpoint for _, endpoints in made for endpoint in endpoints]
-        self._tasks = [asyncio.create_task(self._keep(each), name=f"heartbeat {each.name}") for each in self.watchers]
+        keep = self._crew.keep
+        self._tasks = [keep(f"heartbeat {each.name}", partial(self._keep, each)) for each in self.watchers]
         every = min((config.every for config in configs), default=SINKS_EVERY)
-        self._tasks.append(asyncio.create_task(self._keep_sinks(every), name="heartbeat sinks"))
+        self._tasks.append(keep("heartbeat sinks", partial(self._keep_sinks, every)))
 
     async def stop(self) -> None:
         """Beat no more: at a stop watchers shall hear nothing."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import random
 from collections import Counter, OrderedDict, deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -103,7 +104,7 @@ class Lane:
     """One sink's queue. An episode whose message waits for a retry holds up only itself; what has not failed yet goes
     before what has, so that an outage's backlog does not hold up what is new."""
 
-    def __init__(self, name: str, sink: Sink) -> None:
+    def __init__(self, name: str, sink: Sink, draw: Callable[[], float] = random.random) -> None:
         self.name = name
         self.sink = sink
         self.traits: Traits = getattr(sink, "traits", Traits())
@@ -112,7 +113,7 @@ class Lane:
         self.unsettled: set[str] = set()
         self.disabled: str | None = None
         self.paused_until = 0.0
-        self.breaker = Breaker()
+        self.breaker = Breaker(draw)
         self.tally = Tally(Counter(), deque(maxlen=LATENCIES))
         self.wake = asyncio.Event()
         self.workers: list[asyncio.Task[None]] = []
@@ -127,6 +128,11 @@ class Lane:
     def healthy(self) -> bool:
         """Whether it takes messages, as far as is known."""
         return self.disabled is None and not self.breaker.open
+
+    def fails(self, since: float) -> bool:
+        """Whether it takes no messages: it is disabled, or has failed without a break since then (monotonic s)."""
+        failing = self.tally.failing_since
+        return self.disabled is not None or (self.breaker.open and failing is not None and failing <= since)
 
     def holds(self, episode: str, event_id: str) -> bool:
         """Whether the event waits here, or is under way."""

@@ -16,9 +16,10 @@ FEED: Final = "feed-down"
 LOST: Final = "delivery-lost"
 SINK: Final = "sink-failing"
 TEMPLATE: Final = "template-failing"
+TASK: Final = "task-crashing"
 PROBE: Final = "probe"
 PROBE_FAILED: Final = "probe-failed"
-RULES: Final = (OVERLOAD, STORE, CLOCK, FEED, LOST, SINK, TEMPLATE, PROBE_FAILED)
+RULES: Final = (OVERLOAD, STORE, CLOCK, FEED, LOST, SINK, TEMPLATE, PROBE_FAILED, TASK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from stressd.backoff import ceiling
+
 FIRST: Final = 1.0
 CAP: Final = 300.0
 LONG_CAP: Final = 1_800.0
@@ -36,7 +38,7 @@ def wait(failures: int, failing_s: float, retry_after: float | None, draw: float
     """Seconds to the next attempt after `failures` in a row: full jitter below a doubling ceiling, and never before
     `retry_after`, which is spread a little so that clients do not come back in step. draw: [0, 1)."""
     cap = CAP if failing_s < LONG_AFTER else LONG_CAP
-    jittered = max(0.05, draw * min(cap, FIRST * 2.0 ** min(failures - 1, 32)))
+    jittered = max(0.05, draw * ceiling(failures, FIRST, cap))
     if retry_after is None:
         return jittered
     return max(jittered, min(retry_after, RETRY_AFTER_CAP) + draw)

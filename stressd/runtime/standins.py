@@ -18,6 +18,7 @@ import structlog
 
 from stressd.runtime.lane import Item, Lane
 from stressd.runtime.retry import Timing
+from stressd.runtime.supervise import Crew
 from stressd.store import Store, StoreError
 
 PATIENCE: Final = 0.25
@@ -61,9 +62,10 @@ class Errand:
 class StandIns:
     """deliver: queues an item for a sink, of an episode."""
 
-    def __init__(self, store: Store, timing: Timing, deliver: Callable[[str, str, Item], None]) -> None:
+    def __init__(self, store: Store, timing: Timing, deliver: Callable[[str, str, Item], None], crew: Crew) -> None:
         self._store = store
         self._timing = timing
+        self._crew = crew
         self._deliver = deliver
         self._lanes: Mapping[str, Lane] = {}
         self._fallbacks: Mapping[str, Fallback] = {}
@@ -79,8 +81,8 @@ class StandIns:
             self._standing[sink, episode] = place
         self.use(lanes, fallbacks)
         self._tasks = [
-            asyncio.create_task(self._hand_over_for_ever(), name="stand-ins"),
-            asyncio.create_task(self._watch(), name="stand-ins-watch"),
+            self._crew.keep("stand-ins", self._hand_over_for_ever),
+            self._crew.keep("stand-ins-watch", self._watch),
         ]
 
     def use(self, lanes: Mapping[str, Lane], fallbacks: Mapping[str, Fallback]) -> None:

@@ -12,6 +12,7 @@ import json
 import re
 import ssl
 import string
+import time
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
@@ -22,6 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from pydantic import field_validator
 
 from stressd.alerts.notification import Notification
+from stressd.backoff import Backoff
 from stressd.config.fields import Duration, SecretError, SinkConfig, written
 from stressd.config.mqtt import BrokerOptions, client_id, in_words
 from stressd.sinks.base import Receipt, SinkError, Traits
@@ -202,8 +204,9 @@ class MqttSink:
 
     async def _stay(self) -> None:
         """Connected for ever, until it is cancelled."""
-        wait = FIRST_WAIT
+        waits = Backoff(FIRST_WAIT, LONGEST_WAIT)
         while True:
+            began = None
             try:
                 client = self._make()
                 async with client:
@@ -212,7 +215,7 @@ class MqttSink:
                     for topic, body in list(self._kept.items()):
                         # A broker that was restarted may have forgotten it
                         await client.publish(topic, body, qos=1, retain=True)
-                    self._client, wait = client, FIRST_WAIT
+                    self._client, began = client, time.monotonic()
                     self._ready.set()
                     log.info("mqtt.connected", sink=self.name, client_id=self._client_id)
                     async for _ in client.messages:
@@ -223,12 +226,16 @@ class MqttSink:
                 self._why = in_words(error.__context__) if isinstance(error.__context__, OSError) else str(error)
             except (SecretError, OSError, ssl.SSLError) as error:
                 self._why = in_words(error)
+            except Exception as error:
+                self._why = f"a fault of stressd: {error!r}"
+                log.exception("mqtt.crashed", sink=self.name)
             finally:
                 self._ready.clear()
                 self._client = None
-            log.warning("mqtt.disconnected", sink=self.name, reason=self._why, retry_in_s=wait)
+            waits.lived(0.0 if began is None else time.monotonic() - began)
+            wait = waits.next()
+            log.warning("mqtt.disconnected", sink=self.name, reason=self._why, retry_in_s=round(wait, 1))
             await asyncio.sleep(wait)
-            wait = min(LONGEST_WAIT, 2.0 * wait)
 
     def _make(self) -> aiomqtt.Client:
         """Raises SecretError, OSError."""

@@ -82,6 +82,10 @@ class Store:
         on the writer's thread."""
         self._writer.on_trouble, self._writer.on_recovered = on_trouble, on_recovered
 
+    def check(self) -> None:
+        """Raises StoreError where this process can write nothing any more: the thread that writes has died."""
+        self._writer.check()
+
     @property
     def trouble(self) -> str | None:
         """Why commits fail at present."""

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from stressd.backoff import Backoff
 from stressd.store.schema import StoreError, connect
 
 T = TypeVar("T")
@@ -19,8 +20,8 @@ _Job = tuple[Work, "Future[Any]"]
 GROUP: Final = 512
 """Most jobs in one transaction: bounds how long the first of them waits."""
 
-FIRST_WAIT, LAST_WAIT = 0.05, 5.0
-"""Seconds between attempts while commits fail; doubling."""
+LEAST_WAIT, FIRST_WAIT, LAST_WAIT = 0.01, 0.05, 5.0
+"""Seconds between attempts while commits fail."""
 
 _CALLERS_FAULT: Final = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
 
@@ -43,6 +44,7 @@ class Writer:
         self.failures = 0
         self.commits = 0
         self.trouble: str | None = None
+        self.dead: BaseException | None = None
         self._file = file
         self._connection: sqlite3.Connection | None = None
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -51,11 +53,17 @@ class Writer:
         self._closing = False
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._group: list[_Job] = []
 
     @property
     def waiting(self) -> int:
         """Jobs not yet begun."""
         return self._jobs.qsize()
+
+    def check(self) -> None:
+        """Raises StoreError where nothing can be written any more in this process."""
+        if self.dead is not None:
+            raise StoreError(f"{self._file}: the thread that writes has died: {self.dead!r}")
 
     def submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
         """Queue `work`; the future ends when it is on disk. Cancelling it does not unqueue the work."""
@@ -63,8 +71,9 @@ class Writer:
         # Running from the start: a cancelled waiter must not undo a transition that was promised
         future.set_running_or_notify_cancel()
         with self._lock:
-            if self._closing:
-                raise StoreError(f"{self._file}: is closed")
+            if self._closing or self.dead is not None:
+                why = "is closed" if self._closing else f"the thread that writes has died: {self.dead!r}"
+                raise StoreError(f"{self._file}: {why}")
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
                 self._thread.start()
@@ -89,9 +98,21 @@ class Writer:
             )
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:
+            # a fault of ours: whoever waits for a commit must hear of it, and the process ends
+            with self._lock:
+                self.dead = error
+            for _, future in self._group:
+                if not future.done():
+                    future.set_exception(StoreError(f"{self._file}: the thread that writes has died: {error!r}"))
+            self._refuse_rest()
+
+    def _work(self) -> None:
         last = False
         while not last:
-            group: list[_Job] = []
+            group = self._group = []
             job = self._jobs.get()
             while job is not None:
                 group.append(job)
@@ -111,7 +132,7 @@ class Writer:
 
     def _write(self, group: list[_Job]) -> bool:
         """Commit the group, however long it takes. False where the store was closed first."""
-        wait = FIRST_WAIT
+        waits = Backoff(FIRST_WAIT, LAST_WAIT, least=LEAST_WAIT)
         while True:
             try:
                 outcomes = self._attempt([work for work, _ in group])
@@ -123,8 +144,7 @@ class Writer:
                         future.set_exception(StoreError(f"{self._file}: closed before it could be written: {error}"))
                     return False
                 if not self._hurry.is_set():
-                    self._hurry.wait(wait)
-                wait = min(wait * 2, LAST_WAIT)
+                    self._hurry.wait(waits.next())
         self.commits += 1
         if self.trouble is not None:
             self.trouble = None

@@ -16,7 +16,7 @@ import aiomqtt
 import pytest
 import trustme
 
-from stressd.feeds.backoff import Backoff
+from stressd.backoff import Backoff
 from stressd.feeds.mqtt import Config, MqttFeed
 from stressd.market.tick import BACKLOG
 from stressd.testing.feeds import KeepingInbox, PlainResolver, feed_state

@@ -12,7 +12,7 @@ import uvloop
 from mqtt5 import ConnAckReasonCode, DisconnectReasonCode
 from pydantic import ValidationError
 
-from stressd.feeds.backoff import Backoff
+from stressd.backoff import Backoff
 from stressd.feeds.base import DecodeError, Frame
 from stressd.feeds.mqtt import Config, MqttFeed, build
 from stressd.market.tick import BACKLOG

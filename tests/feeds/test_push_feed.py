@@ -15,8 +15,8 @@ import pytest
 import trustme
 from pydantic import ValidationError
 
+from stressd.backoff import Backoff
 from stressd.feeds import push
-from stressd.feeds.backoff import Backoff
 from stressd.feeds.base import Frame
 from stressd.feeds.push import Config, PushFeed
 from stressd.testing.feeds import KeepingInbox, PlainResolver, feed_state

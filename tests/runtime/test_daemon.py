@@ -159,7 +159,7 @@ async def test_a_second_daemon_on_the_same_state_is_refused(desk: Desk) -> None:
 async def test_a_feed_that_crashes_is_started_again_and_the_rest_goes_on(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stressd.runtime.feedset.supervise", _at_once)
+    monkeypatch.setattr("stressd.runtime.supervise.FIRST", 0.0)
     async with desk.running() as daemon:
         feed = daemon.feeds.feeds["desk"]
         await daemon.feeds.stop()
@@ -177,12 +177,6 @@ async def test_a_feed_that_crashes_is_started_again_and_the_rest_goes_on(
         await asyncio.wait_for(desk.broker.subscribed(), 10)
         await desk.calm()
         await until(lambda: daemon.pump.ticks >= 2 * len(LAST))
-
-
-async def _at_once(name: str, start: Any, crashed: Any) -> None:
-    from stressd.runtime.supervise import supervise
-
-    await supervise(name, start, crashed, jitter=lambda low, high: 0.0)
 
 
 async def test_an_episode_that_nothing_watches_any_more_ends_and_says_why(desk: Desk) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from stressd.backoff import Backoff
 from stressd.feeds import file, mqtt, push
-from stressd.feeds.backoff import Backoff
 from stressd.testing.broker import LoopbackBroker
 from stressd.testing.feed_contract import CHECKS, FeedTrial
 from stressd.testing.feeds import PlainResolver, feed_state
