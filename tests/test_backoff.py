@@ -55,7 +55,8 @@ def test_a_thousand_clients_that_lost_one_broker_do_not_come_back_in_step() -> N
     clients = 1_000
     arrivals: list[list[float]] = []
     for _ in range(clients):
-        backoff, at, mine = Backoff(draw=rng.random), 0.0, []
+        backoff, at = Backoff(draw=rng.random), 0.0
+        mine: list[float] = []
         while len(mine) < 12:
             at += backoff.next()
             mine.append(at)
