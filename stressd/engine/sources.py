@@ -7,20 +7,26 @@ was remembered in the old one's terms is shifted by the offset between the two, 
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from stressd.engine.gate import CONFIRM_WITHIN, SourceGate, load_source
 
 OFFSETS_NEEDED = 3
 """Ticks of both sources side by side before their offset is trusted."""
 
+MOST: Final = 16
+"""Sources of one series that are remembered beside the configured ones: a payload may name anything as its source."""
+
 
 class Sources:
-    """The sources of one series, best first; unlisted ones rank behind, in the order in which they appear."""
+    """The sources of one series, best first; unlisted ones rank behind, in the order in which they appear. Of those no
+    more than `MOST` are remembered."""
 
-    __slots__ = ("active", "all", "pause")
+    __slots__ = ("active", "all", "listed", "pause")
 
     def __init__(self, names: tuple[str, ...], pause: int) -> None:
         self.pause = pause
+        self.listed = len(names)
         self.all: list[SourceGate] = [SourceGate(name, rank) for rank, name in enumerate(names)]
         self.active: SourceGate | None = self.all[0] if self.all else None
 
@@ -29,11 +35,22 @@ class Sources:
         for gate in self.all:
             if gate.name == name:
                 return gate
-        gate = SourceGate(name, len(self.all))
+        if len(self.all) - self.listed >= MOST:
+            self._forget()
+        gate = SourceGate(name, self.all[-1].rank + 1 if self.all else 0)
         self.all.append(gate)
         if self.active is None:
             self.active = gate
         return gate
+
+    def _forget(self) -> None:
+        """The unlisted source, other than the active one, that has been quiet for longest."""
+        quietest = -1
+        for place in range(self.listed, len(self.all)):
+            gate = self.all[place]
+            if gate is not self.active and (quietest < 0 or gate.raw_time < self.all[quietest].raw_time):
+                quietest = place
+        del self.all[quietest]
 
     def dirt(self) -> int:
         """Crossed and absurdly wide quotes so far, of all sources."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 from typing import Any
 
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from stressd.engine.engine import Engine
 from stressd.engine.events import ENTERED, LEFT, Breach, Event, FeedNote
 from stressd.engine.rounds import PATIENCE
+from stressd.engine.sources import MOST
 from stressd.engine.spec import MINUTE, SECOND
 from stressd.engine.stamps import AHEAD_FOR
 from stressd.market.tick import BACKLOG, FIXING, Tick
@@ -236,3 +239,25 @@ def test_a_live_daily_move_needs_a_fixing_of_its_own() -> None:
         [Tick(NAME, 3.7 + k * 1e-4, START + day + k * MINUTE, START + day + k * MINUTE, "desk") for k in (1, 2)]
     )
     assert "1d" in {event.horizon for event in breaches(told)}
+
+
+def test_a_payload_that_names_ever_new_sources_does_not_grow_the_memory_of_a_series() -> None:
+    spec = world({"AA": "always"}, tenors=("10Y",), sources=("desk",))
+    engine = Engine(spec, START)
+    value, at, kept = 2.0, START, []
+    rng = random.Random(3)
+    for number in range(600):
+        at += SECOND
+        value += rng.gauss(0.0, 0.0005)
+        engine.feed(
+            [Tick("AA.GOV.10Y", value, at, at, "desk"), Tick("AA.GOV.10Y", value, at + 1, at + 1, f"t{number}")]
+        )
+        kept.append(len(json.dumps(engine.snapshot()["series"]["AA.GOV.10Y"]["sources"])))
+    (state,) = engine.states()
+    assert [gate.name for gate in state.sources.all][:1] == ["desk"]
+    assert len(state.sources.all) == 1 + MOST
+    assert state.source_name() == "desk"
+    assert max(kept[300:]) <= 1.05 * max(kept[:300])
+    again = Engine(spec, START)
+    again.restore(engine.snapshot())
+    assert [gate.name for gate in again.states()[0].sources.all] == [gate.name for gate in state.sources.all]
