@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from stressd.config.fields import (
     Duration,
@@ -103,6 +103,13 @@ class HealthConfig(Model):
     """For which a tick may wait to be judged."""
     undelivered: Duration = written("15m")
     """For which a message may wait for its sink."""
+
+
+class MetricsConfig(Model):
+    """What /metrics tells."""
+
+    series: Annotated[int, Field(ge=0, le=100_000)] = 1_000
+    """Most series that it tells one by one, with up to twenty lines each; where there are more, only their sums."""
 
 
 class HeartbeatConfig(HttpOptions):

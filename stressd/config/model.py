@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from stressd.alerts.event import Kind
 from stressd.config.agenda import EventConfig, Recurring, Zone
 from stressd.config.book import PositionConfig
-from stressd.config.doors import HealthConfig, HeartbeatConfig, LinksConfig, ProbeConfig, TokenConfig
+from stressd.config.doors import HealthConfig, HeartbeatConfig, LinksConfig, MetricsConfig, ProbeConfig, TokenConfig
 from stressd.config.episodes import EpisodeConfig, SegmentName, check_segments
 from stressd.config.fields import Bp, Duration, File, HttpUrl, KeyFault, Model, OneOrMany, Slug, written
 from stressd.config.hours import ClockTime, EndTime
@@ -311,6 +311,8 @@ class Config(Model):
     """Links in messages, by which a reader acknowledges, silences or labels."""
     health: HealthConfig = HealthConfig()
     """What counts as well, for `/readyz`, `stressd status` and heartbeats."""
+    metrics: MetricsConfig = MetricsConfig()
+    """What `/metrics` tells."""
     heartbeat: OneOrMany[HeartbeatConfig] | None = None
     """Watchers elsewhere, told "all is well" only while it is. Default: none. Example: `{url: {file: heartbeat_url}}`.
     """

@@ -91,7 +91,7 @@ class Daemon:
         self.started = self.loaded_at = self.clock.now()
         self.started_steady = time.monotonic()
         self.reporter = Reporter(self)
-        self.metrics = Metrics(self.reporter.status)
+        self.metrics = Metrics()
         self.systemd = Systemd()
         self.garbage = Garbage()
         self.footprints = Footprints()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from stressd import METHOD, __version__
@@ -17,9 +18,11 @@ from stressd.alerts.people.silences import SilenceState
 from stressd.engine.agenda import Agenda
 from stressd.engine.detectors import DetectorWatch
 from stressd.engine.form import FORM
-from stressd.engine.spec import HORIZONS, SEVERITIES, EngineSpec
+from stressd.engine.spec import SEVERITIES, EngineSpec
 from stressd.market.times import iso
 from stressd.runtime import health
+from stressd.runtime.alerting import alerting as summed
+from stressd.runtime.alerting import in_slices
 from stressd.runtime.footprint import BOUND, Footprints, resident
 from stressd.runtime.garbage import Garbage
 from stressd.runtime.graph import graph
@@ -28,16 +31,6 @@ if TYPE_CHECKING:
     from stressd.runtime.daemon import Daemon
 
 SECOND: Final = 1_000_000_000
-
-SAMPLE: Final = {"1m": 60, "5m": 300, "30m": 1800}
-"""Seconds of open time that one sample of an intraday horizon takes."""
-
-
-COUNTS: Final = (
-    "ticks", "fixings", "duplicates", "reordered", "late", "crossed", "wide", "quarantined", "confirmed", "rejected",
-    "future", "silences",
-)  # fmt: skip
-"""What is told of a series' ticks: those accepted, and what came of the others."""
 
 
 class Reporter:
@@ -50,21 +43,31 @@ class Reporter:
         return health.stuck(self._daemon)
 
     def unready(self) -> Sequence[str]:
-        return self._reasons()
+        return self._reasons(self._daemon.pump.pipeline.engine.ready())
 
-    def metrics(self) -> bytes:
-        return self._daemon.metrics.exposition()
+    async def metrics(self) -> bytes:
+        """In a thread of its own: to word what thousands of series have to say takes longer than ticks may wait."""
+        report = await self.full()
+        limit = self._daemon.loaded.model.metrics.series
+        return await asyncio.to_thread(self._daemon.metrics.exposition, report, limit)
 
     def stress(self, days: int) -> dict[str, Any]:
         stress = self._daemon.pump.pipeline.engine.stress
         return {**(stress.reading or {"value": None}), "days": stress.days[-days:] if days > 0 else []}
 
-    def status(self) -> dict[str, Any]:
+    async def full(self) -> dict[str, Any]:
+        """The status. With many series it is put together in slices, between which the pump goes on."""
+        d = self._daemon
+        return self.status(await in_slices(d.loaded.engine, d.pump.pipeline.engine, d.clock.now(), self._deaf()))
+
+    def status(self, alerting: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """alerting: of the series, where it is known already."""
         d = self._daemon
         now = d.clock.now()
-        alerting = self._alerting()
+        if alerting is None:
+            alerting = summed(d.loaded.engine, d.pump.pipeline.engine.status(), now, self._deaf())
         stuck = self.stuck()
-        wrong = self._reasons()
+        wrong = self._reasons(alerting["ready"])
         rejected = d.rejected
         saved_at = d.snapshots.saved_at
         return {
@@ -152,84 +155,14 @@ class Reporter:
 
     def alarming(self) -> Sequence[str]:
         """As `unready`, without what a window of maintenance expects: what a watcher must be alarmed by."""
-        return self._reasons(planned=False)
+        return self._reasons(self._daemon.pump.pipeline.engine.ready(), planned=False)
 
-    def _reasons(self, *, planned: bool = True) -> list[str]:
-        engine = self._daemon.pump.pipeline.engine
-        return health.reasons(self._daemon, engine.ready(), detectors(engine.detectors()), planned=planned)
+    def _reasons(self, ready: int, *, planned: bool = True) -> list[str]:
+        off = detectors(self._daemon.pump.pipeline.engine.detectors())
+        return health.reasons(self._daemon, ready, off, planned=planned)
 
-    def _alerting(self) -> dict[str, Any]:
-        d = self._daemon
-        deaf = {name for name, feed in d.feeds.feeds.items() if feed.health.state not in ("connected", "stopped")}
-        return alerting(d.loaded.engine, d.pump.pipeline.engine.status(), d.clock.now(), deaf)
-
-
-def alerting(spec: EngineSpec, rows: Sequence[dict[str, Any]], now: int, deaf: Collection[str] = ()) -> dict[str, Any]:
-    """Which series can alert now, and how far the others are. rows: `Engine.status()`; now: ns UTC; deaf: feeds that
-    are not connected, whose series cannot be seen."""
-    horizons: dict[str, set[str]] = {}
-    for rule in spec.sigma_rules:
-        for name in rule.series:
-            horizons.setdefault(name, set()).update(rule.horizons)
-    other = {name for level in spec.level_rules for name in level.series}
-    other |= {name for detector in spec.detector_rules for name in detector.series}
-    detail = [_series(spec, row, horizons.get(row["series"], set()), row["series"] in other, now, deaf) for row in rows]
-    return {
-        "series": len(detail),
-        "ready": sum(1 for row in detail if row["ready"] or (row["other_rules"] and not row["waiting"])),
-        "detail": detail,
-    }
-
-
-def _series(
-    spec: EngineSpec, row: dict[str, Any], horizons: set[str], other: bool, now: int, deaf: Collection[str]
-) -> dict[str, Any]:
-    ordered = [name for name in HORIZONS if name in horizons]
-    if not row["anchored"]:
-        # whatever its sigma knows, a live 1d move needs a fixing of its own to be measured from
-        spared = 1.0 - 1.0 / max(spec.horizons["1d"].min_samples, 1.0)
-        row = {**row, "warm": {**row["warm"], "1d": min(row["warm"]["1d"], spared)}}
-    waiting = [
-        {"horizon": name, "warm": round(row["warm"][name], 3), "needs": _needs(spec, name, row["warm"][name])}
-        for name in ordered
-        if row["warm"][name] < 1.0
-    ]
-    return {
-        "series": row["series"],
-        "market": row["market"],
-        "state": "unknown" if row["state"] == "live" and row["source"] in deaf else row["state"],
-        "value": row["value"],
-        "time": iso(row["time"]) if row["time"] else None,
-        "age_s": (now - row["time"]) / SECOND if row["time"] else None,
-        "source": row["source"] or None,
-        "ready": [name for name in ordered if row["warm"][name] >= 1.0],
-        "waiting": waiting,
-        "other_rules": other,
-        "provisional": row["provisional"] or None,
-        "active": row["active"],
-        "pending": row["pending"],
-        "recovering": row["recovering"],
-        "pauses": {
-            "learned": row["learned"],
-            "usual_s": None if row["usual_gap"] is None else row["usual_gap"] / SECOND,
-            "silent_after_s": None if row["silent_after"] is None else row["silent_after"] / SECOND,
-        },
-        "sigma_bp": {name: round(row["sigma_bp"][name], 3) for name in ordered if row["warm"][name] >= 1.0},
-        "quotes": row["quotes"],
-        "counts": {key: row[key] for key in COUNTS},
-    }
-
-
-def _needs(spec: EngineSpec, horizon: str, warm: float) -> str:
-    """What a horizon still waits for, about: open time, sessions or fixings."""
-    samples = (1.0 - warm) * spec.horizons[horizon].min_samples
-    if horizon in SAMPLE:
-        minutes = max(1, round(samples * SAMPLE[horizon] / 60))
-        hours, rest = divmod(minutes, 60)
-        return f"about {hours} h {rest:02d} of trading" if hours else f"about {rest} min of trading"
-    count = max(1, round(samples))
-    what = "fixing" if horizon == "1d" else "session"
-    return f"about {count} {what}{'s' if count > 1 else ''}"
+    def _deaf(self) -> set[str]:
+        return {n for n, feed in self._daemon.feeds.feeds.items() if feed.health.state not in ("connected", "stopped")}
 
 
 def detectors(watches: Sequence[DetectorWatch]) -> list[dict[str, Any]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
+import msgspec
 from aiohttp import web
 
 from stressd.web.act import add_act
@@ -17,7 +17,7 @@ METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Provider(Protocol):
-    """What the daemon tells of itself. Every call is quick and never blocks."""
+    """What the daemon tells of itself. Every call is quick, or lets the pump go on meanwhile."""
 
     def stuck(self) -> str:
         """Why the pump is taken for stuck, "" while it beats."""
@@ -27,11 +27,11 @@ class Provider(Protocol):
         """Why the daemon could miss something now, one plain sentence each; empty when it is ready."""
         ...
 
-    def metrics(self) -> bytes:
+    async def metrics(self) -> bytes:
         """Prometheus text format 0.0.4."""
         ...
 
-    def status(self) -> Mapping[str, Any]:
+    async def full(self) -> Mapping[str, Any]:
         """Everything that `stressd status` shows, ready for JSON."""
         ...
 
@@ -64,20 +64,24 @@ def make_app(provider: Provider, doors: Doors) -> web.Application:
 
 async def _healthz(request: web.Request) -> web.Response:
     why = request.app[PROVIDER].stuck()
-    return _text(why or "ok", 503 if why else 200)
+    return _verdict("stuck" if why else "ok", [why] if why else [])
 
 
 async def _readyz(request: web.Request) -> web.Response:
     reasons = request.app[PROVIDER].unready()
-    return _text("\n".join(reasons) if reasons else "ready", 503 if reasons else 200)
+    return _verdict("not ready" if reasons else "ready", reasons)
+
+
+def _verdict(status: str, reasons: Sequence[str]) -> web.Response:
+    return _json({"status": status, "reasons": list(reasons)}, 503 if reasons else 200)
 
 
 async def _metrics(request: web.Request) -> web.Response:
-    return web.Response(body=request.app[PROVIDER].metrics(), headers={"Content-Type": METRICS_TYPE})
+    return web.Response(body=await request.app[PROVIDER].metrics(), headers={"Content-Type": METRICS_TYPE})
 
 
 async def _status(request: web.Request) -> web.Response:
-    return _json(request.app[PROVIDER].status())
+    return _json(await request.app[PROVIDER].full())
 
 
 async def _stress(request: web.Request) -> web.Response:
@@ -91,9 +95,10 @@ async def _graph(request: web.Request) -> web.Response:
     return _json(request.app[PROVIDER].graph())
 
 
-def _json(said: Mapping[str, Any]) -> web.Response:
+def _json(said: Mapping[str, Any], status: int = 200) -> web.Response:
     return web.Response(
-        body=json.dumps(said, allow_nan=False).encode(),
+        status=status,
+        body=msgspec.json.encode(said),
         headers={"Content-Type": "application/json", "Cache-Control": "no-store"},
     )
 

@@ -253,7 +253,7 @@ async def test_an_overload_is_told_once_and_its_end_too_and_no_extreme_is_lost(
 async def test_metrics_are_what_prometheus_reads(desk: Desk) -> None:
     async with desk.running() as daemon:
         await desk.calm()
-        families = list(text_string_to_metric_families(daemon.metrics.exposition().decode()))
+        families = list(text_string_to_metric_families((await daemon.reporter.metrics()).decode()))
     names = {family.name for family in families}
     assert all(name.startswith("stressd_") for name in names)
     assert {"stressd_ticks", "stressd_deliveries_pending", "stressd_pump_pass_seconds", "stressd_build_info"} <= names

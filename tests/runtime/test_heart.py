@@ -185,7 +185,7 @@ async def test_the_daemon_beats_while_it_is_well_and_stops_when_its_feed_has_no_
             (row,) = daemon.reporter.status()["heartbeats"]
             assert row["withheld"][0].startswith("feed desk is ")
             assert daemon.reporter.unready()[0].startswith("feed desk is ")
-            assert 'stressd_heartbeat_withheld{watcher="127.0.0.1"} 1.0' in daemon.metrics.exposition().decode()
+            assert 'stressd_heartbeat_withheld{watcher="127.0.0.1"} 1.0' in (await daemon.reporter.metrics()).decode()
             desk.broker.refuse = None
             beats = row["beats"]
             await until(lambda: daemon.reporter.status()["heartbeats"][0]["beats"] > beats)

@@ -174,8 +174,8 @@ async def test_through_the_daemon_it_reaches_the_sink_as_a_self_event_and_leaves
             assert [each.rule for each in daemon.pump.pipeline.episodes.open_episodes()] == []
             report = daemon.reporter.status()["probe"]
             assert report["sinks"][0]["seconds"] < 20
-            assert 'stressd_probe_seconds{sink="hook"}' in daemon.metrics.exposition().decode()
-            assert 'stressd_probe_failed{sink="hook"} 0.0' in daemon.metrics.exposition().decode()
+            assert 'stressd_probe_seconds{sink="hook"}' in (await daemon.reporter.metrics()).decode()
+            assert 'stressd_probe_failed{sink="hook"} 0.0' in (await daemon.reporter.metrics()).decode()
 
 
 async def test_a_probe_that_no_sink_takes_is_an_alert_and_the_daemon_is_not_ready(tmp_path: Path) -> None:
@@ -193,4 +193,4 @@ async def test_a_probe_that_no_sink_takes_is_an_alert_and_the_daemon_is_not_read
             assert any("the probe through down" in reason for reason in daemon.reporter.unready())
             sinks = daemon.reporter.status()["probe"]["sinks"]
             assert [each["error"] is None for each in sinks] == [True, False]
-            assert 'stressd_probe_failed{sink="down"} 1.0' in daemon.metrics.exposition().decode()
+            assert 'stressd_probe_failed{sink="down"} 1.0' in (await daemon.reporter.metrics()).decode()

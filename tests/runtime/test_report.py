@@ -12,9 +12,10 @@ from stressd.engine.engine import Engine
 from stressd.engine.spec import MINUTE, SECOND
 from stressd.market.tick import MIDDLE, Tick
 from stressd.market.times import parse_time
+from stressd.runtime.alerting import alerting
 from stressd.runtime.metrics.markets import answer_metrics
 from stressd.runtime.metrics.series import series_metrics
-from stressd.runtime.report import alerting, answers, episode_row, maintenance
+from stressd.runtime.report import answers, episode_row, maintenance
 from stressd.testing.worlds import walk, world
 from tests.alerts import facts
 

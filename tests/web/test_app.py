@@ -28,10 +28,10 @@ class Told:
     def unready(self) -> Sequence[str]:
         return self.reasons
 
-    def metrics(self) -> bytes:
+    async def metrics(self) -> bytes:
         return b"stressd_up 1\n"
 
-    def status(self) -> dict[str, Any]:
+    async def full(self) -> dict[str, Any]:
         return {"instance": "rates-tokyo", "feeds": []}
 
     def stress(self, days: int) -> dict[str, Any]:
@@ -60,16 +60,30 @@ async def test_health_is_200_while_the_pump_beats_and_503_with_the_reason_when_i
     served: tuple[Told, str, Path],
 ) -> None:
     told, url, _ = served
-    assert (await get(f"{url}/healthz"))[::2] == (200, "ok\n")
+    assert (await get(f"{url}/healthz"))[::2] == (200, '{"status":"ok","reasons":[]}')
     told.why = "no pass for 12 s"
-    assert (await get(f"{url}/healthz"))[::2] == (503, "no pass for 12 s\n")
+    assert (await get(f"{url}/healthz"))[::2] == (503, '{"status":"stuck","reasons":["no pass for 12 s"]}')
 
 
 async def test_readiness_says_every_reason_against_it(served: tuple[Told, str, Path]) -> None:
     told, url, _ = served
-    assert (await get(f"{url}/readyz"))[::2] == (200, "ready\n")
+    assert json.loads((await get(f"{url}/readyz"))[2]) == {"status": "ready", "reasons": []}
     told.reasons = ["feed desk is not connected", "nothing can alert yet"]
-    assert (await get(f"{url}/readyz"))[::2] == (503, "feed desk is not connected\nnothing can alert yet\n")
+    status, kind, text = await get(f"{url}/readyz")
+    assert (status, kind) == (503, "application/json")
+    assert json.loads(text) == {"status": "not ready", "reasons": told.reasons}
+
+
+@pytest.mark.parametrize("path", ["healthz", "readyz"])
+async def test_a_check_that_only_asks_for_the_head_gets_the_same_status(
+    served: tuple[Told, str, Path], path: str
+) -> None:
+    told, url, _ = served
+    async with aiohttp.ClientSession() as session:
+        for why, expected in (("", 200), ("no pass for 12 s", 503)):
+            told.why, told.reasons = why, [why] if why else []
+            async with session.head(f"{url}/{path}") as answer:
+                assert (answer.status, await answer.read()) == (expected, b"")
 
 
 async def test_metrics_are_in_the_text_format(served: tuple[Told, str, Path]) -> None:
@@ -81,13 +95,13 @@ async def test_the_unix_socket_serves_the_same_status(served: tuple[Told, str, P
     _, url, path = served
     over_tcp = await get(f"{url}/api/v1/status")
     over_unix = await get("http://stressd/api/v1/status", aiohttp.UnixConnector(str(path)))
-    assert over_tcp == over_unix == (200, "application/json", '{"instance": "rates-tokyo", "feeds": []}')
+    assert over_tcp == over_unix == (200, "application/json", '{"instance":"rates-tokyo","feeds":[]}')
     assert path.stat().st_mode & 0o007 == 0
 
 
 async def test_the_graph_has_its_own_address(served: tuple[Told, str, Path]) -> None:
     status, kind, text = await get(f"{served[1]}/api/v1/graph")
-    assert (status, kind, text) == (200, "application/json", json.dumps(served[0].graph()))
+    assert (status, kind, text) == (200, "application/json", json.dumps(served[0].graph(), separators=(",", ":")))
 
 
 async def test_a_socket_left_behind_by_a_killed_daemon_is_replaced(tmp_path: Path) -> None:
@@ -128,7 +142,7 @@ async def test_the_tcp_address_can_change_and_a_taken_one_changes_nothing(served
 
 async def test_the_stress_index_comes_with_as_many_closes_as_are_asked_for(served: tuple[Told, str, Path]) -> None:
     _, url, _ = served
-    assert await get(f"{url}/api/v1/stress") == (200, "application/json", '{"value": 0.71, "days": []}')
+    assert await get(f"{url}/api/v1/stress") == (200, "application/json", '{"value":0.71,"days":[]}')
     assert '"2026-01-20"' in (await get(f"{url}/api/v1/stress?days=250"))[2]
     for wrong in ("-1", "many", "1e3", "²"):
         status, _, text = await get(f"{url}/api/v1/stress?days={wrong}")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import Metric
-from prometheus_client.registry import Collector
 
 from stressd.runtime.metrics.daemon import daemon_metrics
 from stressd.runtime.metrics.detectors import detector_metrics
@@ -25,41 +24,42 @@ BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.
 
 
 class Metrics:
-    """All metrics of one daemon in a registry of its own. report: what `runtime.report` says now."""
+    """All metrics of one daemon."""
 
-    def __init__(self, report: Callable[[], Report]) -> None:
-        self._registry = CollectorRegistry()
+    def __init__(self) -> None:
         self._passes = Histogram(
             "stressd_pump_pass_seconds",
             "Time of one pass of the pump, from taking frames to handing over the commit.",
             buckets=BUCKETS,
-            registry=self._registry,
+            registry=None,
         )
-        self._registry.register(_FromReport(report))
 
     def observe_pass(self, seconds: float) -> None:
         self._passes.observe(seconds)
 
-    def exposition(self) -> bytes:
-        """Text format 0.0.4."""
-        return generate_latest(self._registry)
+    def exposition(self, report: Report, limit: int) -> bytes:
+        """Text format 0.0.4 of what `runtime.report` says. limit: most series that are told one by one."""
+        return generate_latest(_Scrape(self._passes, report, limit))
 
 
-class _FromReport(Collector):
-    def __init__(self, report: Callable[[], Report]) -> None:
+class _Scrape(CollectorRegistry):
+    """One scrape."""
+
+    def __init__(self, passes: Histogram, report: Report, limit: int) -> None:
+        super().__init__()
+        self._kept = passes
         self._report = report
-
-    def describe(self) -> Iterable[Metric]:
-        return []
+        self._limit = limit
 
     def collect(self) -> Iterable[Metric]:
-        report = self._report()
+        report = self._report
+        yield from self._kept.collect()
         yield from daemon_metrics(report)
         yield from pump_metrics(report["pump"], report["mailbox"])
         yield from memory_metrics(report["memory"])
         yield from feed_metrics(report["feeds"])
         yield from sink_metrics(report["sinks"], report["store"])
-        yield from engine_metrics(report["alerting"], report["episodes"])
+        yield from engine_metrics(report["alerting"], report["episodes"], self._limit)
         yield from detector_metrics(report["detectors"])
         yield from agenda_metrics(report["agenda"])
         yield from stress_metrics(report["stress"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -9,12 +10,16 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from stressd.runtime.metrics.family import Report, gauge
 
 
-def engine_metrics(alerting: Report, episodes: list[Report]) -> Iterable[Metric]:
+def engine_metrics(alerting: Report, episodes: list[Report], limit: int) -> Iterable[Metric]:
+    """limit: of series; where there are more, only their sums are told."""
     yield gauge("stressd_engine_series", "Series that are watched.", alerting["series"])
     yield gauge(
         "stressd_engine_series_alerting", "Series on which at least one horizon can alert now.", alerting["ready"]
     )
     yield gauge("stressd_episodes_open", "Episodes that are open.", len(episodes))
+    yield from sum_metrics(alerting["detail"])
+    if alerting["series"] > limit:
+        return
     age = GaugeMetricFamily(
         "stressd_series_last_tick_age_seconds", "Since the series' last accepted tick.", labels=["series"]
     )
@@ -23,6 +28,27 @@ def engine_metrics(alerting: Report, episodes: list[Report]) -> Iterable[Metric]
             age.add_metric([series["series"]], series["age_s"])
     yield age
     yield from series_metrics(alerting["detail"])
+
+
+def sum_metrics(detail: Iterable[Report]) -> Iterable[Metric]:
+    """Of all series: how many are in which state, by market, and what came of their ticks."""
+    states: Counter[tuple[str, str]] = Counter()
+    outcomes: Counter[str] = Counter()
+    for series in detail:
+        states[series["market"], series["state"]] += 1
+        outcomes.update(series["counts"])
+    state = GaugeMetricFamily("stressd_engine_series_state", "Series by market and state.", labels=["market", "state"])
+    for labels, count in sorted(states.items()):
+        state.add_metric(labels, count)
+    yield state
+    dirt = CounterMetricFamily(
+        "stressd_engine_ticks",
+        "Ticks of all series by what came of them; `ticks` are those accepted.",
+        labels=["outcome"],
+    )
+    for outcome, count in sorted(outcomes.items()):
+        dirt.add_metric([outcome], count)
+    yield dirt
 
 
 def series_metrics(detail: Iterable[Report]) -> Iterable[Metric]:
