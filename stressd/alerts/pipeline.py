@@ -65,6 +65,10 @@ class Pipeline:
         not will be told again."""
         self.engine.reconcile(self.episodes.active(), self.episodes.silent(), self.episodes.noted())
 
+    def recount(self) -> None:
+        """Episodes have ended because nothing watches them any more: what else is on, for those who count it."""
+        self.engine.recount(self.episodes.active())
+
     def withdraw(self, watched: Collection[tuple[str, str]], at: int) -> list[Routed]:
         """The end of every episode that nothing watches any more (`Episodes.withdraw`)."""
         return self._route(self.episodes.withdraw(watched, at))

@@ -70,6 +70,7 @@ class Wording:
 
     def __init__(self, sources: Mapping[str, str]) -> None:
         """Raises TemplateFault."""
+        self.sources = dict(sources)
         self._templates = {part: _compiled(part, source) for part, source in sources.items()}
 
     def apply(self, event: Event, n: Notification) -> Notification:

@@ -21,13 +21,14 @@ class NoDaemon(UserError):
 
 
 class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("stressd", timeout=TIMEOUT)
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("stressd", timeout=timeout)
         self._path = path
+        self._patience = timeout
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(TIMEOUT)
+        self.sock.settimeout(self._patience)
         self.sock.connect(str(self._path))
 
 
@@ -36,10 +37,20 @@ def ask(state: Path, path: str) -> Any:
     return _exchange(state, "GET", path, None)[1]
 
 
-def tell(state: Path, method: str, path: str, said: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def tell(
+    state: Path, method: str, path: str, said: Mapping[str, Any] | None = None, timeout: float = TIMEOUT
+) -> dict[str, Any]:
     """What the daemon answers to a request by which something is done. It knows who asks by the socket. Raises
-    NoDaemon, and UserError with the daemon's own words where it refuses."""
-    status, answer = _exchange(state, method, path, said or {})
+    NoDaemon, and UserError with the daemon's own words where it refuses. timeout: s."""
+    return _agreed(*_exchange(state, method, path, json.dumps(said or {}).encode(), timeout))
+
+
+def send(state: Path, path: str, body: bytes, timeout: float = TIMEOUT) -> dict[str, Any]:
+    """The same with a body that is no JSON."""
+    return _agreed(*_exchange(state, "POST", path, body, timeout, "application/octet-stream"))
+
+
+def _agreed(status: int, answer: Any) -> dict[str, Any]:
     if not isinstance(answer, dict) or (status >= 300 and "error" not in answer):
         raise UserError("whatever answers there is no daemon of this version")
     if status >= 300:
@@ -47,10 +58,11 @@ def tell(state: Path, method: str, path: str, said: Mapping[str, Any] | None = N
     return answer
 
 
-def _exchange(state: Path, method: str, path: str, said: Mapping[str, Any] | None) -> tuple[int, Any]:
-    connection = _Connection(state / SOCKET_NAME)
-    body = None if said is None else json.dumps(said).encode()
-    headers = {} if body is None else {"Content-Type": "application/json"}
+def _exchange(
+    state: Path, method: str, path: str, body: bytes | None, timeout: float = TIMEOUT, kind: str = "application/json"
+) -> tuple[int, Any]:
+    connection = _Connection(state / SOCKET_NAME, timeout)
+    headers = {} if body is None else {"Content-Type": kind}
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()

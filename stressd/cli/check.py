@@ -13,6 +13,8 @@ from typing import Any
 
 from stressd.alerts.words import moment_text
 from stressd.cli.cost_text import history_text
+from stressd.cli.place import state_of
+from stressd.cli.reload import compared, reload_lines
 from stressd.config.faults import ConfigError, Fault
 from stressd.config.fields import format_duration
 from stressd.config.load import Loaded, load
@@ -43,12 +45,20 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--seconds", type=float, default=10.0, metavar="N", help="how long to listen (default: 10)")
     parser.add_argument("--history", action="store_true", help="how often the rules would have alerted")
     parser.add_argument("--state", type=Path, metavar="DIR", help="where the store with the history is")
+    parser.add_argument(
+        "--against-running", action="store_true",
+        help="ask the running daemon instead: what a reload to this file would change, or why it would be refused",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit status."""
+    if args.against_running:
+        found = compared(state_of(argparse.Namespace(state=args.state, config=None)), args.file)
+        print(json.dumps(found, ensure_ascii=False) if args.json else "\n".join(reload_lines(found, would=True)))
+        return 1 if found["outcome"] == "refused" else 0
     kinds = registry()
     try:
         loaded = load(args.file, kinds)

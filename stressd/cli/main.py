@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "routes": ("routes", "who hears of what, by the routes of a configuration"),
     "demo": ("demo", "January 2026 through a real broker and the real daemon, in this terminal"),
     "drill": ("drill", "a labelled exercise through the real routes and sinks"),
+    "reload": ("reload", "have the running daemon read its configuration again"),
     "status": ("status", "what the running daemon sees and can alert on"),
     "explain": ("explain", "every number behind an episode"),
     "silence": ("silence", "tell nobody of something for a while"),

@@ -69,6 +69,10 @@ def _lines(status: dict[str, Any]) -> list[str]:
     if rejected is not None:
         lines.append(f"! the configuration was refused at {rejected['time']}; the one before runs on:")
         lines += [f"    {fault}" for fault in rejected["faults"]]
+    last = status["config"].get("reload")
+    if last is not None and last["outcome"] != "refused":
+        what = "; ".join(last["text"]) or "nothing had changed"
+        lines.append(f"reloaded at {last['time']}: {what}")
     lines += ["", *_feeds(status["feeds"]), "", *_alerting(status["alerting"])]
     lines += ["", *stress_lines(status["stress"])] if status.get("stress") else []
     lines += ["", *_curves(status["curves"])] if status.get("curves") else []

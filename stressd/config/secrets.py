@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path as FilePath
 from typing import Any
@@ -21,6 +22,18 @@ def check_environment(model: object, path: Path, report: Report) -> None:
             _check_secret(value, where, report)
         elif where[-1] in _FILES and isinstance(value, FilePath) and (problem := _unreadable(value)):
             report.value(where, f"file `{value}` {problem}")
+
+
+def contents(model: object) -> str:
+    """A digest of what the secrets and certificates below `model` are now, to tell whether they have changed. Raises
+    SecretError, OSError."""
+    found = hashlib.sha256()
+    for where, value in _walk(model, ()):
+        if isinstance(value, SecretRef):
+            found.update(hashlib.sha256(value.read().encode()).digest())
+        elif where and where[-1] in _FILES and isinstance(value, FilePath):
+            found.update(hashlib.sha256(value.read_bytes()).digest())
+    return found.hexdigest()
 
 
 def _check_secret(ref: SecretRef, path: Path, report: Report) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 INPUTS: Final = ("tick", "1m", "5m", "30m", "1d")
@@ -45,7 +45,7 @@ class DetectorRule:
     name: str
     series: tuple[str, ...]
     model: str
-    make: Callable[[str], Detector]
+    make: Callable[[str], Detector] = field(compare=False)
     input: str
     bar: float
     severity: int = 0

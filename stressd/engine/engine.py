@@ -31,7 +31,7 @@ from stressd.engine.spreads import Spreads
 from stressd.engine.stamps import Stamps
 from stressd.engine.status import can_alert, row
 from stressd.engine.stress_index import StressIndex
-from stressd.engine.told import adopt
+from stressd.engine.told import Told, adopt
 from stressd.market.tick import BACKLOG, FIXING, Tick
 
 SNAPSHOT_VERSION: Final = 6
@@ -314,23 +314,22 @@ class Engine:
         self._schedule(self.now)
 
     def reconcile(
-        self,
-        active: Sequence[tuple[str, str, int, str, str, int]],
-        silent: Sequence[tuple[str, str, str]],
-        noted: Sequence[tuple[str, str, str]],
+        self, active: Sequence[Told], silent: Sequence[tuple[str, str, str]], noted: Sequence[tuple[str, str, str]]
     ) -> None:
         """After a restart: what keeps told episodes open is on, and nothing else; what was not told will be told.
-
         active: breaches as (rule, market, direction, series, horizon, severity). silent: silences as (rule, market,
         series), where a whole feed is silent with FEED and its name instead of the market. noted: notes of feeds as
-        (rule, market or source, series or source).
-        """
+        (rule, market or source, series or source)."""
         self._book.clear()
         adopt(self._series, active, silent, noted)
         self.curves.reconcile(active)
-        self.propagation.recount([(row[0], row[1], row[2]) for row in active if row[3] in self._fed])
+        self.recount(active)
         self._stamps.reconcile([name for rule, _, name in noted if rule == "clock-ahead"], self.now)
         self._schedule(self.now)
+
+    def recount(self, active: Sequence[Told]) -> None:
+        """The same breaches, counted by episode."""
+        self.propagation.recount([(row[0], row[1], row[2]) for row in active if row[3] in self._fed])
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that changes, as plain values (JSON can hold them); `restore` takes it up."""

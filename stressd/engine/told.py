@@ -10,10 +10,13 @@ from stressd.engine.series import SeriesState
 from stressd.engine.spec import HORIZONS
 from stressd.engine.unitflip import RULE as UNIT_CHANGED
 
+Told = tuple[str, str, int, str, str, int]
+"""A breach that keeps an episode open: rule, market, direction, series, horizon, severity."""
+
 
 def adopt(
     series: dict[str, SeriesState],
-    active: Sequence[tuple[str, str, int, str, str, int]],
+    active: Sequence[Told],
     silent: Sequence[tuple[str, str, str]],
     noted: Sequence[tuple[str, str, str]],
 ) -> None:

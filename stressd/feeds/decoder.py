@@ -91,6 +91,10 @@ class PayloadDecoder:
         self._raws = msgspec.json.Decoder(list[msgspec.Raw])
         self._columns = msgspec.json.Decoder(_structs(keys, dict.fromkeys(_ROLES, Any))[0])
 
+    def rename(self, resolver: SeriesResolver) -> None:
+        """Other names from now on."""
+        self._wires.rename(resolver)
+
     def decode(self, payload: bytes, name: str, received: int, before: int, faults: list[Fault]) -> list[Tick]:
         """The ticks of one payload; what is no tick is added to `faults`. Raises nothing.
 

@@ -113,6 +113,7 @@ class FileFeed:
         self._config = config
         self._path = str(config.path)
         self._resolver = resolver
+        self._lines: TickLines | None = None
         self._poll = poll
         self._tally = Tally(config.name, self.health)
         self._log = structlog.get_logger("stressd.feeds").bind(feed=config.name, path=self._path)
@@ -121,6 +122,11 @@ class FileFeed:
         self._sent = 0
         self._waiting: set[int] = set()
         self._room = asyncio.Event()
+
+    def rename(self, resolver: SeriesResolver) -> None:
+        self._resolver = resolver
+        if self._lines is not None:
+            self._lines.rename(resolver)
 
     async def run(self, inbox: Inbox) -> None:
         """Returns at the end of the file; with `follow`, never."""
@@ -148,7 +154,7 @@ class FileFeed:
     async def _read(self, inbox: Inbox) -> None:
         """One opening of the file, up to its end, or until another file stands in its place."""
         with await asyncio.to_thread(_open, self._path) as stream:
-            lines = self._fresh()
+            self._lines = lines = self._fresh()
             self.health.state = "connected"
             self.health.detail = ""
             self.health.connects += 1

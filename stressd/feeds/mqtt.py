@@ -89,8 +89,10 @@ class MqttFeed:
         self._slow = slow or Backoff(first=30.0, cap=300.0)
         self._make_link = link or (Mqtt5Link if config.protocol == "5" else Mqtt311Link)
         self._topics = TopicMap(config.topics)
-        decoder = PayloadDecoder(config.payload, resolver, config.name)
-        self._reader = TopicDecoder(self._topics, decoder, Tally(config.name, self.health))
+        # the broker ends the older of two connections of one client id
+        self.beside = config.client_id is None and config.session == 0
+        self._decoder = PayloadDecoder(config.payload, resolver, config.name)
+        self._reader = TopicDecoder(self._topics, self._decoder, Tally(config.name, self.health))
         # the compiled method itself: it runs once a message
         self.decode: Callable[[Frame], Sequence[Tick]] = self._reader.decode
         self._log: Any = structlog.get_logger("stressd.feeds").bind(feed=config.name, url=config.url)
@@ -177,6 +179,9 @@ class MqttFeed:
         )
 
     # -- messages
+
+    def rename(self, resolver: SeriesResolver) -> None:
+        self._decoder.rename(resolver)
 
     def processed(self, frames: Sequence[Frame]) -> None:
         if self._link is not None:

@@ -116,6 +116,10 @@ class PushFeed:
         self._sent = 0
         self._waiting: set[int] = set()
 
+    def rename(self, resolver: SeriesResolver) -> None:
+        for decoder in self._decoders.values():
+            decoder.rename(resolver)
+
     async def run(self, inbox: Inbox) -> None:
         """Serves until it is cancelled; where the port is taken or the token unreadable it tries again."""
         self._inbox = inbox

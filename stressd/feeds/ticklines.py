@@ -45,6 +45,10 @@ class TickLines:
         self.line = 0
         """Lines read so far."""
 
+    def rename(self, resolver: SeriesResolver) -> None:
+        """Other names from now on."""
+        self._wires.rename(resolver)
+
     @property
     def started(self) -> bool:
         """Whether the header, or the first line of NDJSON, has been read."""

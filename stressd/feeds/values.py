@@ -49,6 +49,11 @@ class Wires:
         known[name] = wire
         return wire
 
+    def rename(self, resolver: SeriesResolver) -> None:
+        """Other names from now on."""
+        self._resolver = resolver
+        self._known.clear()
+
     def percent(self, wire: Wire, value: float) -> float:
         """`value` in percent. Raises ValueError for NaN, the infinities, and what the unit does not allow."""
         if value - value != 0.0:

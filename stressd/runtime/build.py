@@ -48,9 +48,12 @@ def episodes_spec(loaded: Loaded, origin: Origin) -> EpisodesSpec:
     return spec_of(loaded.engine, loaded.instance, origin, __version__, METHOD, loaded.digest, loaded.pace)
 
 
-def build_pipeline(loaded: Loaded, engine: Engine, origin: Origin, machine: Mapping[str, bytes]) -> Built:
+def build_pipeline(
+    loaded: Loaded, engine: Engine, origin: Origin, machine: Mapping[str, bytes], *, in_step: bool = False
+) -> Built:
     """A pipeline around a warm engine. machine: state of episodes and desk from the store, by which the engine
-    is reconciled: what was told stays told. A state that cannot be read is logged, and the episodes in it are lost."""
+    is reconciled: what was told stays told. A state that cannot be read is logged, and the episodes in it are lost.
+    in_step: both are of the same instant, so that there is nothing to reconcile."""
     pipeline = _fresh(loaded, engine, origin)
     if machine:
         try:
@@ -61,7 +64,10 @@ def build_pipeline(loaded: Loaded, engine: Engine, origin: Origin, machine: Mapp
             pipeline = _fresh(loaded, engine, origin)
         _restore_people(pipeline, machine)
     ended = pipeline.withdraw(_watched(loaded.engine) | _off(engine), engine.now)
-    pipeline.reconcile()
+    if not in_step:
+        pipeline.reconcile()
+    elif ended:
+        pipeline.recount()
     return Built(pipeline, ended)
 
 
@@ -92,29 +98,25 @@ def _off(engine: Engine) -> set[tuple[str, str]]:
     return {(DETECTOR_OFF, f"{watch.rule.name}|{watch.series}") for watch in engine.detectors() if watch.failed}
 
 
-def make_feeds(
-    loaded: Loaded, registry: Registry, running: Loaded | None = None, feeds: Mapping[str, Feed] | None = None
-) -> dict[str, Feed]:
-    """The configured feeds by name, in their order. A feed whose configuration is as in `running` stays the object that
-    it is in `feeds`. Raises BuildError."""
-    made: dict[str, Feed] = {}
-    for config in loaded.feeds:
-        same = running is not None and _names(running) == _names(loaded) and config in running.feeds
-        if same and feeds is not None and config.name in feeds:
-            made[config.name] = feeds[config.name]
-        else:
-            made[config.name] = cast(
-                Feed, _make(f"feed {config.name}", registry.feeds[config.type].build, config, loaded.resolver)
-            )
-    return made
-
-
-def make_sinks(loaded: Loaded, registry: Registry) -> dict[str, Sink]:
-    """The configured sinks by name. Raises BuildError."""
+def make_feeds(loaded: Loaded, registry: Registry, kept: Mapping[str, Feed] | None = None) -> dict[str, Feed]:
+    """The configured feeds by name, in their order; those in `kept` stay the objects that they are. Raises
+    BuildError."""
+    there = kept or {}
     return {
-        config.name: cast(
-            Sink, _make(f"sink {config.name}", registry.sinks[config.type].build, config, loaded.instance)
-        )
+        config.name: there[config.name]
+        if config.name in there
+        else cast(Feed, _make(f"feed {config.name}", registry.feeds[config.type].build, config, loaded.resolver))
+        for config in loaded.feeds
+    }
+
+
+def make_sinks(loaded: Loaded, registry: Registry, kept: Mapping[str, Sink] | None = None) -> dict[str, Sink]:
+    """The configured sinks by name; those in `kept` stay the objects that they are. Raises BuildError."""
+    there = kept or {}
+    return {
+        config.name: there[config.name]
+        if config.name in there
+        else cast(Sink, _make(f"sink {config.name}", registry.sinks[config.type].build, config, loaded.instance))
         for config in loaded.sinks
     }
 
@@ -133,8 +135,3 @@ def _make(part: str, build: Any, config: Any, context: object) -> Any:
         return build(config, context)
     except (SecretError, OSError, ValueError) as error:
         raise BuildError(f"{part}: {error}") from None
-
-
-def _names(loaded: Loaded) -> tuple[object, ...]:
-    """What decides how a name on the wire becomes a series."""
-    return loaded.model.markets, loaded.model.aliases

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from stressd.config.registry import Registry
 from stressd.engine.spec import HIGH
 from stressd.feeds.base import Feed
 from stressd.runtime import graph, warm
-from stressd.runtime.build import Built, build_pipeline, fallbacks, make_feeds, make_sinks
+from stressd.runtime.build import build_pipeline, fallbacks, make_feeds, make_sinks
 from stressd.runtime.charts import Charts
 from stressd.runtime.clock import Clock, WallClock
 from stressd.runtime.deadletters import DeadLetter
@@ -37,7 +37,7 @@ from stressd.runtime.notes import CLOCK, LOST, OVERLOAD, SINK, STORE, TEMPLATE, 
 from stressd.runtime.outbox import StoreOutbox
 from stressd.runtime.probe import Probe, note
 from stressd.runtime.pump import Pump
-from stressd.runtime.reload import Rejected, Reloader, address
+from stressd.runtime.reload import Reloader, address
 from stressd.runtime.rendering import Renderer
 from stressd.runtime.report import Reporter
 from stressd.runtime.sdnotify import Systemd
@@ -87,7 +87,6 @@ class Daemon:
         self.clock: Clock = clock or WallClock()
         self.origin: Origin = origin
         self.ready = asyncio.Event()
-        self.rejected: Rejected | None = None
         self.started = self.loaded_at = self.clock.now()
         self.started_steady = time.monotonic()
         self.reporter = Reporter(self)
@@ -144,7 +143,9 @@ class Daemon:
         if saved is not None:
             self.snapshots.saved_at = saved.at
         self.signer = signer(self.loaded.model.links, self.state)
-        built = self.new_pipeline(self.loaded, saved, self.store.machine())
+        self.history = warm.choose(self.loaded.engine, self.store)
+        engine = warm.prepare(self.loaded.engine, self.clock.now(), self.store, saved, self.history)
+        built = build_pipeline(self.loaded, engine, self.origin, self.store.machine())
         self.renderer = Renderer(self.loaded)
         self.charts = Charts(self.state / "matplotlib")
         self.deliverer = Deliverer(
@@ -171,14 +172,6 @@ class Daemon:
         self.pump.swap(built.pipeline, built.told)
         self.pump.conditions.resume([(rule, source) for rule, _, source in built.pipeline.episodes.noted()])
 
-    def new_pipeline(
-        self, loaded: Loaded, saved: Saved | None, machine: Mapping[str, bytes], *, heard: bool = False
-    ) -> Built:
-        """A pipeline that is warm, and in step with what was told."""
-        self.history = warm.choose(loaded.engine, self.store)
-        engine = warm.prepare(loaded.engine, self.clock.now(), self.store, saved, self.history, heard=heard)
-        return build_pipeline(loaded, engine, self.origin, machine)
-
     async def _work(self, feeds: dict[str, Feed]) -> None:
         await self.deliverer.start()
         self.charts.warm(self.deliverer.sinks)
@@ -196,7 +189,7 @@ class Daemon:
             await self.server.listen(*address(self.loaded))
             await self.feeds.replace(feeds)
             self.probe.replace(self.loaded.model.probe)
-            await self.heart.replace(self.loaded.model.heartbeat or ())
+            await self.heart.replace(self.heart.make(self.loaded.model.heartbeat or ()))
             self.garbage.watch()
             log.info(
                 "daemon.started", instance=self.loaded.instance, config=str(self.loaded.path), state=str(self.state)

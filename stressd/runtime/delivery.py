@@ -80,7 +80,7 @@ class Deliverer:
     async def start(self) -> None:
         """Take up what the store holds, and begin. Raises StoreError."""
         self._loop = asyncio.get_running_loop()
-        self._lanes = {name: Lane(name, sink, self._timing.random) for name, sink in self._sinks.items()}
+        self._lanes = {name: self._lane(name, sink) for name, sink in self._sinks.items()}
         pending = await asyncio.to_thread(self._store.pending)
         await self._standins.start(self._lanes, self._fallbacks)
         await hand_over(self._store, self._render, self._lanes.values(), self._page_url)
@@ -106,33 +106,35 @@ class Deliverer:
         for lane in self._lanes.values():
             await lane.sink.close()
 
-    async def replace(
-        self,
-        sinks: Mapping[str, Sink],
-        page_url: str | None,
-        timeout: float = 15.0,
-        *,
-        fallbacks: Mapping[str, Fallback] | None = None,
-        render: Render | None = None,
+    def admit(
+        self, sinks: Mapping[str, Sink], page_url: str | None, fallbacks: Mapping[str, Fallback], render: Render
     ) -> None:
-        """Go on with other sinks. Queues stay; what waits for a sink that is gone goes to the dead letters; a sink that
-        was disabled is tried again."""
-        former = self._lanes
+        """From now on messages may be for these sinks too, and are worded like this; `replace` is to follow."""
+        self._page_url, self._render = page_url, render
+        self._lanes |= {name: self._lane(name, sink) for name, sink in sinks.items() if name not in self._lanes}
+        self._standins.use(self._lanes, fallbacks)
+
+    async def replace(self, sinks: Mapping[str, Sink], timeout: float = 15.0) -> None:
+        """Go on with these sinks. One that is the same object as now is left alone with all that is under way, unless
+        it was disabled: then it is tried again. Queues stay; what waits for a sink that is gone goes to the dead
+        letters."""
+        former = {n: lane for n, lane in self._lanes.items() if sinks.get(n) is not lane.sink or lane.disabled}
         await self._dismiss(former.values(), timeout)
-        self._page_url = page_url
-        self._render = render or self._render
-        self._lanes = {name: Lane(name, sink, self._timing.random) for name, sink in sinks.items()}
-        self._standins.use(self._lanes, fallbacks or {})
+        lanes = {n: self._lane(n, sink) if n in former else self._lanes[n] for n, sink in sinks.items()}
+        self._lanes = lanes
+        self._standins.use(lanes)
         for name, old in former.items():
-            if name in self._lanes:
-                self._lanes[name].adopt(old)
+            if name in lanes:
+                lanes[name].adopt(old)
             else:
                 self._letters.bury_lane(old, "permanent", f"sink `{name}` is no longer configured")
-        await hand_over(self._store, self._render, self._lanes.values(), page_url)
-        for lane in self._lanes.values():
+        idle = [lane for lane in lanes.values() if not lane.workers]
+        await hand_over(self._store, self._render, idle, self._page_url)
+        for lane in idle:
             self._man(lane)
-        for old in former.values():
-            await old.sink.close()
+        for name, old in former.items():
+            if sinks.get(name) is not old.sink:
+                await old.sink.close()
 
     @property
     def sinks(self) -> list[Sink]:
@@ -154,6 +156,9 @@ class Deliverer:
         since = self._timing.monotonic() - FAILING_AFTER
         lanes = [lane for lane in self._lanes.values() if lane.fails(since)]
         return [(lane.name, lane.complaint(self._standins.of(lane.name))) for lane in lanes]
+
+    def _lane(self, name: str, sink: Sink) -> Lane:
+        return Lane(name, sink, self._timing.random)
 
     def _man(self, lane: Lane) -> None:
         lane.workers = [
@@ -248,7 +253,7 @@ class Deliverer:
             wait = lane.ready_in(self._timing.monotonic())
             if wait != 0.0:
                 lane.wake.clear()
-                await self._pause(lane.wake, wait)
+                await retry.pause(self._timing, lane.wake, wait)
                 continue
             waiting = lane.take(self._timing.monotonic())
             try:
@@ -257,16 +262,6 @@ class Deliverer:
                 # A fault of ours: the message stays queued, and the lane goes on
                 log.exception("delivery.crashed", sink=lane.name, episode=waiting.episode)
                 self._put_off(lane, waiting, None)
-
-    async def _pause(self, wake: asyncio.Event, seconds: float | None) -> None:
-        tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(wake.wait())]
-        if seconds is not None:
-            tasks.append(asyncio.ensure_future(self._timing.sleep(seconds)))
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
 
     async def _attempt(self, lane: Lane, waiting: Waiting) -> None:
         """Send the newest event of the episode, in the place of all that wait."""

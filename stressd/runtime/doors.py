@@ -133,6 +133,13 @@ class Reception:
         )
         return [_plain(row) for row in rows]
 
+    async def reload(self, author: str) -> Mapping[str, Any]:
+        log.info("reload.requested", author=author)
+        return (await self._daemon.reloader.carried_out()).plain()
+
+    async def compare(self, text: str, name: str) -> Mapping[str, Any]:
+        return (await self._daemon.reloader.compare(text, name)).plain()
+
     def _open(self) -> Sequence[Episode]:
         return self._daemon.pump.pipeline.episodes.open_episodes()
 

@@ -10,12 +10,19 @@ from typing import Final
 import structlog
 
 from stressd.engine.spec import HIGH
-from stressd.feeds.base import Feed, Inbox
+from stressd.feeds.base import Beside, Feed, Inbox
+from stressd.runtime.mailbox import Mailbox
 from stressd.runtime.notes import FEED, Condition
+from stressd.runtime.overlap import Overlap
 from stressd.runtime.supervise import Crew
 
 PATIENCE: Final = 60.0
 """Seconds for which a feed may be without a connection before people are told."""
+
+RELIEF: Final = 5.0
+"""Seconds that a feed gets to connect before the one that it takes over from ends."""
+
+LOOK_EVERY: Final = 0.02
 
 log = structlog.get_logger()
 
@@ -40,9 +47,12 @@ class FeedSet:
         self.crashes: dict[str, int] = {}
 
     async def replace(self, feeds: Mapping[str, Feed]) -> None:
-        """Run exactly these feeds. One that is the same object as now keeps its connection."""
+        """Run exactly these feeds. One that is the same object as now keeps its connection; one that takes over from
+        another of its name connects before that one ends, where both may."""
         gone = [name for name, feed in self.feeds.items() if feeds.get(name) is not feed]
-        await self._stop(gone)
+        relieved = [name for name in gone if name in feeds and self._may_overlap(self.feeds[name], feeds[name])]
+        await self._stop([name for name in gone if name not in relieved])
+        await asyncio.gather(*(self._relieve(name, feeds[name]) for name in relieved))
         order = dict(feeds)
         for name, feed in order.items():
             if name not in self._tasks:
@@ -65,7 +75,27 @@ class FeedSet:
                 found.append(Condition(FEED, "feed down", text, "feed", name, HIGH))
         return found
 
-    def _start(self, name: str, feed: Feed) -> None:
+    def _may_overlap(self, former: Feed, successor: Feed) -> bool:
+        both = isinstance(former, Beside) and isinstance(successor, Beside) and former.beside and successor.beside
+        return both and former.health.state == "connected" and isinstance(self._inbox, Mailbox)
+
+    async def _relieve(self, name: str, successor: Feed) -> None:
+        assert isinstance(self._inbox, Mailbox)
+        former, task = self.feeds[name], self._tasks.pop(name)
+        door = Overlap(self._inbox)
+        try:
+            self._start(name, successor, door)
+            until = self._steady() + RELIEF
+            while successor.health.state != "connected" and self._steady() < until and not self._tasks[name].done():
+                await asyncio.sleep(LOOK_EVERY)
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            twice = door.release(former)
+            self.feeds[name] = successor
+        log.info("feed.relieved", feed=name, state=successor.health.state, heard_twice=twice)
+
+    def _start(self, name: str, feed: Feed, inbox: Inbox | None = None) -> None:
         self._well[name] = self._steady()
         self.crashes.setdefault(name, 0)
 
@@ -75,7 +105,7 @@ class FeedSet:
             feed.health.detail = f"crashed: {type(error).__name__}"
 
         async def run() -> None:
-            await feed.run(self._inbox)
+            await feed.run(inbox or self._inbox)
             log.info("feed.ended", feed=name)
 
         self._tasks[name] = self._crew.keep(

@@ -98,6 +98,10 @@ class Watcher:
         }
 
 
+Made = tuple[Watcher, list[Endpoint]]
+"""A watcher, with what its beats go through."""
+
+
 class Heart:
     """Beats for every watcher at its own pace, none of which waits for another. wrong: what is wrong now; sinks: those
     at work."""
@@ -117,19 +121,21 @@ class Heart:
         self._endpoints: list[Endpoint] = []
         self.watchers: list[Watcher] = []
 
-    async def replace(self, configs: Sequence[HeartbeatConfig]) -> None:
-        """Beat for exactly these from now on, and for the sinks that pass it on. Where that is not possible, go on as
-        before: raises BuildError."""
+    def make(self, configs: Sequence[HeartbeatConfig]) -> list[Made]:
+        """What `replace` is to be given. Raises BuildError."""
         try:
-            made = [self._watcher(config) for config in configs]
+            return [self._watcher(config) for config in configs]
         except (SecretError, OSError, ValueError) as error:
             raise BuildError(f"heartbeat: {error}") from None
+
+    async def replace(self, made: Sequence[Made]) -> None:
+        """Beat for exactly these from now on, and for the sinks that pass it on, those at the pace of the fastest."""
         await self.stop()
         self.watchers = [watcher for watcher, _ in made]
         self._endpoints = [endpoint for _, endpoints in made for endpoint in endpoints]
         keep = self._crew.keep
         self._tasks = [keep(f"heartbeat {each.name}", partial(self._keep, each)) for each in self.watchers]
-        every = min((config.every for config in configs), default=SINKS_EVERY)
+        every = min((watcher.every for watcher in self.watchers), default=SINKS_EVERY)
         self._tasks.append(keep("heartbeat sinks", partial(self._keep_sinks, every)))
 
     async def stop(self) -> None:
@@ -146,7 +152,7 @@ class Heart:
         """For the status, one row a watcher."""
         return [each.report(self._timing.now(), self._timing.monotonic()) for each in self.watchers]
 
-    def _watcher(self, config: HeartbeatConfig) -> tuple[Watcher, list[Endpoint]]:
+    def _watcher(self, config: HeartbeatConfig) -> Made:
         good = Endpoint(address(config.url), config)
         bad = Endpoint(address(config.fail_url), config) if config.fail_url is not None else None
 

@@ -91,7 +91,8 @@ class Mailbox:
     """`feeds.base.Inbox`, read by one pump.
 
     Counters: received (frames), dropped (ticks of which nothing is left but an envelope), malformed (refused while
-    folding). folded_at: when it last folded by its clock, None for never.
+    folding). folded_at: when it last folded by its clock, None for never. listeners: lists to which every frame that
+    comes is added too, while one feed takes over from another.
     """
 
     def __init__(self, now: Callable[[], int], max_frames: int = 100_000, max_bytes: int = 64 << 20) -> None:
@@ -100,6 +101,7 @@ class Mailbox:
         self._envelopes: dict[tuple[str, str, int], Envelope] = {}
         self._settled: list[Frame] = []
         self._woken = asyncio.Event()
+        self.listeners: list[list[Frame]] = []
         self.max_frames = max_frames
         self.max_bytes = max_bytes
         self.bytes = 0
@@ -122,6 +124,9 @@ class Mailbox:
         self.received += 1
         self.bytes += len(frame.payload) + OVERHEAD
         frames.append(frame)
+        if self.listeners:
+            for heard in self.listeners:
+                heard.append(frame)
         if len(frames) > self.max_frames or self.bytes > self.max_bytes:
             self._fold()
 

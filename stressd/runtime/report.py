@@ -26,6 +26,7 @@ from stressd.runtime.alerting import in_slices
 from stressd.runtime.footprint import BOUND, Footprints, resident
 from stressd.runtime.garbage import Garbage
 from stressd.runtime.graph import graph
+from stressd.runtime.reload import OUTCOMES
 
 if TYPE_CHECKING:
     from stressd.runtime.daemon import Daemon
@@ -68,7 +69,7 @@ class Reporter:
             alerting = summed(d.loaded.engine, d.pump.pipeline.engine.status(), now, self._deaf())
         stuck = self.stuck()
         wrong = self._reasons(alerting["ready"])
-        rejected = d.rejected
+        last = d.reloader.last
         saved_at = d.snapshots.saved_at
         return {
             "instance": d.loaded.instance,
@@ -91,7 +92,11 @@ class Reporter:
                 "path": str(d.loaded.path),
                 "digest": d.loaded.digest,
                 "loaded": iso(d.loaded_at),
-                "rejected": None if rejected is None else {"time": iso(rejected.at), "faults": list(rejected.faults)},
+                "rejected": None
+                if last is None or last.outcome != "refused"
+                else {"time": iso(last.at), "faults": list(last.faults)},
+                "reload": None if last is None else last.plain(),
+                "reloads": {outcome: d.reloader.counts[outcome] for outcome in OUTCOMES},
             },
             "feeds": [_feed(d, name, now) for name in d.feeds.feeds],
             "alerting": alerting,
@@ -149,7 +154,8 @@ class Reporter:
             f"{engine.ready()} of {len(d.loaded.engine.series)} series can alert",
             f"{episodes} open episodes",
         ]
-        if d.rejected is not None:
+        last = d.reloader.last
+        if last is not None and last.outcome == "refused":
             parts.append("the last configuration was refused, the one before runs on")
         return ", ".join(parts)
 

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from stressd.backoff import ceiling
 
@@ -42,3 +42,15 @@ def wait(failures: int, failing_s: float, retry_after: float | None, draw: float
     if retry_after is None:
         return jittered
     return max(jittered, min(retry_after, RETRY_AFTER_CAP) + draw)
+
+
+async def pause(timing: Timing, wake: asyncio.Event, seconds: float | None) -> None:
+    """Until `wake` is set, or for so many seconds at most; None: however long."""
+    tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(wake.wait())]
+    if seconds is not None:
+        tasks.append(asyncio.ensure_future(timing.sleep(seconds)))
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

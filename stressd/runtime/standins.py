@@ -85,9 +85,10 @@ class StandIns:
             self._crew.keep("stand-ins-watch", self._watch),
         ]
 
-    def use(self, lanes: Mapping[str, Lane], fallbacks: Mapping[str, Fallback]) -> None:
-        """Go on with these."""
-        self._lanes, self._fallbacks = lanes, fallbacks
+    def use(self, lanes: Mapping[str, Lane], fallbacks: Mapping[str, Fallback] | None = None) -> None:
+        """Go on with these; fallbacks as before where None is given."""
+        self._lanes = lanes
+        self._fallbacks = self._fallbacks if fallbacks is None else fallbacks
         self._came.set()
 
     def stop(self) -> None:

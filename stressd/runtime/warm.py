@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -52,46 +52,78 @@ def choose(spec: EngineSpec, store: Store) -> History:
     return History(chosen, {name: each for name, each in legs.items() if all(leg in chosen for leg in each)})
 
 
-def prepare(
-    spec: EngineSpec, start: int, store: Store, saved: Saved | None, history: History, *, heard: bool = False
-) -> Engine:
-    """An engine for `spec` at `start` (ns UTC), as warm as it can be.
+def prepare(spec: EngineSpec, start: int, store: Store, saved: Saved | None, history: History) -> Engine:
+    """An engine for `spec` at `start` (ns UTC), as warm as it can be, after a stop: what could not be heard meanwhile
+    is no silence.
 
     What `saved` knows goes on where it stood. A series that it does not know, or whose history has been imported anew
     since, is warmed from the history; one that had no history before is warmed on top of its own state.
-    heard: nothing was missed between `saved` and `start`; otherwise what could not be heard is no silence.
     """
-    source = _Source(spec, store, history, start)
     if saved is not None:
         try:
-            engine = _resume(spec, start, saved, source)
-            if not heard:
-                engine.resume(start)
+            succession = Succession(spec, start, store, saved.engine["series"], saved.history, history)
+            engine = succession.take_over(saved.engine)
+            engine.resume(start)
             return engine
         except (SnapshotError, KeyError, ValueError, TypeError, IndexError) as error:
             log.warning("snapshot.refused", reason=f"{type(error).__name__}: {error}")
     engine = Engine(spec, start)
     ticks = store.history_ticks(start - TICK_WINDOW, start, [series.id for series in spec.series])
-    source.warm(engine, set(history.chosen), ticks)
+    _Source(spec, store, history, start).warm(engine, set(history.chosen), ticks)
     log.info("engine.warmed", series=len(spec.series), from_history=len(history.chosen))
     return engine
 
 
-def _resume(spec: EngineSpec, start: int, saved: Saved, source: _Source) -> Engine:
-    known = set(saved.engine["series"])
-    now = source.history.signature()
-    changed = {name for name in known if saved.history.get(name) not in (None, now.get(name))}
-    added = {name for name in now if name in known and name not in saved.history}
-    engine = Engine(spec, start)
-    if changed or set(now) - known:
-        # All of them, in order: how markets usually move together is learned from both at once.
-        source.warm(engine, set(now))
-    kept = {name: state for name, state in saved.engine["series"].items() if name not in changed}
-    engine.restore({**saved.engine, "series": kept})
-    if added:
-        source.warm(engine, added)
-    log.info("engine.resumed", series=len(kept), from_history=len(changed | added | (set(now) - known)))
-    return engine
+class Succession:
+    """An engine for `spec` that will go on where another one stands. Making it takes long where history is to be gone
+    through, and may be done in a thread of its own; `take_over` is quick. in_step: what was told needs no reconciling
+    afterwards, since no series begins from its history.
+
+    known: the series of that other engine; warmed: what they had been warmed with.
+    """
+
+    def __init__(
+        self, spec: EngineSpec, start: int, store: Store, known: Iterable[str], warmed: Mapping[str, str],
+        history: History,
+    ) -> None:  # fmt: skip
+        there = set(known)
+        now = history.signature()
+        self._source = _Source(spec, store, history, start)
+        self._changed = {name for name in there if warmed.get(name) not in (None, now.get(name))}
+        self._added = {name for name in now if name in there and name not in warmed}
+        self.new = {series.id for series in spec.series} - there
+        self.in_step = not self._changed and not self._added
+        self._engine = Engine(spec, start)
+        if self._changed or set(now) - there:
+            # All of them, in order: how markets usually move together is learned from both at once.
+            self._source.warm(self._engine, set(now))
+        self._from_history = len(self._changed | self._added | (set(now) - there))
+
+    def take_over(self, snapshot: dict[str, Any]) -> Engine:
+        """The engine, with the state in `snapshot`. Raises SnapshotError, KeyError, ValueError, TypeError, IndexError
+        where that is none."""
+        kept = {name: state for name, state in snapshot["series"].items() if name not in self._changed}
+        self._engine.restore({**snapshot, "series": kept})
+        if self._added:
+            self._source.warm(self._engine, self._added)
+        log.info("engine.resumed", series=len(kept), from_history=self._from_history)
+        return self._engine
+
+
+class _Yielding(Sequence[Tick]):
+    """Ticks that are handed over one by one by interpreted code, so that other threads have their turn meanwhile."""
+
+    def __init__(self, ticks: list[Tick]) -> None:
+        self._ticks = ticks
+
+    def __iter__(self) -> Iterator[Tick]:
+        yield from self._ticks
+
+    def __len__(self) -> int:
+        return len(self._ticks)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._ticks[place]
 
 
 class _Source:
@@ -109,7 +141,8 @@ class _Source:
         columns = {name: self._fixings(name) for name in sorted(names) if name in self.history.chosen}
         conventions = {name: self.history.chosen[name].convention for name in columns}
         engine.warm(
-            list(merge(*columns.values(), ticks, key=attrgetter("time"))), {k: v for k, v in conventions.items() if v}
+            _Yielding(list(merge(*columns.values(), ticks, key=attrgetter("time")))),
+            {k: v for k, v in conventions.items() if v},
         )
 
     def _fixings(self, name: str) -> list[Tick]:

@@ -12,6 +12,7 @@ from stressd.web.act import add_act
 from stressd.web.api import add_api
 from stressd.web.body import LARGEST
 from stressd.web.doors import Doors
+from stressd.web.reloading import add_reloading
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -59,6 +60,7 @@ def make_app(provider: Provider, doors: Doors) -> web.Application:
     app.router.add_get("/api/v1/graph", _graph)
     add_api(app, doors)
     add_act(app)
+    add_reloading(app, doors)
     return app
 
 

@@ -10,6 +10,7 @@ from stressd.alerts.matching import Match
 from stressd.alerts.people.commands import Command, Done
 from stressd.web.caller import Caller
 from stressd.web.links import Signer
+from stressd.web.reloading import Reloads
 
 
 class Unknown(Exception):
@@ -37,7 +38,7 @@ class Subject:
     acknowledged: str | None = None
 
 
-class Doors(Protocol):
+class Doors(Reloads, Protocol):
     """The daemon as the doors see it. Nothing blocks the loop."""
 
     def now(self) -> int:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from stressd.alerts.event import Event
+from stressd.alerts.render import render
 from stressd.runtime.delivery import Deliverer, Fallback
 from stressd.runtime.registry import registry
 from stressd.runtime.retry import Timing
@@ -172,7 +173,9 @@ async def live(request: dict[str, Any]) -> None:
         if request["label"] == "checkpoint":
             await asyncio.to_thread(checkpoint, request["directory"], deadly)
         if request["label"] == "reloading":
-            await deliverer.replace(sinks(), None, 0.02, fallbacks=fallbacks)
+            successors = sinks()
+            deliverer.admit(successors, None, fallbacks, render)
+            await deliverer.replace(successors, 0.02)
         if number % 2:
             await deliverer.idle()
     await deliverer.idle()

@@ -6,12 +6,14 @@ import asyncio
 import heapq
 import sqlite3
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stressd.alerts.event import Event
 from stressd.alerts.notification import Notification
+from stressd.alerts.render import render
 from stressd.runtime.delivery import DeadLetter, Deliverer, Fallback
 from stressd.runtime.retry import Timing
 from stressd.sinks.base import Receipt, SinkError, Traits
@@ -207,6 +209,17 @@ class Bench:
         self.store.close()
         self._open()
         return await self.start()
+
+    async def exchange(self, sinks: Mapping[str, Any], page_url: str | None = None, timeout: float = 15.0) -> None:
+        """A reload, to these sinks."""
+        assert self.deliverer is not None
+        self.deliverer.admit(sinks, page_url, self.fallbacks, render)
+        await self.deliverer.replace(sinks, timeout)
+
+    async def reload(self, timeout: float = 15.0) -> None:
+        """A reload after which every sink is another object, which goes on with the same script."""
+        self.sinks = {name: copy(sink) for name, sink in self.sinks.items()}
+        await self.exchange(self.sinks, None, timeout)
 
     async def close(self) -> None:
         if self.deliverer is not None:

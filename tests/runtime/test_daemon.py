@@ -121,9 +121,7 @@ async def test_a_reload_changes_the_rules_and_keeps_connection_and_state(desk: D
         await until(lambda: daemon.pump.ticks >= 2 * len(LAST))
         desk.write(level="4.1")
         before = daemon.loaded
-        daemon.reload()
-        await until(lambda: daemon.loaded is not before)
-        await until(lambda: daemon.rejected is None)
+        assert (await daemon.reloader.carried_out()).outcome == "reloaded"
         assert desk.broker.connects == 1
         ticks = {row["series"]: row["ticks"] for row in daemon.pump.pipeline.engine.status()}
         assert ticks["JP.GOV.30Y"] == 1, "of the first two ticks one confirms the other"
@@ -140,14 +138,14 @@ async def test_a_reload_of_a_bad_file_says_so_and_the_old_one_runs_on(desk: Desk
         before = daemon.loaded
         desk.write(change=lambda text: text.replace("horizons: [1m, 1d]", "horizons: [1q]"))
         daemon.reload()
-        await until(lambda: daemon.rejected is not None)
+        await until(lambda: daemon.reloader.last is not None)
         assert daemon.loaded is before
         rejected = daemon.reporter.status()["config"]["rejected"]
         assert "1q" in rejected["faults"][0]
         assert "refused" in daemon.reporter.summary()
         desk.write()
-        daemon.reload()
-        await until(lambda: daemon.rejected is None)
+        assert (await daemon.reloader.carried_out()).outcome == "unchanged"
+        assert daemon.reporter.status()["config"]["rejected"] is None
 
 
 async def test_a_second_daemon_on_the_same_state_is_refused(desk: Desk) -> None:

@@ -173,7 +173,7 @@ async def test_a_disabled_sink_buries_all_and_works_again_when_replaced(bench: B
     assert report["disabled"] == "no_service"
     assert sum(letter.count for letter in bench.dead) == report["outcomes"]["dead"] == 3
     again = FakeSink("slack")
-    await deliverer.replace({"slack": again}, None)
+    await bench.exchange({"slack": again}, None)
     assert slack.closed
     bench.store.requeue().result()
     await deliverer.rescan()
@@ -257,14 +257,14 @@ async def test_what_waits_for_a_sink_that_is_gone_goes_to_the_dead_letters(bench
     await bench.tell("slack", episode=US)
     del bench.sinks["slack"]
     bench.sink("other")
-    deliverer = await bench.restart()
+    await bench.restart()
     await bench.time.settle()
     ends = {(d.state, d.last_error) for d in bench.store.deliveries()}
     assert ends == {("dead", "sink `slack` is no longer configured")}
     assert [letter.count for letter in bench.dead] == [2]
     bench.sinks["other"].plan = [retry()]
     await bench.tell("other", episode=US, seq=2, type="escalated")
-    await deliverer.replace({"third": FakeSink("third")}, None)
+    await bench.exchange({"third": FakeSink("third")}, None)
     await bench.tell("other", episode=US, seq=3, type="escalated")
     assert bench.row(f"{US}.2", "other").state == "dead"
     assert bench.row(f"{US}.3", "other").last_error == "sink `other` is not configured"
@@ -273,10 +273,10 @@ async def test_what_waits_for_a_sink_that_is_gone_goes_to_the_dead_letters(bench
 async def test_a_reload_keeps_the_queue_and_hands_it_to_the_new_sink(bench: Bench) -> None:
     slack = bench.sink("slack")
     slack.plan = [retry()]
-    deliverer = await bench.start()
+    await bench.start()
     await bench.tell("slack")
     again = FakeSink("slack")
-    await deliverer.replace({"slack": again, "more": FakeSink("more")}, "https://page.example")
+    await bench.exchange({"slack": again, "more": FakeSink("more")}, "https://page.example")
     await bench.tell("slack", seq=2, type="escalated")
     await bench.time.run(5)
     assert [(n.event_id, n.merged) for n in again.received] == [(f"{JP}.2", 1)]
@@ -300,7 +300,7 @@ async def test_a_reload_while_a_delivery_is_being_recorded_loses_and_repeats_not
     deliverer.committed([Sent(make(), ("slack",))])
     await asyncio.to_thread(entered.wait, 10)
     again = FakeSink("slack")
-    await deliverer.replace({"slack": again}, None, 0.0)
+    await bench.exchange({"slack": again}, None, 0.0)
     go_on.set()
     await bench.tell("slack", seq=2, type="escalated")
     assert [n.event_id for n in slack.received + again.received] == [f"{JP}.1", f"{JP}.2"]

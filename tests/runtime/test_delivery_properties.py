@@ -74,7 +74,7 @@ class Journey:
                 await self.bench.time.run(more[0])
             elif what == "reload":
                 assert self.bench.deliverer is not None
-                await self.bench.deliverer.replace(self.bench.sinks, None, 0.0, fallbacks=self.bench.fallbacks)
+                await self.bench.reload(0.0)
             elif what == "drop":
                 await self.drop(list(EPISODES)[more[0]])
             elif what == "clock":

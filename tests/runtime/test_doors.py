@@ -205,11 +205,9 @@ async def test_a_reload_with_a_bad_key_or_watcher_is_refused_and_the_links_go_on
             (f"heartbeat: {{url: {secret}}}\n", "heartbeat: not a URL"),
         ):
             desk.write(change=lambda text, more=more: text + more)  # type: ignore[misc]
-            daemon.rejected = None
-            daemon.reload()
-            await until(lambda: daemon.rejected is not None)
-            assert daemon.rejected is not None
-            assert told in daemon.rejected.faults[0]
+            reload = await daemon.reloader.carried_out()
+            assert reload.outcome == "refused"
+            assert told in reload.faults[0]
         assert (daemon.loaded, daemon.signer) == (before, signer)
 
 

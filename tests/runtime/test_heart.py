@@ -69,7 +69,7 @@ async def test_it_beats_while_all_is_well_and_is_silent_with_the_reason_while_it
     time, watcher, url = watch
     wrong: list[str] = []
     heart = Heart(lambda: wrong, list, time.timing())
-    await heart.replace([config(url=f"{url}/alive", every="30s")])
+    await heart.replace(heart.make([config(url=f"{url}/alive", every="30s")]))
     await passing(time, 95)
     assert [(at, method, path) for at, method, path, _ in watcher.heard] == [
         (at, "GET", "/alive") for at in (0, 30, 60, 90)
@@ -96,7 +96,7 @@ async def test_it_beats_while_all_is_well_and_is_silent_with_the_reason_while_it
 async def test_a_watcher_that_takes_it_is_told_why_there_is_no_beat(watch: tuple[VirtualTime, Watch, str]) -> None:
     time, watcher, url = watch
     heart = Heart(lambda: ["the disk is full", "no series can alert yet"], list, time.timing())
-    await heart.replace([config(url=f"{url}/a", fail_url=f"{url}/a/fail", every="30s", method="POST")])
+    await heart.replace(heart.make([config(url=f"{url}/a", fail_url=f"{url}/a/fail", every="30s", method="POST")]))
     await passing(time, 55)
     assert watcher.heard == [], "a restart or a reconnect is no news"
     await passing(time, 40)
@@ -113,7 +113,9 @@ async def test_a_watcher_that_refuses_or_is_away_is_told_in_the_log_once_and_ask
     watcher.status = 503
     heart = Heart(list, list, time.timing())
     with capture_logs() as logs:
-        await heart.replace([config(url=f"{url}/key-1234567", every="10s"), config(url="http://127.0.0.1:1/x")])
+        await heart.replace(
+            heart.make([config(url=f"{url}/key-1234567", every="10s"), config(url="http://127.0.0.1:1/x")])
+        )
         await passing(time, 40)
     assert len(watcher.heard) == 5
     assert len([each for each in logs if each["event"] == "heartbeat.failed"]) == 2
@@ -137,7 +139,9 @@ async def test_a_watcher_that_hangs_holds_up_no_other(watch: tuple[VirtualTime, 
     server = await asyncio.start_server(hang, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     heart = Heart(list, list, time.timing())
-    await heart.replace([config(url=f"http://127.0.0.1:{port}/", every="10s"), config(url=f"{url}/b", every="10s")])
+    await heart.replace(
+        heart.make([config(url=f"http://127.0.0.1:{port}/", every="10s"), config(url=f"{url}/b", every="10s")])
+    )
     await passing(time, 30)
     assert len(watcher.heard) >= 4
     await heart.stop()
@@ -151,13 +155,13 @@ async def test_the_address_may_be_a_secret_and_a_bad_one_changes_nothing(
     time, watcher, url = watch
     monkeypatch.setenv("WATCHER", f"{url}/secret")
     heart = Heart(list, list, time.timing())
-    await heart.replace([config(url={"env": "WATCHER"}, every="30s")])
+    await heart.replace(heart.make([config(url={"env": "WATCHER"}, every="30s")]))
     await passing(time, 5)
     assert watcher.heard[-1][2] == "/secret"
     monkeypatch.setenv("OTHER", "no url at all")
     for bad in ("OTHER", "MISSING"):
         with pytest.raises(BuildError, match="heartbeat"):
-            await heart.replace([config(url={"env": bad})])
+            await heart.replace(heart.make([config(url={"env": bad})]))
     await passing(time, 30)
     assert len(watcher.heard) == 2, "the former one goes on"
     assert config(url={"env": "WATCHER"}).url == SecretRef(env="WATCHER")
@@ -235,7 +239,7 @@ async def test_sinks_that_pass_the_beat_on_are_beaten_too_with_and_without_a_wat
     time = VirtualTime(START)
     sink, wrong = BeatingSink(), list[str]()
     heart = Heart(lambda: wrong, lambda: [sink, object()], time.timing())
-    await heart.replace([])
+    await heart.replace(heart.make([]))
     await passing(time, 65)
     assert sink.beats == 3
     sink.fails = True

@@ -67,7 +67,10 @@ def fixings(store: Store, days: int, source: str = "MoF", convention: str = "sim
 def made(
     store: Store, of: EngineSpec, saved: Saved | None = None, start: int = START, *, heard: bool = False
 ) -> Engine:
-    return warm.prepare(of, start, store, saved, warm.choose(of, store), heard=heard)
+    history = warm.choose(of, store)
+    if saved is not None and heard:
+        return warm.Succession(of, start, store, saved.engine["series"], saved.history, history).take_over(saved.engine)
+    return warm.prepare(of, start, store, saved, history)
 
 
 def saved(engine: Engine, store: Store, of: EngineSpec) -> Saved:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from stressd.runtime.metrics.family import Report, gauge
 
@@ -21,6 +21,12 @@ def daemon_metrics(report: Report) -> Iterable[Metric]:
         "1 while the last reload was refused and the old configuration runs on.",
         report["config"]["rejected"] is not None,
     )
+    reloads = CounterMetricFamily(
+        "stressd_config_reloads", "Reloads by how they ended: reloaded, unchanged, refused.", labels=["outcome"]
+    )
+    for outcome, count in report["config"]["reloads"].items():
+        reloads.add_metric([outcome], count)
+    yield reloads
     yield gauge("stressd_ready", "1 while nothing is known that could make it miss something.", not report["reasons"])
     if report["snapshot"]["age_s"] is not None:
         yield gauge(
