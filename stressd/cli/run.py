@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import faulthandler
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from stressd.config.load import Loaded, load
 from stressd.config.registry import Registry
 from stressd.runtime.build import BuildError
 from stressd.runtime.daemon import Daemon
+from stressd.runtime.journal import say
 from stressd.runtime.logs import configure
 from stressd.runtime.registry import registry
 from stressd.runtime.statedir import state_dir
@@ -40,23 +41,25 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def run(args: argparse.Namespace) -> int:
     """Exit status, after the stop."""
+    # where the pump hung, when the watchdog ends it: every thread's stack, without variables, on standard error
+    faulthandler.enable(2)
     known = registry()
     try:
         loaded = load(args.config, known)
     except ConfigError as error:
-        print(error, file=sys.stderr)
+        say(str(error))
         return CONFIG
     for warning in loaded.warnings:
-        print(warning, file=sys.stderr)
+        say(str(warning), "warning")
     configure(loaded.model.log.level, loaded.model.log.format)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(loaded, known, args.state))
     except BuildError as error:
-        print(f"stressd: {error}", file=sys.stderr)
+        say(f"stressd: {error}")
         return CONFIG
     except (StoreError, OSError) as error:
-        print(f"stressd: {error}", file=sys.stderr)
+        say(f"stressd: {error}")
         return 1
     except BaseExceptionGroup as group:
         _tell(group)
@@ -86,6 +89,6 @@ def _tell(group: BaseExceptionGroup) -> None:
     """What ended the daemon: an address that is taken in one line, anything else with its traceback."""
     for error in group.exceptions:
         if isinstance(error, OSError):
-            print(f"stressd: {error}", file=sys.stderr)
+            say(f"stressd: {error}")
         else:
             structlog.get_logger().critical("daemon.failed", error=f"{type(error).__name__}: {error}", exc_info=error)

@@ -1,4 +1,5 @@
-"""The log: JSON lines for a journal, colour for a terminal. Event names are `noun.past`; secrets never appear."""
+"""The log: fields for systemd's journal, colour for a terminal, JSON lines for everything else. Event names are
+`noun.past`; secrets never appear."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ import sys
 from typing import TextIO, cast
 
 import structlog
+
+from stressd.runtime.journal import Journal, JournalLogger, Libraries, is_journal
 
 _tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 """Tracebacks as data; without local variables, which may hold a secret."""
@@ -23,8 +26,12 @@ class _Stderr:
 
 
 def configure(level: str = "info", form: str = "auto", stream: TextIO | None = None) -> None:
-    """Set up the log of the process. form: "json", "text", or "auto" (text on a terminal). stream: standard error where
-    None. Libraries that use `logging` speak through it from `warning` on."""
+    """Set up the log of the process. form: "json", "text", or "auto" (text on a terminal, fields where standard error
+    is systemd's journal, else JSON). stream: standard error where None. Libraries that use `logging` speak through it
+    from `warning` on."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    if form == "auto" and stream is None and is_journal(sys.stderr):
+        return _to_journal(Journal(), number)
     terminal = (stream or sys.stderr).isatty()
     out = stream or cast(TextIO, _Stderr())
     text = terminal if form == "auto" else form == "text"
@@ -38,7 +45,6 @@ def configure(level: str = "info", form: str = "auto", stream: TextIO | None = N
         if text
         else [_tracebacks, structlog.processors.JSONRenderer(sort_keys=False)]
     )
-    number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -51,6 +57,21 @@ def configure(level: str = "info", form: str = "auto", stream: TextIO | None = N
             foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
         )
     )
+    _libraries(handler, number)
+
+
+def _to_journal(journal: Journal, number: int) -> None:
+    """number: the least level, as `logging` counts them."""
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=lambda *_: JournalLogger(journal),
+        cache_logger_on_first_use=False,
+    )
+    _libraries(Libraries(), number)
+
+
+def _libraries(handler: logging.Handler, number: int) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(number, logging.WARNING))
