@@ -71,6 +71,14 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(scope="session")
+def release(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """dist/stressd-VERSION/, made once for all tests that look at one."""
+    from tests.releasing import make_release
+
+    return make_release(root, tmp_path_factory.mktemp("release") / "dist")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     lines = [_not_run(report) for report in terminalreporter.stats.get("skipped", [])]
     if not lines:

@@ -16,7 +16,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from release import dependencies, wheels
 from stressd import __version__
-from tests.install.conftest import PYTHONS, make_release, python_of
+from tests.releasing import PYTHONS, make_release, python_of
 
 
 def hashes(folder: Path) -> dict[str, str]:

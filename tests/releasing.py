@@ -1,4 +1,4 @@
-"""A release, made once for all tests that look at one: its own wheel uncompiled, all others as locked."""
+"""Making a release for tests: its own wheel uncompiled, all others as locked."""
 
 from __future__ import annotations
 
@@ -12,13 +12,8 @@ import pytest
 PYTHONS = ("3.11", "3.12", "3.13")
 
 
-@pytest.fixture(scope="session")
-def release(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """dist/stressd-VERSION/ as `make release PYTHONS=` makes it. It needs an index, as `make test` itself does."""
-    return make_release(root, tmp_path_factory.mktemp("release") / "dist")
-
-
 def make_release(root: Path, out: Path, *more: str) -> Path:
+    """OUT/stressd-VERSION/ as `make release PYTHONS=` makes it. It needs an index, as `make test` itself does."""
     command = [sys.executable, "-m", "release", "--out", str(out), "--work", str(out.parent / "work"), *more]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     if "cannot be had" in done.stderr and "No matching distribution" not in done.stderr:
