@@ -263,7 +263,7 @@ class LogConfig(Model):
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The least level that is written."""
     format: Literal["auto", "json", "text"] = "auto"
-    """`auto` is JSON lines, but coloured text on a terminal."""
+    """`auto` is fields of the journal where systemd has connected it, coloured text on a terminal, else JSON lines."""
 
 
 class Listen(Model):
