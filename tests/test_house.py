@@ -24,7 +24,7 @@ FLOORS = {
 }  # fmt: skip
 BESIDE = {("lab", "testing")}  # the demo publishes to the loopback broker
 NARROWER = {
-    "feeds": {"config", "market"},
+    "feeds": {"config", "market", "web.guard"},  # what is pushed comes through the same guard as all of HTTP
     "detectors": {"config", "engine", "market"},
     "sinks": {"config", "market", "alerts.notification"},
 }

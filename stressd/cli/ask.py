@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stressd.cli.errors import UserError
+from stressd.config.printable import every_text
 
 SOCKET_NAME: Final = "stressd.sock"
 TIMEOUT: Final = 5.0
@@ -66,7 +67,7 @@ def _exchange(
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
+        return answer.status, every_text(json.loads(answer.read()))
     except (FileNotFoundError, ConnectionRefusedError):
         raise NoDaemon(
             f"no daemon runs on {state} (`stressd run` starts one; --state or -c name another place)"

@@ -6,11 +6,13 @@ import argparse
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, cast
 
 from stressd import __version__
 from stressd.cli.errors import UserError
+from stressd.cli.output import tame
 
 COMMANDS: Final = {
     "run": ("run", "the daemon: watch the feeds and alert"),
@@ -57,8 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = next((word for word in words if not word.startswith("-")), None)
     command = _load(chosen) if chosen in COMMANDS else None
     try:
-        args = _parser(chosen, command).parse_args(words)
-        return _guarded(lambda: command.run(args) if command is not None else 2)
+        with tame():
+            args = _parser(chosen, command).parse_args(words)
+            return _guarded(lambda: command.run(args) if command is not None else 2)
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
 
@@ -111,8 +114,10 @@ def _guarded(run: Callable[[], int]) -> int:
         # The reader (`| head`) has gone; what is still buffered must not fail at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        if error.filename is None:
-            raise
-        print(f"stressd: {error.filename}: {(error.strerror or str(error)).lower()}", file=sys.stderr)
+    except Exception as error:
+        if not isinstance(error, OSError) or error.filename is None:
+            # Here, and not by the interpreter: what the error quotes is then escaped as all output is
+            traceback.print_exc()
+        else:
+            print(f"stressd: {error.filename}: {(error.strerror or str(error)).lower()}", file=sys.stderr)
         return 1

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from stressd.config.fields import Duration, Model, SecretRef, TlsOptions, UrlScheme, written
+from stressd.config.printable import printable
 
 _SECOND: Final = 1_000_000_000
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
@@ -104,4 +105,4 @@ def in_words(error: BaseException) -> str:
         return "nobody listens there (connection refused)"
     if isinstance(error, socket.gaierror):
         return f"the host name cannot be resolved: {error.strerror}"
-    return str(error) or type(error).__name__
+    return printable(str(error), 300) or type(error).__name__

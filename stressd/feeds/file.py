@@ -164,6 +164,8 @@ class FileFeed:
                 block = await asyncio.to_thread(_read_some, stream)
                 if block:
                     rest = await self._pass_on(rest + block, lines, inbox)
+                    if len(rest) > _LONGEST_LINE:
+                        raise EOFError("a line of more than 1 MiB: this is no tick file")
                 elif not self._config.follow:
                     if rest:
                         await self._put(rest, lines, inbox)

@@ -8,8 +8,9 @@ from typing import Final, TypeVar
 
 from mqtt5 import ConnAckPacket, ConnAckReasonCode, DisconnectReasonCode, SubAckPacket
 
+from stressd.config.printable import printable
 from stressd.feeds.base import Feed, Frame, Inbox
-from stressd.feeds.mqtt5_protocol import Mqtt5Protocol, words
+from stressd.feeds.mqtt5_protocol import TOLD, Mqtt5Protocol, words
 from stressd.feeds.mqtt_link import CONNECT_TIMEOUT, LinkOptions, Lost, Refused
 
 _FOR_PEOPLE: Final = (
@@ -80,7 +81,7 @@ def _judge_connection(answer: ConnAckPacket, options: LinkOptions) -> None:
     if code != ConnAckReasonCode.SUCCESS:
         text = f"the server refused the connection: {words(code, answer.reason_str)}"
         if answer.server_reference:
-            text += f", it names {answer.server_reference}"
+            text += f", it names {printable(answer.server_reference, TOLD)}"
         raise Refused(text) if code in _FOR_PEOPLE else Lost(text)
     if not answer.wildcard_subscription_available and any(c in f for f in options.filters for c in "+#"):
         raise Refused("the server has no wildcard subscriptions: name each topic")

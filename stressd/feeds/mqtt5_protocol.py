@@ -31,6 +31,7 @@ from mqtt5 import (
     read,
 )
 
+from stressd.config.printable import printable
 from stressd.feeds.base import Feed, Frame, Inbox
 from stressd.feeds.mqtt_link import LinkOptions, Lost, Refused, packet_ids
 
@@ -45,6 +46,9 @@ BURST: Final = 512
 
 MAX_PACKET: Final = 16 * 1024 * 1024
 """Bytes of the largest packet that is taken."""
+
+TOLD: Final = 200
+"""Characters of the server's own words that are passed on."""
 
 _PING: Final = PingReqPacket().write()
 _PUBACK: Final = 0x40020000
@@ -70,7 +74,7 @@ class _Violation(Exception):
 def words(code: IntEnum, reason: str | None = None) -> str:
     """A reason code in words, with the server's own text behind it."""
     text = code.name.lower().replace("_", " ")
-    return f"{text} ({reason})" if reason else text
+    return f"{text} ({printable(reason, TOLD)})" if reason else text
 
 
 def frame_length(head: bytes | bytearray | memoryview) -> int:

@@ -20,10 +20,13 @@ from stressd.feeds.decoder import PayloadDecoder
 from stressd.feeds.payload import PayloadMap
 from stressd.feeds.tally import Fault, Tally
 from stressd.market.tick import Tick
+from stressd.web import guard
 
 _NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "text/plain"})
 _WAITING: Final = 1_000
 """Requests whose ticks the pump has not yet taken; beyond them a sender is told to come back."""
+_SENDING: Final = 120.0
+"""Seconds in which a request's body has come."""
 _NAMED: Final = 1_000
 """Rejected lines that an answer lists."""
 
@@ -145,23 +148,30 @@ class PushFeed:
         if config.cert_file is not None:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             context.load_cert_chain(config.cert_file, config.key_file)
-        app = web.Application(client_max_size=config.max_body)
-        app.router.add_post("/ticks", self._ticks)
-        app.router.add_get("/healthz", self._healthz)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+        runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=2.0)
         await runner.setup()
+        listening = None
         try:
-            host, port = _split(config.listen)
-            site = web.TCPSite(runner, host, port, ssl_context=context)
-            await site.start()
-            self.port = runner.addresses[0][1]
+            listening = await guard.listen(runner, *_split(config.listen), context)
+            self.port = guard.port_of(listening)
             self.health.state = "connected"
             self.health.detail = ""
             self.health.connects += 1
             self._log.info("feed.connected", port=self.port)
             await asyncio.get_running_loop().create_future()
         finally:
+            if listening is not None:
+                listening.close()
             await runner.cleanup()
+
+    def app(self) -> web.Application:
+        """What is served."""
+        app = web.Application(client_max_size=self._config.max_body, middlewares=[guard.guarded(whole=_SENDING)])
+        app.on_response_prepare.append(guard.add_headers)
+        app.router.add_post("/ticks", self._ticks)
+        app.router.add_get("/healthz", self._healthz)
+        return app
 
     # -- requests
 

@@ -6,9 +6,13 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from stressd.config.printable import printable
 from stressd.feeds.base import DecodeError, FeedHealth
 
 RING: Final = 50
+TOLD: Final = 200
+"""Characters of a topic and of a reason that are kept: both are the sender's words."""
+
 LOG_EVERY: Final = 10_000_000_000
 """ns between two log lines about rejects of one feed: an overload is the worst time to write a line a message."""
 
@@ -45,13 +49,14 @@ class Tally:
             else:
                 health.dropped += 1
         ring = health.rejects
-        ring.extend((received, topic, f.text, f.excerpt[:200]) for f in faults[-RING:])
+        topic = printable(topic, TOLD)
+        ring.extend([(received, topic, printable(f.text, TOLD), f.excerpt[:200]) for f in faults[-RING:]])
         del ring[:-RING]
         self._unlogged += len(faults)
         if abs(received - self._last_log) >= LOG_EVERY:
             self._last_log = received
             self._log.warning(
-                "feed.rejected", topic=topic, reason=faults[-1].text, values=self._unlogged, malformed=health.malformed
+                "feed.rejected", topic=topic, reason=ring[-1][2], values=self._unlogged, malformed=health.malformed
             )
             self._unlogged = 0
 

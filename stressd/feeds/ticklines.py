@@ -14,6 +14,9 @@ from stressd.feeds.tickrow import TickRow
 from stressd.feeds.values import Clock, Unit, Wires
 from stressd.market.tick import MIDDLE, NO_SPREAD, Tick
 
+_UNNAMED: Final = 10_000
+"""Unknown names that are told once only."""
+
 COLUMNS: Final = ("time", "series", "value", "bid", "ask", "source", "received")
 
 
@@ -154,7 +157,8 @@ class TickLines:
         if wire is None:
             # once a name: a whole file of it would drown everything else
             if series not in self._unnamed:
-                self._unnamed.add(series)
+                if len(self._unnamed) < _UNNAMED:
+                    self._unnamed.add(series[:200])
                 faults.append(Fault(line, "unknown", f"unknown series `{series[:80]}`", b""))
             return None
         try:

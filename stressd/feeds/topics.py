@@ -8,8 +8,12 @@ from typing import Final
 
 PLACEHOLDERS: Final = ("market", "tenor", "series")
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
-_CACHED: Final = 200_000
+_CACHED: Final = 100_000
 """Topics remembered; a sender that invents topics must not grow the memory without end."""
+
+LONGEST: Final = 512
+"""Characters of a topic that can name a series. A longer one would fill the memory, and hold up everything else while
+a template with two placeholders in one level is tried on it."""
 
 
 class TopicTemplate:
@@ -98,6 +102,8 @@ class TopicMap:
     def name(self, topic: str) -> str:
         """The name of the series in `topic`; "" where none of the templates names one."""
         name = self._known.get(topic)
+        if name is None and len(topic) > LONGEST:
+            return ""
         if name is None:
             name = next((n for n in (t.name(topic) for t in self.templates) if n is not None), "")
             if len(self._known) >= _CACHED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final, Literal
 
 from stressd.feeds.base import SeriesResolver
@@ -12,7 +12,9 @@ Unit = Literal["percent", "bp", "decimal"]
 TimeUnit = Literal["auto", "s", "ms", "us", "ns"]
 
 _NS: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
-_CACHED: Final = 200_000
+_CACHED: Final = 100_000
+_LONGEST: Final = 200
+"""Characters of a name that can be a series' or an alias: a longer one is neither looked up nor remembered."""
 _MINUTES: Final = 1_000
 
 
@@ -43,6 +45,8 @@ class Wires:
         wire = known.get(name)
         if wire is not None or name in known:
             return wire
+        if len(name) > _LONGEST:
+            return None
         wire = self._resolve(name)
         if len(known) >= _CACHED:
             known.clear()
@@ -117,9 +121,10 @@ class Clock:
 
     def _explicit(self, given: int | float | str) -> int:
         try:
-            ns = int(Decimal(str(given)) * self._ns)
-        except (InvalidOperation, OverflowError, ValueError):
+            exact = Decimal(str(given)) * self._ns
+        except (ArithmeticError, ValueError):
             return parse_time(given)
-        if not 0 < ns <= LATEST:
-            raise ValueError(f"time {given} is outside 1970 to 2262 in the configured unit")
-        return ns
+        # compared before it is made an integer: that of `1e999999` would take minutes
+        if not exact.is_finite() or not 1 <= exact <= LATEST:
+            raise ValueError(f"time {str(given)[:60]} is outside 1970 to 2262 in the configured unit")
+        return int(exact)

@@ -26,6 +26,9 @@ LOWEST: Final = -5.0
 HIGHEST: Final = 60.0
 """Percent. Below or above it is a price, a figure in basis points or an index, no yield of a government bond."""
 
+LARGEST: Final = 1 << 30
+"""Bytes of one file, unpacked: a small gzip file can hold more than the memory does."""
+
 _NO_VALUE: Final = frozenset(("", "-", ".", "N/A", "NA", "ND"))
 _ERAS: Final = {"M": 1867, "T": 1911, "S": 1925, "H": 1988, "R": 2018}
 """Year before the first of each Japanese era: S49 is 1974."""
@@ -97,9 +100,12 @@ def file_text(path: str, data: bytes) -> str:
     """The text of a file's bytes: gunzipped where they are gzip, UTF-8, or Shift-JIS where they are not UTF-8."""
     if data[:2] == b"\x1f\x8b":
         try:
-            data = gzip.decompress(data)
+            with gzip.open(io.BytesIO(data)) as opened:
+                data = opened.read(LARGEST + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise UnreadFile([Fault(path, 0, f"the gzip file is damaged: {error}")]) from None
+    if len(data) > LARGEST:
+        raise UnreadFile([Fault(path, 0, f"larger than {LARGEST >> 20} MiB: no history of yields is")])
     for encoding in ("utf-8-sig", "cp932"):
         try:
             return data.decode(encoding)

@@ -13,6 +13,11 @@ from stressd.market.units import check_unit, to_percent
 REMEMBERED: Final = 4096
 """Names that matched a pattern are kept, this many at most: a sender may invent endless ones."""
 
+_ATOMS: Final = re.compile(r"\\.|\[\]?[^\]]*\]|\(\?P<\w+>|\(\?[:=!]")
+_ENDLESS: Final = re.compile(r"(?:[+*]|\{\d*,\d*\})[^()]*\)(?:[+*]|\{\d*,\d*\})")
+"""A group that holds a repeat of its own and is repeated: the time for a name that does not fit doubles with each of
+its characters."""
+
 
 class Alias:
     """One row of the table.
@@ -138,6 +143,11 @@ def _compiled(alias: Alias) -> re.Pattern[str]:
         pattern = re.compile(alias.name)
     except re.error as error:
         raise ValueError(f"alias pattern {alias.name!r} is no regular expression: {error}") from None
+    if _ENDLESS.search(_ATOMS.sub("x", alias.name)):
+        raise ValueError(
+            f"alias pattern {alias.name!r} repeats what repeats itself, such as `(A+)+`: on some names that takes for "
+            "ever; write it with one repeat"
+        )
     try:
         alias.series.format_map(dict.fromkeys(pattern.groupindex, ""))
     except (KeyError, IndexError, ValueError):

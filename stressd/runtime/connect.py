@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from stressd.config.build import carries
 from stressd.config.fields import FeedConfig, SecretError
 from stressd.config.load import Loaded
+from stressd.config.printable import printable
 from stressd.config.registry import Registry
 from stressd.feeds.base import DecodeError, Feed, Frame
 from stressd.market.tick import Tick
@@ -80,12 +81,12 @@ class _Trial:
         try:
             ticks = self._feed.decode(frame)
         except DecodeError as error:
-            refused = str(error)
+            refused = printable(str(error), 300)
             trial.refused += 1
         self.seen.update(tick.series for tick in ticks)
         if len(trial.samples) < SHOWN:
             told = [(tick.series, tick.value, (frame.received - tick.time) / 1e9) for tick in ticks]
-            trial.samples.append(Sample(frame.topic, _excerpt(frame.payload), told, refused))
+            trial.samples.append(Sample(printable(frame.topic, 200), _excerpt(frame.payload), told, refused))
         self._loop.call_soon(self._feed.processed, [frame])
 
 
@@ -115,11 +116,11 @@ async def _try_feed(config: FeedConfig, loaded: Loaded, registry: Registry, seco
     await asyncio.wait([task], timeout=seconds)
     health = feed.health
     trial.ok = health.connects > 0 and health.state != "refused"
-    trial.state = health.state + (f": {health.detail}" if health.detail else "")
+    trial.state = health.state + (f": {printable(health.detail)}" if health.detail else "")
     task.cancel()
     (outcome,) = await asyncio.gather(task, return_exceptions=True)
     if isinstance(outcome, Exception):
-        trial.ok, trial.state = False, f"failed: {outcome}"
+        trial.ok, trial.state = False, f"failed: {printable(str(outcome))}"
     carried = [each.id for each in loaded.engine.series if not each.legs and carries(config, each.id)]
     trial.mute = [name for name in carried if name not in inbox.seen]
     return trial
@@ -127,7 +128,7 @@ async def _try_feed(config: FeedConfig, loaded: Loaded, registry: Registry, seco
 
 async def _try_sink(config: Any, loaded: Loaded, registry: Registry, patience: float) -> SinkTrial:
     def answer(ok: bool, text: str) -> SinkTrial:
-        return SinkTrial(config.name, config.type, ok, text)
+        return SinkTrial(config.name, config.type, ok, printable(text))
 
     try:
         sink = cast(Sink, registry.sinks[config.type].build(config, loaded.instance))
@@ -145,6 +146,4 @@ async def _try_sink(config: Any, loaded: Loaded, registry: Registry, patience: f
 
 
 def _excerpt(payload: bytes) -> str:
-    text = payload[:160].decode("utf-8", errors="replace")
-    text = "".join(c if c.isprintable() else " " for c in text)
-    return text + (" ..." if len(payload) > 160 else "")
+    return printable(payload[:160].decode("utf-8", errors="replace")) + (" ..." if len(payload) > 160 else "")

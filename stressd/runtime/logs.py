@@ -1,18 +1,36 @@
 """The log: fields for systemd's journal, colour for a terminal, JSON lines for everything else. Event names are
-`noun.past`; secrets never appear."""
+`noun.past`; secrets never appear.
+
+Every word of others is escaped here, once for all lines.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from typing import TextIO, cast
 
 import structlog
 
+from stressd.config.printable import printable, printable_all
 from stressd.runtime.journal import Journal, JournalLogger, Libraries, is_journal
 
 _tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 """Tracebacks as data; without local variables, which may hold a secret."""
+
+
+def _escaped(logger: object, method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Every key and value, whoever wrote it; an exception is still to be told by the renderer."""
+    kept = {key: line[key] for key in ("exc_info", "stack_info", "_record", "_from_structlog") if key in line}
+    return {**printable_all({key: value for key, value in line.items() if key not in kept}), **kept}
+
+
+def _traceback(out: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+    """Plain and indented, line by line: the text of an exception begins no line of its own."""
+    for piece in traceback.format_exception(*exc_info, limit=40):
+        for text in piece.splitlines():
+            out.write(f"\n    {printable(text)}")
 
 
 class _Stderr:
@@ -41,9 +59,9 @@ def configure(level: str = "info", form: str = "auto", stream: TextIO | None = N
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=structlog.dev.plain_traceback)]
+        [_escaped, structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=_traceback)]
         if text
-        else [_tracebacks, structlog.processors.JSONRenderer(sort_keys=False)]
+        else [_tracebacks, _escaped, structlog.processors.JSONRenderer(sort_keys=False)]
     )
     structlog.configure(
         processors=[*shared, *last],
@@ -63,7 +81,7 @@ def configure(level: str = "info", form: str = "auto", stream: TextIO | None = N
 def _to_journal(journal: Journal, number: int) -> None:
     """number: the least level, as `logging` counts them."""
     structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level],
+        processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, _escaped],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=lambda *_: JournalLogger(journal),
         cache_logger_on_first_use=False,

@@ -37,6 +37,10 @@ class History:
         return found | {name: "; ".join(found[leg] for leg in legs) for name, legs in self.spreads.items()}
 
 
+REFUSALS: Final = (SnapshotError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError)
+"""What an engine raises on a state that is not as its own are."""
+
+
 def choose(spec: EngineSpec, store: Store) -> History:
     """Per series the publisher in the live feed's convention, else the one with the longest history. The daemon's own
     fixings are in its snapshot already."""
@@ -65,7 +69,7 @@ def prepare(spec: EngineSpec, start: int, store: Store, saved: Saved | None, his
             engine = succession.take_over(saved.engine)
             engine.resume(start)
             return engine
-        except (SnapshotError, KeyError, ValueError, TypeError, IndexError) as error:
+        except REFUSALS as error:
             log.warning("snapshot.refused", reason=f"{type(error).__name__}: {error}")
     engine = Engine(spec, start)
     ticks = store.history_ticks(start - TICK_WINDOW, start, [series.id for series in spec.series])

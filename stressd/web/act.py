@@ -14,7 +14,7 @@ from aiohttp import web
 from stressd.alerts.matching import Match
 from stressd.alerts.people.commands import Acknowledge, AddSilence, Command, CommandError, Label
 from stressd.web.act_page import HEADERS, Page, page
-from stressd.web.api import DOORS
+from stressd.web.api import ATTEMPTS, DOORS
 from stressd.web.body import Refusal, text
 from stressd.web.caller import from_elsewhere
 from stressd.web.doors import Doors, NotYet, Subject, Unknown
@@ -77,7 +77,11 @@ async def _meant(request: web.Request, doors: Doors) -> tuple[Link, Subject]:
     try:
         link = doors.signer().read(request.query, doors.now() // SECOND)
     except LinkError as error:
-        log.warning("link.refused", reason=str(error), remote=request.remote)
+        attempts, address = request.app[ATTEMPTS], request.remote or "?"
+        if not attempts.wait(address):
+            # A signature cannot be guessed, but a log can be filled
+            attempts.failed(address)
+            log.warning("link.refused", reason=str(error), remote=address)
         hint = " A newer message of the episode has a fresh one; `stressd ack` and `stressd silence` need none."
         title = "This link has expired" if error.expired else "This link is not valid"
         raise _stop(doors, 410 if error.expired else 403, title, str(error) + hint) from None

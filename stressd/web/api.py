@@ -17,11 +17,13 @@ from aiohttp import web
 from stressd.alerts.people.commands import Acknowledge, AddSilence, CommandError, Done, EndSilence, Label
 from stressd.market.times import iso
 from stressd.web import body
+from stressd.web.attempts import Attempts
 from stressd.web.body import Refusal
 from stressd.web.caller import READ, Caller, bearer, from_elsewhere, peer
 from stressd.web.doors import Doors, NotYet, Unknown
 
 DOORS: Final = web.AppKey("doors", Doors)
+ATTEMPTS: Final = web.AppKey("attempts", Attempts)
 MOST: Final = 1_000
 """Rows of a list."""
 
@@ -36,6 +38,7 @@ log = structlog.get_logger()
 def add_api(app: web.Application, doors: Doors) -> None:
     """The routes under /api/v1 of what people do."""
     app[DOORS] = doors
+    app[ATTEMPTS] = Attempts()
     add = app.router.add_route
     add("GET", "/api/v1/silences", _guarded(READ, _silences))
     add("POST", "/api/v1/silences", _guarded("silence", _add_silence))
@@ -50,13 +53,10 @@ def _guarded(right: str, deed: Deed) -> Callable[[web.Request], Awaitable[web.Re
     """Who may, and what becomes of what goes wrong."""
 
     async def handle(request: web.Request) -> web.Response:
-        doors = request.app[DOORS]
         try:
-            caller = _caller(request, doors, right)
-            status, said = await deed(request, doors, caller)
+            status, said = await deed(request, request.app[DOORS], who_asks(request, right))
         except Refusal as refusal:
-            headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
-            return _json(refusal.status, {"error": str(refusal), "field": refusal.field or None}, headers)
+            return refused(refusal)
         except Unknown as unknown:
             return _json(404, {"error": str(unknown), "field": None})
         except NotYet as late:
@@ -68,7 +68,9 @@ def _guarded(right: str, deed: Deed) -> Callable[[web.Request], Awaitable[web.Re
     return handle
 
 
-def _caller(request: web.Request, doors: Doors, right: str) -> Caller:
+def who_asks(request: web.Request, right: str) -> Caller:
+    """Raises Refusal where it is nobody, or somebody who may not."""
+    doors = request.app[DOORS]
     if right != READ and from_elsewhere(request, doors.page_url()):
         raise Refusal(403, "requests that another site's page makes are refused")
     caller = peer(request)
@@ -77,13 +79,24 @@ def _caller(request: web.Request, doors: Doors, right: str) -> Caller:
     token = bearer(request.headers)
     if not token:
         raise Refusal(401, "a token is needed: `Authorization: Bearer TOKEN` (`tokens:` in the configuration)")
+    attempts, address = request.app[ATTEMPTS], request.remote or "?"
+    wait = attempts.wait(address)
+    if wait > 0.0:
+        raise Refusal(429, f"too many wrong tokens came from {address}: try again in {wait:.0f} s")
     holder = doors.holder(token)
     if holder is None:
-        log.warning("token.refused", remote=request.remote, path=request.path)
+        attempts.failed(address)
+        log.warning("token.refused", remote=address, path=request.path)
         raise Refusal(401, "this token is not valid")
     if right not in holder.may:
         raise Refusal(403, f"the token `{holder.author}` may not do this (`may: [{right}]` in the configuration)")
     return holder
+
+
+def refused(refusal: Refusal) -> web.Response:
+    """Its answer."""
+    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
+    return _json(refusal.status, {"error": str(refusal), "field": refusal.field or None}, headers)
 
 
 async def _silences(request: web.Request, doors: Doors, caller: Caller) -> Answer:

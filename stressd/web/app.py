@@ -9,9 +9,12 @@ import msgspec
 from aiohttp import web
 
 from stressd.web.act import add_act
-from stressd.web.api import add_api
-from stressd.web.body import LARGEST
+from stressd.web.api import add_api, refused, who_asks
+from stressd.web.body import LARGEST, Refusal
+from stressd.web.caller import READ, bearer, peer
 from stressd.web.doors import Doors
+from stressd.web.guard import add_headers, guarded
+from stressd.web.outline import outline
 from stressd.web.reloading import add_reloading
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -50,7 +53,8 @@ PROVIDER: Final = web.AppKey("provider", Provider)
 
 def make_app(provider: Provider, doors: Doors) -> web.Application:
     """The application that is served on `listen` and on the daemon's Unix socket."""
-    app = web.Application(client_max_size=LARGEST)
+    app = web.Application(client_max_size=LARGEST, middlewares=[guarded(doors.page_url)])
+    app.on_response_prepare.append(add_headers)
     app[PROVIDER] = provider
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz)
@@ -83,7 +87,15 @@ async def _metrics(request: web.Request) -> web.Response:
 
 
 async def _status(request: web.Request) -> web.Response:
-    return _json(await request.app[PROVIDER].full())
+    said = await request.app[PROVIDER].full()
+    if peer(request) is None:
+        if not bearer(request.headers):
+            return _json(outline(said))
+        try:
+            who_asks(request, READ)
+        except Refusal as refusal:
+            return refused(refusal)
+    return _json(said)
 
 
 async def _stress(request: web.Request) -> web.Response:

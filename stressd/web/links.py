@@ -84,7 +84,7 @@ class Signer:
 
     def _mark(self, link: Link) -> str:
         said = "\x1f".join((link.episode, link.deed, link.sink, str(link.expires)))
-        digest = hmac.digest(self._key, said.encode(), sha256)
+        digest = hmac.digest(self._key, said.encode("utf-8", "surrogatepass"), sha256)
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 

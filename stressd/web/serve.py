@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from aiohttp import web
+
+from stressd.web import guard
 
 SOCKET_NAME: Final = "stressd.sock"
 LONGEST_PATH: Final = 107
@@ -19,7 +24,7 @@ class Server:
     def __init__(self, app: web.Application) -> None:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
         self._address: tuple[str | None, int] = (None, 0)
-        self._site: web.TCPSite | None = None
+        self._listening: asyncio.Server | None = None
         self.port = 0
 
     async def start(self, socket_path: Path) -> None:
@@ -29,7 +34,8 @@ class Server:
         await self._runner.setup()
         # A socket that a killed daemon left behind; whoever holds the state directory may replace it.
         socket_path.unlink(missing_ok=True)
-        await web.UnixSite(self._runner, str(socket_path)).start()
+        with _private():
+            await web.UnixSite(self._runner, str(socket_path)).start()
         socket_path.chmod(0o660)
 
     async def listen(self, host: str | None, port: int) -> None:
@@ -37,18 +43,29 @@ class Server:
         before where that is not possible."""
         if (host, port) == self._address:
             return
-        site = None
+        listening = None
         if host is not None:
-            site = web.TCPSite(self._runner, host, port)
             try:
-                await site.start()
+                listening = await guard.listen(self._runner, host, port)
             except OSError as error:
                 why = os.strerror(error.errno).lower() if error.errno else str(error)
                 raise OSError(f"cannot listen on {host}:{port}: {why}") from None
-        if self._site is not None:
-            await self._site.stop()
-        self._site, self._address = site, (host, port)
-        self.port = next((address[1] for address in self._runner.addresses if isinstance(address, tuple)), 0)
+        if self._listening is not None:
+            self._listening.close()
+        self._listening, self._address = listening, (host, port)
+        self.port = 0 if listening is None else guard.port_of(listening)
 
     async def stop(self) -> None:
+        if self._listening is not None:
+            self._listening.close()
         await self._runner.cleanup()
+
+
+@contextmanager
+def _private() -> Iterator[None]:
+    """What is made meanwhile is its owner's alone: between the making of a socket and its mode nobody slips in."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
