@@ -17,7 +17,7 @@ from stressd.feeds.base import Frame, SeriesResolver
 from stressd.feeds.payload import PayloadMap
 from stressd.feeds.tally import Fault, Tally
 from stressd.feeds.topics import TopicMap
-from stressd.feeds.values import Clock, Wire, Wires
+from stressd.feeds.values import LATEST_MS, Clock, Wire, Wires
 from stressd.market.tick import BACKLOG, MIDDLE, NO_SPREAD, Tick
 from stressd.market.times import LATEST
 
@@ -133,7 +133,7 @@ class PayloadDecoder:
             return None
         y: float = value
         ms: int = time
-        if y - y != 0.0 or not 10**11 <= ms < 10**14:
+        if y - y != 0.0 or not 10**11 <= ms <= LATEST_MS:
             return None
         stamp: int = i64(ms) * 1_000_000
         return Tick(wire.series, y + 0.0, stamp, received, self._source, BACKLOG if stamp < before else 0)

@@ -17,6 +17,9 @@ _LONGEST: Final = 200
 """Characters of a name that can be a series' or an alias: a longer one is neither looked up nor remembered."""
 _MINUTES: Final = 1_000
 
+LATEST_MS: Final = 9_223_372_036_854
+"""The last millisecond that nanoseconds in 64 bits can hold."""
+
 
 class Wire:
     """A name on the wire, resolved. plain: its values are percent as they come, nothing is to be converted."""
@@ -94,7 +97,7 @@ class Clock:
         if self._ns:
             return self._explicit(given)
         if type(given) is int:
-            if 10**11 <= given < 10**14:
+            if 10**11 <= given <= LATEST_MS:
                 return given * 10**6
             if 10**17 <= given <= LATEST:
                 return given

@@ -209,7 +209,7 @@ def _japanese(text: str) -> int:
 def _ordinal(text: str, year: str, month: str, day: str) -> int:
     try:
         return date(int(year), int(month), int(day)).toordinal()
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError(f"{text[:40]!r} is no date") from None
 
 

@@ -27,10 +27,10 @@ def _escaped(logger: object, method: str, line: structlog.typing.EventDict) -> s
 
 
 def _traceback(out: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
-    """Plain and indented, line by line: the text of an exception begins no line of its own."""
+    """Plain and marked, line by line: the text of an exception begins no line of its own."""
     for piece in traceback.format_exception(*exc_info, limit=40):
         for text in piece.splitlines():
-            out.write(f"\n    {printable(text)}")
+            out.write(f"\n    | {printable(text)}")
 
 
 class _Stderr:

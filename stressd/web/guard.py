@@ -40,6 +40,7 @@ class Patient(web.RequestHandler):
 
     def __init__(self, of: web.Server, loop: asyncio.AbstractEventLoop, head: float = HEAD) -> None:
         super().__init__(of, loop=loop, access_log=cast(logging.Logger, None))
+        self._request_handler = _expecting(of.request_handler)
         self._of = of
         self._head = head
         self._timer: asyncio.TimerHandle | None = None
@@ -70,6 +71,18 @@ class Patient(web.RequestHandler):
         self._timer = None
         if self.transport is not None:
             self.transport.abort()
+
+
+def _expecting(handle: Any) -> Any:
+    """aiohttp judges `Expect` before any middleware, and fails on one that it does not know and that is no text."""
+
+    async def checked(request: web.BaseRequest) -> web.StreamResponse:
+        if request.headers.get("Expect", "100-continue").lower() != "100-continue":
+            return web.Response(status=417)
+        answer: web.StreamResponse = await handle(request)
+        return answer
+
+    return checked
 
 
 async def listen(

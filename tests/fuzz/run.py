@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def main() -> int:
-    sys.path.insert(0, str(ROOT))
+    # not this folder, whose files are named after what they fuzz
+    sys.path[0] = str(ROOT)
     from tests.fuzz.harness import NAMES
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -40,8 +41,8 @@ def _run(name: str, seconds: int, keep: Path | None) -> int:
         folder = (keep or Path(scratch)) / name
         folder.mkdir(parents=True, exist_ok=True)
         own = [sys.executable, __file__, name, "--child", "--seconds", str(seconds), "--keep", str(folder)]
-        done = subprocess.run(own, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=seconds + 300)
-        told = done.stderr.decode(errors="replace")
+        done = subprocess.run(own, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds + 300)
+        told = done.stdout.decode(errors="replace")
     covered = re.findall(r"#(\d+)\s+\w+\s+cov: (\d+)", told)
     executions, edges = covered[-1] if covered else ("0", "0")
     total = re.findall(r"Done (\d+) runs", told)
