@@ -91,8 +91,10 @@ class Bench:
         for _ in range(30):
             await asyncio.sleep(0)
         connection.connection_lost(None)
-        for _ in range(5):
-            await asyncio.sleep(0)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
         return bytes(wire.sent)
 
 

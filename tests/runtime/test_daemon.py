@@ -14,6 +14,7 @@ import pytest
 from mqtt5 import ConnAckReasonCode
 from prometheus_client.parser import text_string_to_metric_families
 
+from stressd.cli.ask import ask
 from stressd.feeds.base import Frame
 from stressd.runtime import graph
 from stressd.store import Store, StoreError
