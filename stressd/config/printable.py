@@ -33,24 +33,24 @@ def printable(text: str, longest: int = LONGEST) -> str:
     return text if text.isascii() and text.isprintable() else _ANY.sub(_escaped, text)
 
 
-def printable_all(value: Any, depth: int = 0) -> Any:
+def printable_all(value: Any, longest: int = LONGEST, depth: int = 0) -> Any:
     """`value` with every text in it, keys too, made printable; of what is no plain data its repr. What is too deep or
     too much is cut."""
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
-        return printable(value)
+        return printable(value, longest)
     if depth >= DEEPEST:
         return "..."
     if isinstance(value, Mapping):
         pairs = list(value.items())
-        made = {printable(str(key)): printable_all(each, depth + 1) for key, each in pairs[:ITEMS]}
+        made = {printable(str(key)): printable_all(each, longest, depth + 1) for key, each in pairs[:ITEMS]}
         return made if len(pairs) <= ITEMS else {**made, "...": f"{len(pairs) - ITEMS} more"}
     if isinstance(value, list | tuple | set | frozenset):
         items = list(value)
-        listed = [printable_all(each, depth + 1) for each in items[:ITEMS]]
+        listed = [printable_all(each, longest, depth + 1) for each in items[:ITEMS]]
         return listed if len(items) <= ITEMS else [*listed, f"... {len(items) - ITEMS} more"]
-    return printable(repr(value))
+    return printable(repr(value), longest)
 
 
 def every_text(value: Any) -> Any:

@@ -9,21 +9,28 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from typing import TextIO, cast
+from functools import partial
+from typing import Final, TextIO, cast
 
 import structlog
 
-from stressd.config.printable import printable, printable_all
+from stressd.config.printable import LONGEST, printable, printable_all
 from stressd.runtime.journal import Journal, JournalLogger, Libraries, is_journal
 
 _tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 """Tracebacks as data; without local variables, which may hold a secret."""
 
 
-def _escaped(logger: object, method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+IN_JOURNAL: Final = 1_000_000
+"""Characters of one field of the journal, which keeps long ones apart; elsewhere a line stays readable."""
+
+
+def _escaped(
+    logger: object, method: str, line: structlog.typing.EventDict, longest: int = LONGEST
+) -> structlog.typing.EventDict:
     """Every key and value, whoever wrote it; an exception is still to be told by the renderer."""
     kept = {key: line[key] for key in ("exc_info", "stack_info", "_record", "_from_structlog") if key in line}
-    return {**printable_all({key: value for key, value in line.items() if key not in kept}), **kept}
+    return {**printable_all({key: value for key, value in line.items() if key not in kept}, longest), **kept}
 
 
 def _traceback(out: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
@@ -81,7 +88,11 @@ def configure(level: str = "info", form: str = "auto", stream: TextIO | None = N
 def _to_journal(journal: Journal, number: int) -> None:
     """number: the least level, as `logging` counts them."""
     structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, _escaped],
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            partial(_escaped, longest=IN_JOURNAL),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=lambda *_: JournalLogger(journal),
         cache_logger_on_first_use=False,
