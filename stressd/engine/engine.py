@@ -304,13 +304,13 @@ class Engine:
             if self.stress.due <= due:
                 self.stress.run(due)
 
-    def resume(self, now: int) -> None:
-        """The engine listens again at `now` after a stop: in the time between nothing was heard, nor silent."""
-        if now > self.now:
-            self.now = now
+    def resume(self, now: int, missed: int = 0) -> None:
+        """The engine listens again at `now` after a stop: in the time between nothing was heard, nor silent. missed: it
+        will hear again only so many ns from `now` on."""
+        self.now = max(self.now, now)
         for state in self._series.values():
             for silence in state.silences:
-                silence.resume(self.now)
+                silence.resume(self.now, missed)
         self._schedule(self.now)
 
     def reconcile(

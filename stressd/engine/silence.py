@@ -68,9 +68,15 @@ class SilenceWatch:
             self.since = at
             self._deadline = UNKNOWN
 
-    def resume(self, at: int) -> None:
-        """The engine listens again after a stop: what it could not hear is no silence."""
-        if not self.told and at > self.since:
+    def resume(self, at: int, missed: int = 0) -> None:
+        """The engine listens again after a stop: what it could not hear is no silence. missed: ns up to the
+        next pass, where all before was heard."""
+        if self.told:
+            return
+        if missed:
+            self.since += missed if self.since else 0
+            self._deadline = UNKNOWN
+        elif at > self.since:
             self.since = at
             self.unheard = True
             self.waited = 0

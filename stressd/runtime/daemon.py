@@ -33,7 +33,7 @@ from stressd.runtime.heart import Heart
 from stressd.runtime.linkkey import signer
 from stressd.runtime.mailbox import Mailbox
 from stressd.runtime.metrics.scrape import Metrics
-from stressd.runtime.notes import CLOCK, LOST, OVERLOAD, SINK, STORE, TEMPLATE, Condition
+from stressd.runtime.notes import CLOCK, CLOCK_FORWARD, LOST, OVERLOAD, SINK, STORE, TEMPLATE, Condition
 from stressd.runtime.outbox import StoreOutbox
 from stressd.runtime.probe import Probe, note
 from stressd.runtime.pump import Pump
@@ -57,16 +57,19 @@ DRAIN: Final = 10.0
 """Seconds that pending deliveries get at a stop; what is left is sent after the next start."""
 
 FINISH: Final = 5.0
-"""Seconds that an attempt under way then gets. Both, and the store's own ten, stay below systemd's TimeoutStopSec."""
+"""Seconds that an attempt under way then gets."""
+
+SAVE: Final = 3.0
+"""Seconds that the disk gets at a stop before alerts go out without it, and at the end where it is in trouble."""
+
+LAST: Final = 10.0
+"""Seconds that it gets at the end. All of these together stay below systemd's TimeoutStopSec."""
 
 OVERLOAD_FOR: Final = 60_000_000_000
 """ns without folding after which an overload is over."""
 
 LOST_FOR: Final = 3_600.0
 """Seconds without a further loss after which a sink's losses are over."""
-
-CLOCK_TOLERANCE: Final = 5_000_000_000
-"""ns by which the machine's clock may be set back before people are told."""
 
 log = structlog.get_logger()
 
@@ -133,7 +136,7 @@ class Daemon:
         finally:
             self.garbage.close()
             self.systemd.close()
-            await asyncio.to_thread(self.store.close)
+            await asyncio.to_thread(self.store.close, SAVE if self.store.trouble else LAST)
         log.info("daemon.stopped", uptime_s=round(time.monotonic() - self.started_steady, 1))
 
     # --- start --------------------------------------------------------------------------------------------------------
@@ -209,10 +212,15 @@ class Daemon:
         await self.feeds.stop()
         self.pump.stop()
         await pumping
-        await self.save()
-        # The commits of the last pass wake the deliverer from the store's thread.
-        await asyncio.wrap_future(self.store.flush())
-        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(SAVE):
+                await self.save()
+                # The commits of the last pass wake the deliverer from the store's thread.
+                await asyncio.wrap_future(self.store.flush())
+                await asyncio.sleep(0)
+        except TimeoutError:
+            log.error("snapshot.failed", error=self.store.trouble or "the disk is too slow")
+            self.outbox.hurry()
         try:
             await asyncio.wait_for(self.deliverer.idle(), self.drain)
         except TimeoutError:
@@ -246,9 +254,13 @@ class Daemon:
         found += [each for each in self.probe.conditions() if each.source not in failing]
         for sink, text in self.renderer.failing(LOST_FOR):
             found.append(Condition(TEMPLATE, "template failing", text, source=sink))
-        if isinstance(self.clock, WallClock) and (behind := self.clock.behind()) > CLOCK_TOLERANCE:
-            text = f"the clock was set back by {behind / 1e9:.0f} s: ticks may be taken for old until it has caught up"
-            found.append(Condition(CLOCK, "clock set back", text))
+        if isinstance(self.clock, WallClock) and (text := self.clock.complaint()):
+            forward = self.clock.set_by > 0
+            found.append(
+                Condition(CLOCK_FORWARD, "clock set forward", text)
+                if forward
+                else Condition(CLOCK, "clock set back", text)
+            )
         return found
 
     def _lost(self, letter: DeadLetter) -> None:

@@ -61,10 +61,8 @@ class Deliverer:
         charts: Charts | None = None,
         crew: Crew | None = None,
     ) -> None:
-        self._store = store
-        self._sinks = dict(sinks)
-        self._page_url = page_url
-        self._render = render
+        self._store, self._sinks = store, dict(sinks)
+        self._page_url, self._render = page_url, render
         self._timing = timing or Timing()
         self._crew = crew or Crew(self._timing.sleep)
         self._fallbacks = fallbacks or {}
@@ -142,8 +140,10 @@ class Deliverer:
         return [lane.sink for lane in self._lanes.values()]
 
     async def idle(self) -> None:
-        """Until nothing waits for any sink, retries included."""
-        while self._standins.busy or any(lane.waiting or lane.unsettled for lane in self._lanes.values()):
+        """Until nothing waits for any sink, retries included; nor for the disk, unless that is in trouble."""
+        while self._standins.busy or any(
+            lane.waiting or (lane.unsettled and not self._store.trouble) for lane in self._lanes.values()
+        ):
             await self._timing.sleep(0.02)
 
     def report(self) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from stressd.engine.spec import WARN
 OVERLOAD: Final = "overload"
 STORE: Final = "store-failing"
 CLOCK: Final = "clock-set-back"
+CLOCK_FORWARD: Final = "clock-set-forward"
 FEED: Final = "feed-down"
 LOST: Final = "delivery-lost"
 SINK: Final = "sink-failing"
@@ -19,7 +20,7 @@ TEMPLATE: Final = "template-failing"
 TASK: Final = "task-crashing"
 PROBE: Final = "probe"
 PROBE_FAILED: Final = "probe-failed"
-RULES: Final = (OVERLOAD, STORE, CLOCK, FEED, LOST, SINK, TEMPLATE, PROBE_FAILED, TASK)
+RULES: Final = (OVERLOAD, STORE, CLOCK, CLOCK_FORWARD, FEED, LOST, SINK, TEMPLATE, PROBE_FAILED, TASK)
 
 
 @dataclass(frozen=True, slots=True)

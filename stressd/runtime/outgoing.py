@@ -15,7 +15,7 @@ from stressd.runtime.lane import Item, Lane, Waiting
 from stressd.runtime.retry import Timing
 from stressd.sinks.base import Receipt, SinkError
 from stressd.sinks.exchange import Exchange, listening
-from stressd.store import Attempt, Store, Told
+from stressd.store import Attempt, Store, StoreError, Told
 
 FRESH_FOR: Final = 60.0
 """Seconds after its commit from which a message says that it is late."""
@@ -28,14 +28,18 @@ class Render(Protocol):
 
 
 async def told_of(store: Store, lane: Lane, waiting: Waiting) -> Told:
-    """What the sink knows of the episode: remembered, or from the store. Raises StoreError."""
+    """What the sink knows of the episode: remembered, or from the store. A store that cannot be read must not hold up
+    what is to be told: then as if it knew nothing."""
     known = lane.told.get(waiting.episode)
     if known is None:
         oldest = waiting.queue[0]
         if oldest.type == "opened" and oldest.event is not None:
             known = Told()
         else:
-            known = await asyncio.to_thread(store.told, lane.name, waiting.episode)
+            try:
+                known = await asyncio.to_thread(store.told, lane.name, waiting.episode)
+            except StoreError:
+                return Told()
         lane.remember(waiting.episode, known)
     return known
 
@@ -96,7 +100,10 @@ async def _cause_root(store: Store, lane: Lane, event: Event) -> str | None:
         return None
     known = lane.told.get(event.source.episode)
     if known is None:
-        known = await asyncio.to_thread(store.told, lane.name, event.source.episode)
+        try:
+            known = await asyncio.to_thread(store.told, lane.name, event.source.episode)
+        except StoreError:
+            return None
     return known.root
 
 

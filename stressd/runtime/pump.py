@@ -93,13 +93,14 @@ class Pump:
         self._direct: list[tuple[Callable[[int], Event], Sequence[str], Future[str]]] = []
         self._stopping = False
         self._looked = 0.0
-        self.at = clock.now()
+        self.at = self._awake = clock.now()
         self.passed = time.monotonic()
         self.passes = self.frames = self.ticks = self.malformed = self.faults = 0
         self.events: Counter[str] = Counter()
 
     async def run(self) -> None:
         """Work until `stop`, then once more through all that waits."""
+        self._awake = self._clock.now()
         while not self._stopping:
             if self.turn():
                 await asyncio.sleep(0)
@@ -150,6 +151,12 @@ class Pump:
     def turn(self) -> bool:
         """One synchronous pass. True where more is waiting."""
         began = time.perf_counter()
+        now = self._clock.now()
+        missed, self._awake = self._clock.unheard(now - self._awake), now
+        if missed:
+            # What nobody listened for is no silence: a process that stood still, a machine's clock that was set.
+            log.warning("pump.stalled", seconds=round(missed / 1e9, 1))
+            self.pipeline.engine.resume(self.pipeline.engine.now, missed)
         # one read of a fast socket can bring more than a pass takes: then half of what waits, lest it grows without end
         batch = self._mailbox.take(max(CHUNK, len(self._mailbox) // 2))
         ticks = self._decode(batch)
@@ -158,7 +165,6 @@ class Pump:
             routed += self.pipeline.feed(ticks)
         # A deadline must not overtake a frame that came before it and still waits.
         oldest = self._mailbox.oldest()
-        now = self._clock.now()
         self.at = max(self.at, now if oldest is None else min(now, oldest))
         routed += self.pipeline.advance(self.at)
         carried = self._carry_out(routed)
@@ -197,6 +203,7 @@ class Pump:
 
     def _decode(self, batch: Batch) -> list[Tick]:
         ticks = batch.ticks(self._fault)
+        self._clock.heed(ticks)
         self.malformed += batch.malformed
         self.frames += len(batch.frames)
         self.ticks += len(ticks)

@@ -25,6 +25,9 @@ LEAST_WAIT, FIRST_WAIT, LAST_WAIT = 0.01, 0.05, 5.0
 
 _CALLERS_FAULT: Final = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
 
+_TROUBLE: Final = (sqlite3.Error, OSError, MemoryError)
+"""Nobody's fault: the same work may succeed later."""
+
 
 def _hear_nothing(text: str = "") -> None:
     """Until the runtime listens."""
@@ -137,7 +140,7 @@ class Writer:
             try:
                 outcomes = self._attempt([work for work, _ in group])
                 break
-            except sqlite3.Error as error:
+            except _TROUBLE as error:
                 self._abandon(error)
                 if self._give_up.wait(0.0) or (self._hurry.is_set() and self._give_up.wait(FIRST_WAIT)):
                     for _, future in group:
@@ -177,7 +180,7 @@ class Writer:
             try:
                 outcomes.append((work(connection), None))
             except Exception as error:
-                if isinstance(error, sqlite3.Error) and not isinstance(error, _CALLERS_FAULT):
+                if isinstance(error, _TROUBLE) and not isinstance(error, _CALLERS_FAULT):
                     raise
                 connection.execute("ROLLBACK TO job")
                 outcomes.append((None, error))
@@ -185,7 +188,7 @@ class Writer:
         connection.execute("COMMIT")
         return outcomes
 
-    def _abandon(self, error: sqlite3.Error) -> None:
+    def _abandon(self, error: Exception) -> None:
         """Drop the connection with its transaction: after an I/O error nothing in it can be trusted."""
         self.failures += 1
         if self._connection is not None:

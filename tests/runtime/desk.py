@@ -150,15 +150,15 @@ async def until(condition: Callable[[], object], timeout: float = 20.0) -> None:
 
 
 @asynccontextmanager
-async def desk_in(folder: Path) -> AsyncIterator[Desk]:
+async def desk_in(folder: Path, host: str = "127.0.0.1") -> AsyncIterator[Desk]:
     receiver = Receiver()
     app = web.Application()
     app.router.add_post("/hook", receiver.take)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, host, 0)
     await site.start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    async with LoopbackBroker() as broker:
+    receiver.url = f"http://{host}:{runner.addresses[0][1]}/hook"
+    async with LoopbackBroker(host) as broker:
         yield Desk(folder, broker, receiver)
     await runner.cleanup()

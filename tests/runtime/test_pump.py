@@ -42,6 +42,12 @@ class Clock:
     async def sleep_until(self, t: int) -> None:
         self.time = max(self.time, t)
 
+    def heed(self, ticks: Sequence[Tick]) -> None:
+        pass
+
+    def unheard(self, gap: int) -> int:
+        return 0
+
 
 class Steps:
     """A pipeline that writes down what it is asked, and tells an event for every tick above 4."""
