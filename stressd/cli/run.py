@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import faulthandler
+import os
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +27,10 @@ from stressd.store import StoreError
 
 CONFIG: Final = 78
 """EX_CONFIG of sysexits.h: systemd is told not to restart on it."""
+
+THREADS: Final = 32
+"""A name server that does not answer holds a thread for up to a minute a look-up: with the few that there are by
+default, two dead names would hold up every other name, and the store's reads."""
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -70,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
 async def _serve(loaded: Loaded, known: Registry, state: Path | None) -> None:
     daemon = Daemon(loaded, known, state_dir(loaded.state_dir, state))
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="work"))
     loop.add_signal_handler(signal.SIGTERM, daemon.stop)
     loop.add_signal_handler(signal.SIGINT, daemon.stop)
     loop.add_signal_handler(signal.SIGHUP, daemon.reload)
@@ -82,6 +89,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
         import uvloop
     except ImportError:
         return None
+    # read when its threads are first needed; half of them, at most, look up names
+    os.environ.setdefault("UV_THREADPOOL_SIZE", str(THREADS))
     return uvloop.new_event_loop
 
 

@@ -53,7 +53,8 @@ class Mqtt5Link:
                 protocol.subscribe()
                 return judge_subscriptions(await _unless_lost(protocol.subscribed, protocol), options)
         except TimeoutError:
-            raise Lost(f"no answer within {CONNECT_TIMEOUT:g} s") from None
+            what = "connection (name, network or TLS)" if self._protocol is None else "answer"
+            raise Lost(f"no {what} within {CONNECT_TIMEOUT:g} s") from None
 
     async def serve(self) -> None:
         assert self._protocol is not None

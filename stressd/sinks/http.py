@@ -85,7 +85,7 @@ class Endpoint:
         return await self.request("POST", body, headers, path)
 
     async def request(self, method: str, body: bytes | None, headers: Mapping[str, str], path: str = "") -> Answer:
-        sent: list[bool] = []
+        way = _Way()
         asked, answered = f"{method} {self._shown}{path}, {fingerprint(body)}", ""
         try:
             async with self._open().request(
@@ -96,14 +96,14 @@ class Endpoint:
                 proxy=self._proxy,
                 proxy_headers=self._proxy_headers,
                 allow_redirects=False,
-                trace_request_ctx=sent,
+                trace_request_ctx=way,
             ) as response:
                 text, complete = await _read(response, self._body_limit)
                 answered = f"HTTP {response.status}: {self.redact(text)}"
                 return Answer(response.status, response.headers, text, complete)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            words = self._in_words(error)
-            if sent and not isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
+            words = self._in_words(error, way.resolving)
+            if way.sent and not isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
                 raise SinkError("ambiguous", f"{words}, after the request was sent: it may have arrived") from None
             raise SinkError("retry", words) from None
         finally:
@@ -118,6 +118,8 @@ class Endpoint:
         if self._session is None:
             trace = aiohttp.TraceConfig()
             trace.on_request_headers_sent.append(_mark_sent)
+            trace.on_dns_resolvehost_start.append(_mark_asked)
+            trace.on_dns_resolvehost_end.append(_mark_resolved)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=self._tls or True, limit=8, keepalive_timeout=IDLE),
                 timeout=aiohttp.ClientTimeout(total=self._timeout),
@@ -128,8 +130,8 @@ class Endpoint:
             )
         return self._session
 
-    def _in_words(self, error: Exception) -> str:
-        """What happened, without what aiohttp's own texts may quote."""
+    def _in_words(self, error: Exception, resolving: bool) -> str:
+        """What happened, without what aiohttp's own texts may quote. resolving: before its address was known."""
         host = self.host
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             reason = getattr(error.certificate_error, "verify_message", "") or "not valid for this host"
@@ -144,6 +146,8 @@ class Endpoint:
             return f"{host}: the proxy cannot be reached: {error.os_error.strerror or 'connection failed'}"
         if isinstance(error, aiohttp.ClientConnectorError):
             return f"{host}: cannot be reached: {error.os_error.strerror or 'connection failed'}"
+        if isinstance(error, TimeoutError) and resolving:
+            return f"{host}: its name was not resolved within {self._timeout:g} s"
         if isinstance(error, TimeoutError):
             return f"{host}: no answer within {self._timeout:g} s"
         if isinstance(error, aiohttp.ServerDisconnectedError):
@@ -153,10 +157,30 @@ class Endpoint:
         return f"{host}: the connection failed ({type(error).__name__})"
 
 
+class _Way:
+    """How far one request came. resolving: its host's name is looked up; sent: its head is on its way."""
+
+    __slots__ = ("resolving", "sent")
+
+    def __init__(self) -> None:
+        self.resolving = self.sent = False
+
+
+def _way(context: object) -> _Way:
+    way = getattr(context, "trace_request_ctx", None)
+    return way if isinstance(way, _Way) else _Way()
+
+
 async def _mark_sent(session: aiohttp.ClientSession, context: object, params: object) -> None:
-    sent = getattr(context, "trace_request_ctx", None)
-    if isinstance(sent, list):
-        sent.append(True)
+    _way(context).sent = True
+
+
+async def _mark_asked(session: aiohttp.ClientSession, context: object, params: object) -> None:
+    _way(context).resolving = True
+
+
+async def _mark_resolved(session: aiohttp.ClientSession, context: object, params: object) -> None:
+    _way(context).resolving = False
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[str, bool]:

@@ -42,9 +42,11 @@ class Life:
 
     async def status(self) -> dict[str, Any]:
         connector = aiohttp.UnixConnector(str(self._desk.state / SOCKET_NAME))
-        async with aiohttp.ClientSession(connector=connector) as session:
-            async with session.get("http://stressd/api/v1/status") as answer:
-                return cast(dict[str, Any], await answer.json())
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            session.get("http://stressd/api/v1/status") as answer,
+        ):
+            return cast(dict[str, Any], await answer.json())
 
     def cpu(self) -> float:
         """Seconds of CPU time so far."""

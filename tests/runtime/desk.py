@@ -159,6 +159,8 @@ async def desk_in(folder: Path, host: str = "127.0.0.1") -> AsyncIterator[Desk]:
     site = web.TCPSite(runner, host, 0)
     await site.start()
     receiver.url = f"http://{host}:{runner.addresses[0][1]}/hook"
-    async with LoopbackBroker(host) as broker:
-        yield Desk(folder, broker, receiver)
-    await runner.cleanup()
+    try:
+        async with LoopbackBroker(host) as broker:
+            yield Desk(folder, broker, receiver)
+    finally:
+        await runner.cleanup()
