@@ -93,12 +93,13 @@ class WallClock:
         self._steady_at, self._offset = steady, offset
         if abs(offset - before) > TOLERANCE:
             self._doubt(wall - self._said - passed, steady)
-        if not self.disputed:
-            self._said = wall if wall >= self._said else self._said + passed // 2
-            return self._said
-        self._said += passed
-        if abs(wall - self._said) <= TOLERANCE or (not self._refuted and steady - self._doubted > DOUBTED):
+        going_on = self._said + passed
+        if abs(wall - going_on) <= TOLERANCE or (not self._refuted and steady - self._doubted > DOUBTED):
             self.disputed = False
+        if self.disputed:
+            self._said = going_on
+        else:
+            self._said = wall if wall >= self._said else self._said + passed // 2
         return self._said
 
     def _doubt(self, by: int, steady: int) -> None:
