@@ -125,15 +125,19 @@ class Book:
     def start(self, event: engine.Event, what: str, severity: int, key: Key) -> Episode:
         """A new episode, whatever was before."""
         self.links.forget(event.at)
+        began = min(event.time, event.at)
+        # By the source's clock, so that two daemons that see the same ticks give one episode one name. What is about
+        # silence or the daemon itself can begin anew at the same last tick.
+        named_for = began if event.kind == "market" else event.at
         episode = Episode(
-            id=episode_id(self.spec, key, event.kind, event.market, event.at, self.links.known()),
+            id=episode_id(self.spec, key, event.kind, event.market, named_for, self.links.known()),
             kind=event.kind,
             rule=event.rule,
             scope=key[1],
             market=event.market,
             direction=event.direction,
             opened_at=event.at,
-            began=min(event.time, event.at),
+            began=began,
             severity=severity,
             what=what,
             changed_at=event.at,

@@ -25,8 +25,9 @@ def digits(number: int) -> str:
 def episode_id(spec: EpisodesSpec, key: Key, kind: str, market: str, opened_at: int, known: Container[str]) -> str:
     """`JP-260120-7q2f`: market, opening date in the market's zone, and a hash that avoids the ids in `known`.
 
-    opened_at: ns UTC. An episode without a market is named by its kind. Episodes of one key that open at the same
-    instant (two levels crossed by one tick) are told apart by an ordinal in the hash.
+    opened_at: ns UTC, by the source's clock where a source says it. An episode without a market is named by its kind.
+    Episodes of one key that open at the same instant (two levels crossed by one tick) are told apart by an ordinal in
+    the hash.
     """
     rule, scope, direction = key
     day = datetime.fromtimestamp(opened_at // SECOND, spec.zone(market)).strftime("%y%m%d")

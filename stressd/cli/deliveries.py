@@ -15,7 +15,7 @@ from stressd.cli.place import add_state, state_of
 from stressd.cli.records import as_json, delivery_text, episode_named, open_store
 from stressd.cli.table import table
 from stressd.market.times import iso
-from stressd.store import Attempt, Delivery, Store, StoreError
+from stressd.store import STANDBY, Attempt, Delivery, Store, StoreError
 
 STATES: Final = ("pending", "sending", "delivered", "dead", "superseded")
 SHOWN: Final = 50
@@ -73,7 +73,15 @@ def _list(args: argparse.Namespace) -> int:
         print("no such deliveries")
         return 0
     cells = [
-        [row.event_id, row.type, row.sink, row.state, str(row.attempts), iso(row.created_at), row.last_error or ""]
+        [
+            row.event_id,
+            row.type,
+            row.sink,
+            "not sent (standby)" if row.fault == STANDBY else row.state,
+            str(row.attempts),
+            iso(row.created_at),
+            row.last_error or "",
+        ]
         for row in rows
     ]
     print("\n".join(table(["EVENT", "TYPE", "SINK", "STATE", "ATTEMPTS", "COMMITTED", "LAST ERROR"], cells)))

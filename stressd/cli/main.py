@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "drill": ("drill", "a labelled exercise through the real routes and sinks"),
     "reload": ("reload", "have the running daemon read its configuration again"),
     "status": ("status", "what the running daemon sees and can alert on"),
+    "takeover": ("takeover", "make the standby on this host the daemon that tells people"),
     "explain": ("explain", "every number behind an episode"),
     "silence": ("silence", "tell nobody of something for a while"),
     "ack": ("ack", "say that somebody looks after an episode"),

@@ -11,7 +11,7 @@ from typing import Any
 from stressd.alerts.ids import named
 from stressd.cli.errors import UserError
 from stressd.market.times import iso
-from stressd.store import Attempt, Delivery, Episode, Store, StoreError
+from stressd.store import STANDBY, Attempt, Delivery, Episode, Store, StoreError
 
 
 @contextmanager
@@ -51,6 +51,8 @@ def delivery_text(delivery: Delivery) -> str:
     """One line on what became of a delivery."""
     place = f"{delivery.sink} (fallback for {delivery.fallback_for})" if delivery.fallback_for else delivery.sink
     tries = f"{delivery.attempts} attempt{'s' if delivery.attempts != 1 else ''}"
+    if delivery.fault == STANDBY:
+        return f"{place}: not sent: another daemon tells people, this one was the standby"
     if delivery.state == "delivered":
         merged = f", for {delivery.merged} older updates too" if delivery.merged else ""
         detail = f" ({delivery.detail})" if delivery.detail else ""

@@ -43,6 +43,11 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="the configuration")
     parser.add_argument("--state", type=Path, metavar="DIR", help="the state directory, instead of the configured one")
+    parser.add_argument(
+        "--standby",
+        action="store_true",
+        help="see everything and tell nobody, until `stressd takeover`; a daemon that has taken over stays what it is",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     configure(loaded.model.log.level, loaded.model.log.format)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(loaded, known, args.state))
+            runner.run(_serve(loaded, known, args.state, args.standby))
     except BuildError as error:
         say(f"stressd: {error}")
         return CONFIG
@@ -73,8 +78,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _serve(loaded: Loaded, known: Registry, state: Path | None) -> None:
-    daemon = Daemon(loaded, known, state_dir(loaded.state_dir, state))
+async def _serve(loaded: Loaded, known: Registry, state: Path | None, standby: bool) -> None:
+    daemon = Daemon(loaded, known, state_dir(loaded.state_dir, state), standby=standby)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="work"))
     loop.add_signal_handler(signal.SIGTERM, daemon.stop)

@@ -64,6 +64,11 @@ def _lines(status: dict[str, Any]) -> list[str]:
         f"up {age(status['uptime_s'])}",
         f"configuration {status['config']['path']}, loaded {status['config']['loaded']}",
     ]
+    standby = status["standby"]
+    if standby is not None and standby["standing"]:
+        lines.insert(0, f"STANDBY since {standby['since']}: it sees everything and tells NOBODY (`stressd takeover`)")
+    elif standby is not None:
+        lines.append(f"the standby that took over at {standby['since']}, by {standby['by']}")
     lines += [f"! {reason}" for reason in status["reasons"]]
     rejected = status["config"]["rejected"]
     if rejected is not None:

@@ -42,6 +42,7 @@ from stressd.runtime.rendering import Renderer
 from stressd.runtime.report import Reporter
 from stressd.runtime.sdnotify import Systemd
 from stressd.runtime.snapshots import Saved, Snapshots
+from stressd.runtime.standby import Standby
 from stressd.runtime.supervise import Crew
 from stressd.sinks.base import Sink
 from stressd.store import Delivery, Store, StoreError
@@ -78,11 +79,18 @@ class Daemon:
     """One configuration at work. `run` returns after `stop`; `ready` is set once every part is started.
 
     state: the state directory. origin: said in every message that is not live. clock: event time; deliveries and their
-    retries stay on wall time.
+    retries stay on wall time. standby: it tells nobody, unless it has taken over before.
     """
 
     def __init__(
-        self, loaded: Loaded, registry: Registry, state: Path, clock: Clock | None = None, origin: Origin = "live"
+        self,
+        loaded: Loaded,
+        registry: Registry,
+        state: Path,
+        clock: Clock | None = None,
+        origin: Origin = "live",
+        *,
+        standby: bool = False,
     ) -> None:
         self.loaded = loaded
         self.registry = registry
@@ -106,6 +114,7 @@ class Daemon:
         self._losses: dict[str, tuple[float, str]] = {}
         self._stopping = asyncio.Event()
         self.reloader = Reloader(self)
+        self.standby = Standby(self, standby)
 
     def stop(self) -> None:
         """Stop cleanly: what came is judged, what was told is delivered, as far as a few seconds allow."""
@@ -121,10 +130,12 @@ class Daemon:
 
     async def run(self) -> None:
         """Work until `stop`. Raises BuildError, StoreError, OSError where it cannot start."""
+        self.standby.begin()
         feeds = make_feeds(self.loaded, self.registry)
         sinks = make_sinks(self.loaded, self.registry)
         self.store = Store.open(self.state, owner=True)
         try:
+            self.standby.settle()
             self.snapshots = Snapshots(self.store)
             self._prepare(sinks)
             try:
@@ -153,7 +164,7 @@ class Daemon:
         self.charts = Charts(self.state / "matplotlib")
         self.deliverer = Deliverer(
             self.store,
-            sinks,
+            self.standby.sinks(sinks),
             page_url=self.loaded.page_url,
             fallbacks=fallbacks(self.loaded),
             render=self.renderer,
@@ -163,6 +174,7 @@ class Daemon:
             crew=self.crew,
         )
         self.outbox = StoreOutbox(self.store, self.deliverer.committed)
+        self.outbox.quiet = self.standby.on
         self.pump = Pump(
             self.mailbox,
             built.pipeline,
@@ -191,8 +203,8 @@ class Daemon:
             await self.server.start(self.state / SOCKET_NAME)
             await self.server.listen(*address(self.loaded))
             await self.feeds.replace(feeds)
-            self.probe.replace(self.loaded.model.probe)
-            await self.heart.replace(self.heart.make(self.loaded.model.heartbeat or ()))
+            self.probe.replace(self.standby.probe(self.loaded.model.probe))
+            await self.heart.replace(self.heart.make(self.standby.heartbeats(self.loaded.model.heartbeat)))
             self.garbage.watch()
             log.info(
                 "daemon.started", instance=self.loaded.instance, config=str(self.loaded.path), state=str(self.state)
@@ -233,6 +245,9 @@ class Daemon:
         """A look at the daemon itself, a few times a second."""
         self.store.check()
         self.outbox.hurry()
+        if self.standby.on:
+            # what is wrong with this daemon is told once it is the one that tells
+            return self.pump.conditions.lasting()
         found = self.feeds.conditions() + self.crew.conditions()
         folded_at = self.mailbox.folded_at
         if folded_at is not None and self.clock.now() - folded_at < OVERLOAD_FOR:

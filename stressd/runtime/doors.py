@@ -93,6 +93,9 @@ class Reception:
             "before the disk is back; `stressd status` shows what holds"
         )
 
+    async def take_over(self, since: int, author: str) -> Mapping[str, Any]:
+        return await self._daemon.standby.take_over(since, author)
+
     async def episode(self, name: str, *, open_only: bool = False) -> Subject:
         wanted = name.strip().lstrip("#").lower()
         opened = {episode.id: episode for episode in self._open()}

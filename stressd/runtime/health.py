@@ -59,6 +59,7 @@ def reasons(daemon: Daemon, ready: int, off: Sequence[Mapping[str, Any]], *, pla
         found.append(f"ticks wait for {duration_text((now - oldest) / SECOND)} until they are judged")
     if not ready:
         found.append("no series can alert yet: every horizon is still warming up")
+    found.append(daemon.standby.trouble())
     if daemon.store.trouble is not None:
         found.append(daemon.store.trouble)
     saved = daemon.snapshots.saved_steady

@@ -20,6 +20,7 @@ TEMPLATE: Final = "template-failing"
 TASK: Final = "task-crashing"
 PROBE: Final = "probe"
 PROBE_FAILED: Final = "probe-failed"
+TAKEN_OVER: Final = "taken-over"
 RULES: Final = (OVERLOAD, STORE, CLOCK, CLOCK_FORWARD, FEED, LOST, SINK, TEMPLATE, PROBE_FAILED, TASK)
 
 

@@ -40,14 +40,14 @@ def _rows(actions: Sequence[Done]) -> list[ActionRow]:
 
 
 class _Transition:
-    """Events on their way to the disk. over: they have been handed over for delivery."""
+    """Events on their way to the disk. over: they have been handed over for delivery, or are not to be."""
 
     __slots__ = ("over", "routed", "since")
 
-    def __init__(self, routed: Sequence[Routed], since: float) -> None:
+    def __init__(self, routed: Sequence[Routed], since: float, *, over: bool) -> None:
         self.routed = routed
         self.since = since
-        self.over = False
+        self.over = over
 
 
 class StoreOutbox:
@@ -55,7 +55,7 @@ class StoreOutbox:
 
     A disk that fails or hangs keeps its transitions queued in the store, and must not keep alerts from people, least of
     all the one about itself: what is not on disk within PATIENCE is handed over all the same. Should the process die
-    before the disk recovers, the next one may tell it again.
+    before the disk recovers, the next one may tell it again. quiet: another daemon tells people (`runtime.standby`).
     """
 
     def __init__(self, store: Store, hand_over: Callable[[Sequence[Routed]], None]) -> None:
@@ -64,6 +64,7 @@ class StoreOutbox:
         self._lock = threading.Lock()
         self._unwritten: dict[int, _Transition] = {}
         self._number = 0
+        self.quiet = False
 
     def commit(self, routed: Sequence[Routed], pipeline: Pipeline, actions: Sequence[Done] = ()) -> Future[Any]:
         for done in actions:
@@ -85,12 +86,13 @@ class StoreOutbox:
                 headline=event.headline,
                 sinks=list(one.sinks),
                 kept_back=dict(one.kept_back) or None,
+                standby=self.quiet or None,
             )
         self._number += 1
-        number, transition = self._number, _Transition(routed, time.monotonic())
+        number, transition = self._number, _Transition(routed, time.monotonic(), over=self.quiet)
         with self._lock:
             self._unwritten[number] = transition
-        future = self._store.commit(Commit(routed, machine_state(pipeline), _rows(actions)))
+        future = self._store.commit(Commit(routed, machine_state(pipeline), _rows(actions), self.quiet))
         future.add_done_callback(lambda done: self._done(done, number))
         return future
 

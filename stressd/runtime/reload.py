@@ -112,7 +112,8 @@ class Reloader:
             self._wanted.clear()
             waiting, self._waiting = self._waiting, []
             d.systemd.reloading()
-            reload = await self._once()
+            async with d.standby.changing:
+                reload = await self._once()
             self.last = reload
             self.counts[reload.outcome] += 1
             d.systemd.ready(d.reporter.summary())
@@ -179,7 +180,7 @@ class Reloader:
         for feed in d.feeds.feeds.values():
             if feed in new.feeds.values() and isinstance(feed, Renamed):
                 feed.rename(new.loaded.resolver)
-        d.probe.replace(new.loaded.model.probe)
+        d.probe.replace(d.standby.probe(new.loaded.model.probe))
         d.loaded_at = d.clock.now()
         self._seen = dict(new.seen)
         if new.loaded.model.log != before.model.log:

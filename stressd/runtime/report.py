@@ -85,6 +85,7 @@ class Reporter:
             if wrong
             else "ok",
             "reasons": wrong,
+            "standby": d.standby.report(),
             "time": iso(now),
             "started": iso(d.started),
             "uptime_s": time.monotonic() - d.started_steady,
@@ -154,6 +155,8 @@ class Reporter:
             f"{engine.ready()} of {len(d.loaded.engine.series)} series can alert",
             f"{episodes} open episodes",
         ]
+        if d.standby.on:
+            parts.insert(0, "STANDBY, tells nobody")
         last = d.reloader.last
         if last is not None and last.outcome == "refused":
             parts.append("the last configuration was refused, the one before runs on")

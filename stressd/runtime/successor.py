@@ -100,7 +100,7 @@ async def close(parts: Iterable[Any]) -> None:
 async def prepare(d: Daemon, loaded: Loaded, seen: Seen) -> Successor:
     """seen: the secrets of the parts at work, when they were made. Raises Refused; what was made until then is closed
     again."""
-    loaded = steady(d.loaded, loaded)
+    loaded = d.standby.own(steady(d.loaded, loaded))
     now = await asyncio.to_thread(look, loaded)
     changed = {part for part in now if seen.get(part) not in (None, now[part])}
     changes = difference(d.loaded, loaded)
@@ -110,11 +110,12 @@ async def prepare(d: Daemon, loaded: Loaded, seen: Seen) -> Successor:
     try:
         with refusing():
             feeds = make_feeds(loaded, d.registry, _same_feeds(d, loaded, changed))
-            sinks = make_sinks(loaded, d.registry, _same_sinks(d, loaded, changed))
-            own += [sink for name, sink in sinks.items() if sink not in d.deliverer.sinks]
+            made = make_sinks(loaded, d.registry, _same_sinks(d, loaded, changed))
+            own += [sink for sink in made.values() if sink not in d.deliverer.sinks]
+            sinks = d.standby.sinks(made)
             watchers = None
             if any(change.section == "heartbeat" for change in changes) or any(c.startswith("heart") for c in changed):
-                watchers = d.heart.make(loaded.model.heartbeat or ())
+                watchers = d.heart.make(d.standby.heartbeats(loaded.model.heartbeat))
                 own += [endpoint for _, endpoints in watchers for endpoint in endpoints]
             key = signer(loaded.model.links, d.state)
             renderer = Renderer(loaded)

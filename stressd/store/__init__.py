@@ -18,8 +18,10 @@ from stressd.store.rows import (
     Told,
 )
 from stressd.store.schema import StoreError
+from stressd.store.standby import STANDBY
 
 __all__ = [
+    "STANDBY",
     "ActionRow",
     "Attempt",
     "Commit",

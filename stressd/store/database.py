@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 
 from stressd.alerts.event import Event, from_json
 from stressd.market.tick import Tick
-from stressd.store import history, outbox
+from stressd.store import history, outbox, standby
 from stressd.store.rows import (
     ActionRow,
     Attempt,
@@ -179,6 +179,15 @@ class Store:
     def stand_in(self, event_ids: Sequence[str], sink: str, fallback_for: str) -> Future[list[str]]:
         """`sink` is told of these too, in the place of `fallback_for`; those that it was not to be told already."""
         return self._writer.submit(partial(outbox.stand_in, event_ids=event_ids, sink=sink, fallback_for=fallback_for))
+
+    def stand_by(self) -> Future[int]:
+        """What waits is another daemon's to tell: it counts as told."""
+        return self._writer.submit(standby.stand_by)
+
+    def take_over(self, since: int, author: str) -> Future[list[tuple[str, str]]]:
+        """What counted as told by another daemon and was committed since then, ns UTC, is to be told as a possible
+        repeat; (event id, sink) of each."""
+        return self._writer.submit(partial(standby.take_over, since=since, author=author, at=self._now()))
 
     def log_attempt(self, attempt: Attempt) -> Future[None]:
         """Into the delivery log, which is bounded."""

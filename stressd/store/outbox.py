@@ -13,6 +13,7 @@ from stressd.alerts.event import Event, to_json
 from stressd.market.times import parse_time
 from stressd.store.rows import ActionRow, Attempt, Commit, Delivery, Episode, LabelRow, Told
 from stressd.store.schema import StoreError
+from stressd.store.standby import STANDBY
 
 _SEVERITIES: Final = ("info", "warn", "high", "critical")
 ATTEMPTS_KEPT: Final = 50_000
@@ -38,10 +39,11 @@ def write(connection: sqlite3.Connection, commit: Commit, at: int) -> None:
         if _insert_event(connection, routed.event, at) and routed.event.type != "digest":
             _fold_into_episode(connection, routed.event)
         connection.executemany(
-            "INSERT INTO delivery (event_id, episode, seq, sink, state, created_at, withheld) "
-            "VALUES (?, ?, ?, ?, 'pending', ?, ?) ON CONFLICT (event_id, sink) DO NOTHING",
+            "INSERT INTO delivery (event_id, episode, seq, sink, created_at, withheld, state, fault) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (event_id, sink) DO NOTHING",
             [
                 (routed.event.id, routed.event.episode, routed.event.seq, sink, at, _lines(routed.withheld.get(sink)))
+                + (("delivered", STANDBY) if commit.standby else ("pending", None))
                 for sink in routed.sinks
             ],
         )

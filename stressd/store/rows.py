@@ -52,11 +52,13 @@ class LabelRow:
 @dataclass(frozen=True, slots=True)
 class Commit:
     """One transition, all or nothing: the events with one pending delivery per sink, the state of the machine that made
-    them (key -> blob), so that a restart goes on exactly there, and what people did to bring it about."""
+    them (key -> blob), so that a restart goes on exactly there, and what people did to bring it about. standby: another
+    daemon delivers them."""
 
     routed: Sequence[RoutedEvent] = ()
     machine: Mapping[str, bytes] = field(default_factory=dict)
     actions: Sequence[ActionRow] = ()
+    standby: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,9 @@ ATTEMPTS: Final = web.AppKey("attempts", Attempts)
 MOST: Final = 1_000
 """Rows of a list."""
 
+TOLD_AGAIN: Final = 120_000_000_000
+"""ns before a takeover of which is told again, unless the request says otherwise."""
+
 STATES: Final = ("pending", "sending", "delivered", "dead", "superseded")
 
 Answer = tuple[int, Mapping[str, Any]]
@@ -46,6 +49,7 @@ def add_api(app: web.Application, doors: Doors) -> None:
     add("GET", "/api/v1/episodes", _guarded(READ, _episodes))
     add("POST", "/api/v1/episodes/{id}/ack", _guarded("ack", _acknowledge))
     add("POST", "/api/v1/episodes/{id}/label", _guarded("label", _label))
+    add("POST", "/api/v1/takeover", _guarded(READ, _take_over))
     add("GET", "/api/v1/deliveries", _guarded(READ, _deliveries))
 
 
@@ -171,6 +175,14 @@ async def _label(request: web.Request, doors: Doors, caller: Caller) -> Answer:
         note=body.text(said, "note"),
     )
     return 200, {**_done(await doors.command(command)), "headline": episode.headline}
+
+
+async def _take_over(request: web.Request, doors: Doors, caller: Caller) -> Answer:
+    if caller.via != "cli":
+        raise Refusal(403, "a takeover is commanded on the machine itself: `stressd takeover`")
+    said = await body.fields(request, ("since",))
+    since = 0 if said.get("since") == "none" else body.span(said, "since")
+    return 200, await doors.take_over(TOLD_AGAIN if since is None else since, caller.author)
 
 
 async def _episodes(request: web.Request, doors: Doors, caller: Caller) -> Answer:

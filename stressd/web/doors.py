@@ -65,6 +65,10 @@ class Doors(Reloads, Protocol):
         """Carry it out; returns once it is on disk. Raises CommandError, NotYet."""
         ...
 
+    async def take_over(self, since: int, author: str) -> Mapping[str, Any]:
+        """Tell people from now on, and of the last `since` ns once more. Raises CommandError."""
+        ...
+
     async def episode(self, name: str, *, open_only: bool = False) -> Subject:
         """The episode with this id, or the one whose id ends or begins so. Raises Unknown."""
         ...

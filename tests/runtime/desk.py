@@ -72,9 +72,11 @@ class Receiver:
 
 
 class Desk:
-    """Everything around the daemon. `write` changes the configuration that the next start or reload reads."""
+    """Everything around the daemon. `write` changes the configuration that the next start or reload reads. standby: how
+    the next start is."""
 
     def __init__(self, folder: Path, broker: LoopbackBroker, receiver: Receiver) -> None:
+        self.standby = False
         self.state = folder / "state"
         self.file = folder / "stressd.yaml"
         self.broker = broker
@@ -102,7 +104,7 @@ class Desk:
 
     def daemon(self) -> Daemon:
         known = registry()
-        daemon = Daemon(load(self.file, known), known, self.state)
+        daemon = Daemon(load(self.file, known), known, self.state, standby=self.standby)
         daemon.drain = 2.0
         return daemon
 

@@ -28,6 +28,8 @@ def daemon_metrics(report: Report) -> Iterable[Metric]:
         reloads.add_metric([outcome], count)
     yield reloads
     yield gauge("stressd_ready", "1 while nothing is known that could make it miss something.", not report["reasons"])
+    standing = report["standby"] is not None and report["standby"]["standing"]
+    yield gauge("stressd_standby", "1 while it is a standby and tells nobody.", standing)
     if report["snapshot"]["age_s"] is not None:
         yield gauge(
             "stressd_snapshot_age_seconds", "Age of the engine's last saved state.", report["snapshot"]["age_s"]
