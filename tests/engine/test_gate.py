@@ -252,7 +252,7 @@ def test_a_payload_that_names_ever_new_sources_does_not_grow_the_memory_of_a_ser
         engine.feed(
             [Tick("AA.GOV.10Y", value, at, at, "desk"), Tick("AA.GOV.10Y", value, at + 1, at + 1, f"t{number}")]
         )
-        kept.append(len(json.dumps(engine.snapshot()["series"]["AA.GOV.10Y"]["sources"])))
+        kept.append(len(json.dumps(engine.snapshot()["series"][NAME]["sources"])))
     (state,) = engine.states()
     assert [gate.name for gate in state.sources.all][:1] == ["desk"]
     assert len(state.sources.all) == 1 + MOST
