@@ -37,6 +37,8 @@ COMMANDS: Final = {
     "simulate": ("simulate", "make ticks whose every jump is known, or score the rules on them"),
     "score": ("score", "score told events against the labels of simulated ticks"),
     "report": ("report", "connectedness, lags, co-exceedances, links and episodes of a period"),
+    "backup": ("backup", "the state in one file, or see that such a file is whole"),
+    "restore": ("restore", "put a backup in the place of the state, once the daemon is stopped"),
     "history": ("history", "import the history that warms the engine"),
     "symbols": ("symbols", "what a series name resolves to, and why"),
     "schema": ("schema", "the JSON Schema of the configuration, of events or of the report"),

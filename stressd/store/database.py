@@ -60,7 +60,7 @@ class Store:
         none. now: ns UTC. Raises StoreError."""
         file = Path(directory) / FILE
         prepare(file, create=create)
-        return cls(file, _take_ownership(file.parent) if owner else None, now)
+        return cls(file, take_ownership(file.parent) if owner else None, now)
 
     def close(self, timeout: float = 10.0) -> None:
         """Write what is queued, then let go of the file. Raises StoreError where that cannot be done in time."""
@@ -356,7 +356,7 @@ def _save(connection: sqlite3.Connection, snapshot: Snapshot) -> None:
     )
 
 
-def _take_ownership(directory: Path) -> int:
+def take_ownership(directory: Path) -> int:
     """A lock that ends with the process, however it ends. Two daemons on one store would say everything twice."""
     file = directory / LOCK
     try:
