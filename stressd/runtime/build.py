@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 import structlog
@@ -26,6 +26,9 @@ from stressd.feeds.base import Feed
 from stressd.runtime.outbox import DESK, EPISODES, PEOPLE
 from stressd.runtime.standins import Fallback
 from stressd.sinks.base import Sink
+
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError)
+"""What a state that was damaged, or written by something else, may raise."""
 
 log = structlog.get_logger()
 
@@ -59,7 +62,7 @@ def build_pipeline(
         try:
             pipeline.episodes.restore(msgspec.json.decode(machine[EPISODES]))
             pipeline.desk.restore(msgspec.json.decode(machine[DESK]))
-        except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        except UNREADABLE as error:
             log.error("episodes.lost", reason=f"their saved state cannot be read: {error}")
             pipeline = _fresh(loaded, engine, origin)
         _restore_people(pipeline, machine)
@@ -83,7 +86,7 @@ def _restore_people(pipeline: Pipeline, machine: Mapping[str, bytes]) -> None:
     before = pipeline.people.snapshot()
     try:
         pipeline.people.restore(msgspec.json.decode(machine[PEOPLE]))
-    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         log.error("silences.lost", reason=f"silences and acknowledgements cannot be read: {error}")
         pipeline.people.restore(before)
 

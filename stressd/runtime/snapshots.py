@@ -76,7 +76,7 @@ class Snapshots:
             return None
         try:
             saved = _decoder.decode(kept.blob)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             log.warning("snapshot.refused", reason=f"it cannot be read: {error}")
             return None
         if saved.method != METHOD:

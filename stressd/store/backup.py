@@ -15,13 +15,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from stressd.store.database import take_ownership
-from stressd.store.schema import FILE, VERSION, StoreError, connect
+from stressd.store.schema import FILE, UNREADABLE, VERSION, StoreError, connect
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -73,7 +74,7 @@ def make(state: Path, to: Path, *, version: str, method: str, now: int) -> tuple
             _pack(place, manifest, place / "archive")
             os.replace(place / "archive", target)
             _sync(target.parent)
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise StoreError(f"{source}: cannot be read: {error}") from None
     except OSError as error:
         raise StoreError(f"{target}: cannot be written: {error.strerror or error}") from None
@@ -113,7 +114,7 @@ def unpacked(file: Path) -> Iterator[tuple[Manifest, Path]]:
                 manifest = _unpack(file, folder)
             _check_store(folder / FILE, file)
             yield manifest, folder
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise StoreError(f"{file}: the store in it cannot be read: {error}") from None
     except tarfile.TarError as error:
         raise StoreError(f"{file}: is no backup, or a damaged one ({error})") from None
@@ -148,7 +149,7 @@ def _exchange(folder: Path, names: list[str], state: Path, now: int) -> Path | N
     owner = state.stat()
     incoming = [(state / f".{name}.restored", state / name) for name in names]
     moved: list[tuple[Path, Path]] = []
-    aside = state / f"{ASIDE}-{file_name(now).removeprefix('stressd-').removesuffix('.tar')}"
+    aside = _fresh(state, f"{ASIDE}-{file_name(now).removeprefix('stressd-').removesuffix('.tar')}")
     present = [each for each in (*state.glob(f"{FILE}*"), *(state / n for n in BESIDE)) if _replaced(each)]
     try:
         for name, (new, _) in zip(names, incoming, strict=True):
@@ -178,6 +179,11 @@ def _exchange(folder: Path, names: list[str], state: Path, now: int) -> Path | N
             aside.rmdir()
         raise
     return aside if present else None
+
+
+def _fresh(state: Path, name: str) -> Path:
+    """A folder that is not there yet: two restores may be made within a second."""
+    return next(each for n in count() if not (each := state / (f"{name}-{n}" if n else name)).exists())
 
 
 def _replaced(file: Path) -> bool:

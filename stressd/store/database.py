@@ -33,7 +33,7 @@ from stressd.store.rows import (
     TickBatch,
     Told,
 )
-from stressd.store.schema import FILE, StoreError, connect, prepare
+from stressd.store.schema import FILE, UNREADABLE, StoreError, connect, prepare
 from stressd.store.writer import Writer
 
 T = TypeVar("T")
@@ -333,7 +333,7 @@ class Store:
                 if self._reader is None:
                     self._reader = connect(self.file, reading=True)
                 return query(self._reader)
-            except sqlite3.Error as error:
+            except UNREADABLE as error:
                 if self._reader is not None:
                     self._reader.close()
                     self._reader = None

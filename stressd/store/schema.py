@@ -94,6 +94,9 @@ STEPS: Final = (_FIRST, _SECOND)
 
 VERSION: Final = len(STEPS)
 
+UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a store may raise: Python cannot even decode SQLite's words where they quote a damaged page."""
+
 _ESSENTIAL: Final = ("event", "episode", "delivery", "machine")
 
 
@@ -105,7 +108,7 @@ def connect(file: Path, *, reading: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys = ON")
         if reading:
             connection.execute("PRAGMA query_only = ON")
-    except sqlite3.Error:
+    except UNREADABLE:
         connection.close()
         raise
     return connection
@@ -119,11 +122,11 @@ def prepare(file: Path, *, create: bool) -> None:
         _make_private(file)
     try:
         connection = connect(file)
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise StoreError(_in_words(file, error)) from None
     try:
         _bring_up(connection, file)
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise StoreError(_in_words(file, error)) from None
     finally:
         connection.close()
@@ -187,11 +190,13 @@ def _copy(file: Path, to: Path) -> None:
 
 
 _RESTORE: Final = (
-    "restore it from a backup, or move it away and start with an empty one (open episodes and history are lost then)"
+    "restore a backup (stressd restore), or move it away and start with an empty one (open episodes and history are lost then)"
 )
 
 
-def _in_words(file: Path, error: sqlite3.Error) -> str:
+def _in_words(file: Path, error: sqlite3.Error | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"{file}: is corrupted: {_RESTORE}"
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return f"{file}: is corrupted or no SQLite file ({error}): {_RESTORE}"
     return f"{file}: cannot be used: {error}"

@@ -235,7 +235,7 @@ def test_a_newer_schema_is_refused_in_words(tmp_path: Path) -> None:
 )
 def test_a_corrupted_file_is_refused_with_the_way_out(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILE).write_bytes(content)
-    with pytest.raises(StoreError, match=r"stressd\.db: is corrupted or no SQLite file .*restore it from a backup"):
+    with pytest.raises(StoreError, match=r"stressd\.db: is corrupted or no SQLite file .*restore a backup"):
         Store.open(tmp_path)
 
 
