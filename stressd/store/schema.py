@@ -190,7 +190,8 @@ def _copy(file: Path, to: Path) -> None:
 
 
 _RESTORE: Final = (
-    "restore a backup (stressd restore), or move it away and start with an empty one (open episodes and history are lost then)"
+    "restore a backup (stressd restore), or move it away and start with an empty one (open episodes and history are "
+    "lost then)"
 )
 
 
