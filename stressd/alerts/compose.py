@@ -76,7 +76,7 @@ def compose(
         note=note,
         spreads=episode.beside,
         path=replace(episode.path, zone=spec.zone(episode.market).key) if episode.path is not None else None,
-        runbook=spec.runbooks.get(episode.rule),
+        runbook=spec.runbook(episode.rule, episode.kind),
         acknowledged=episode.acknowledged,
         outcome=_outcome(episode, at) if type == "resolved" else None,
         standing=standing,

@@ -28,7 +28,8 @@ class EpisodesSpec:
 
     calendars: by market; an episode is named by its date there, and reopening times are told on that market's clock.
     watched: number of live series by market, for "4 of 6 series". conventions: by series, as in market.conventions.
-    runbooks: by rule, the page that says what to do. settle: ns within which joiners, peaks and further
+    runbooks: by rule, the page that says what to do. runbook_page: the one with an entry for each rule of feeds and of
+    stressd itself, "" for none. settle: ns within which joiners, peaks and further
     answers are gathered into one update. pace: ns after an opening or a rise within which a rise waits, but none to
     critical. peak_sigma, peak_bp: by how much a peak must grow to be told again.
 
@@ -49,6 +50,7 @@ class EpisodesSpec:
     watched: Mapping[str, int] = field(default_factory=dict)
     conventions: Mapping[str, str] = field(default_factory=dict)
     runbooks: Mapping[str, str] = field(default_factory=dict)
+    runbook_page: str = ""
     settle: int = 5 * SECOND
     pace: int = 0
     peak_sigma: float = 1.0
@@ -61,6 +63,11 @@ class EpisodesSpec:
     segments: Mapping[str, str] = field(default_factory=dict)
     whole_curve: int = 3
     tenors: tuple[str, ...] = ()
+
+    def runbook(self, rule: str, kind: str) -> str | None:
+        """The page that says what to do."""
+        own = self.runbooks.get(rule)
+        return own or (f"{self.runbook_page}#{rule}" if kind != "market" and self.runbook_page else None)
 
     def zone(self, market: str) -> ZoneInfo:
         """The market's own time zone; UTC where it has no calendar."""

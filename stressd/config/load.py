@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, Final
 
 from stressd.alerts.desk import DeskSpec
 from stressd.alerts.notification import Position
@@ -31,6 +31,9 @@ from stressd.config.text import mapping, read_text
 from stressd.config.translate import secret_keys
 from stressd.engine.spec import EngineSpec
 from stressd.market.aliases import AliasTable
+
+RUNBOOK: Final = "docs/runbook.md"
+"""What messages name as the runbook where nobody has said where it is published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +77,15 @@ class Loaded:
     @property
     def pace(self) -> dict[str, Any]:
         """Further fields of the episode machine's specification, by their names."""
-        return {**episode_settings(self.model), "runbooks": self.runbooks}
+        page = self.model.runbook_url or RUNBOOK
+        return {**episode_settings(self.model), "runbooks": self.runbooks, "runbook_page": page}
 
     @property
     def runbooks(self) -> dict[str, str]:
         """By rule, the page that says what to do."""
-        return {rule.name: rule.runbook for rule in self.rules if rule.runbook is not None}
+        page = self.model.runbook_url or RUNBOOK
+        quiet = {rule.name: f"{page}#silence" for rule in self.rules if rule.type == "silence"}
+        return quiet | {rule.name: rule.runbook for rule in self.rules if rule.runbook is not None}
 
     @property
     def book(self) -> dict[str, Position]:

@@ -305,6 +305,9 @@ class Config(Model):
     page_url: HttpUrl | None = None
     """Where people reach that server; links in messages begin with it. Default: messages carry no links. Example:
     `https://stressd.bank.example/`."""
+    runbook_url: HttpUrl | None = None
+    """Where docs/runbook.md is published: what stressd says of itself and of feeds carries a link into it. Default: its
+    name stands there. Example: `https://wiki.bank.example/stressd/runbook`."""
     tokens: list[TokenConfig] = written([])
     """Who may use the API over TCP. Example: `[{name: grafana, token: {file: grafana_token}, may: [read]}]`."""
     links: LinksConfig = LinksConfig()

@@ -156,8 +156,12 @@ class MqttFeed:
         was = self.health.state
         self.health.state = state
         self.health.detail = why
-        event = "feed.refused" if state == "refused" else "feed.disconnected"
-        self._log.warning(event, reason=why, was=was, retry_in_s=round(wait, 1))
+        self._log.warning(
+            "feed.refused" if state == "refused" else "feed.disconnected",
+            reason=why,
+            was=was,
+            retry_in_s=round(wait, 1),
+        )
         return wait
 
     def _options(self) -> LinkOptions:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from stressd.alerts.event import EventType
 from stressd.alerts.people.commands import Done
 from stressd.alerts.pipeline import Pipeline, Routed
 from stressd.store import ActionRow, Commit, Store
@@ -22,6 +23,24 @@ PEOPLE: Final = "people"
 
 PATIENCE: Final = 1.0
 """Seconds that the disk gets before an alert goes out without it."""
+
+TOLD: Final[dict[EventType, str]] = {
+    "opened": "episode.opened",
+    "escalated": "episode.escalated",
+    "widened": "episode.widened",
+    "peaked": "episode.peaked",
+    "propagated": "episode.propagated",
+    "stale": "episode.stalled",
+    "resumed": "episode.resumed",
+    "resolved": "episode.resolved",
+    "reopened": "episode.reopened",
+    "reminder": "episode.reminded",
+    "acknowledged": "episode.acknowledged",
+    "flapping": "episode.flapped",
+    "corrected": "episode.corrected",
+    "digest": "episode.digested",
+}
+"""What the log calls a transition."""
 
 log = structlog.get_logger()
 
@@ -79,7 +98,7 @@ class StoreOutbox:
         for one in routed:
             event = one.event
             log.info(
-                f"episode.{event.type}",
+                TOLD[event.type],
                 episode=event.episode,
                 event_id=event.id,
                 severity=event.severity,

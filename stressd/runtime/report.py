@@ -77,6 +77,7 @@ class Reporter:
             "method": METHOD,
             "engine": FORM,
             "pid": os.getpid(),
+            "state_dir": str(d.state),
             "state": "stuck"
             if stuck
             else "blind"
@@ -123,6 +124,7 @@ class Reporter:
             "memory": memory(d.footprints, d.garbage, len(d.loaded.engine.series)),
             "pump": _pump(d),
             "mailbox": {
+                "lag_s": 0.0 if (oldest := d.mailbox.oldest()) is None else max(now - oldest, 0) / SECOND,
                 "frames": len(d.mailbox),
                 "bytes": d.mailbox.bytes,
                 "received": d.mailbox.received,
@@ -207,23 +209,24 @@ def agenda(spec: EngineSpec, now: int) -> list[dict[str, Any]]:
 
 
 def _feed(daemon: Daemon, name: str, now: int) -> dict[str, Any]:
-    health = daemon.feeds.feeds[name].health
+    state = daemon.feeds.feeds[name].health
     return {
         "name": name,
-        "state": health.state,
-        "detail": health.detail or None,
-        "connects": health.connects,
+        "state": state.state,
+        "detail": state.detail or None,
+        "connects": state.connects,
         "crashes": daemon.feeds.crashes.get(name, 0),
-        "messages": health.messages,
-        "ticks": health.ticks,
-        "malformed": health.malformed,
-        "unknown_series": health.unknown_series,
-        "dropped": health.dropped,
-        "last_message": iso(health.last_received) if health.last_received else None,
-        "last_message_age_s": (now - health.last_received) / SECOND if health.last_received else None,
+        "messages": state.messages,
+        "ticks": state.ticks,
+        "malformed": state.malformed,
+        "unknown_series": state.unknown_series,
+        "dropped": state.dropped,
+        "market_open": any(each.next_open(now) <= now for each in health.calendars_of(daemon.loaded.engine, name)),
+        "last_message": iso(state.last_received) if state.last_received else None,
+        "last_message_age_s": (now - state.last_received) / SECOND if state.last_received else None,
         "rejects": [
             {"time": iso(at), "topic": topic, "why": why, "excerpt": excerpt.decode(errors="replace")}
-            for at, topic, why, excerpt in health.rejects[-5:]
+            for at, topic, why, excerpt in state.rejects[-5:]
         ],
     }
 

@@ -19,11 +19,11 @@ BOOK = "book: {US.GOV.2Y: {dv01: -85000, currency: USD}}\naliases:"
 def test_positions_and_runbooks_are_read(read: Read) -> None:
     loaded = read(GOOD.replace("aliases:", BOOK, 1))
     assert loaded.book == {"US.GOV.2Y": Position(-85_000.0, "USD")}
-    assert loaded.runbooks == {}
+    assert loaded.runbooks == {"quiet": "docs/runbook.md#silence"}
     name = loaded.rules[0].name
     with_page = GOOD.replace(f"name: {name}", f"name: {name}\n    runbook: https://wiki.bank.example/x", 1)
     known = read(with_page)
-    assert known.runbooks == {name: "https://wiki.bank.example/x"}
+    assert known.runbooks == {name: "https://wiki.bank.example/x", "quiet": "docs/runbook.md#silence"}
     assert episodes_spec(known, "live").runbooks == known.runbooks
 
 

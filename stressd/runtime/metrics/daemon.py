@@ -30,6 +30,7 @@ def daemon_metrics(report: Report) -> Iterable[Metric]:
     yield gauge("stressd_ready", "1 while nothing is known that could make it miss something.", not report["reasons"])
     standing = report["standby"] is not None and report["standby"]["standing"]
     yield gauge("stressd_standby", "1 while it is a standby and tells nobody.", standing)
+    yield gauge("stressd_blind", "1 while nothing at all could be seen or said.", report["state"] == "blind")
     if report["snapshot"]["age_s"] is not None:
         yield gauge(
             "stressd_snapshot_age_seconds", "Age of the engine's last saved state.", report["snapshot"]["age_s"]

@@ -20,6 +20,7 @@ def pump_metrics(pump: Report, mailbox: Report) -> Iterable[Metric]:
     for kind, count in sorted(pump["events"].items()):
         events.add_metric([kind], count)
     yield events
+    yield gauge("stressd_pump_lag_seconds", "For how long the oldest tick waits to be judged.", mailbox["lag_s"])
     yield gauge("stressd_mailbox_frames", "Messages that wait for the pump.", mailbox["frames"])
     yield gauge("stressd_mailbox_bytes", "Memory of messages that wait for the pump.", mailbox["bytes"])
     yield counter(

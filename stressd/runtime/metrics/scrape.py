@@ -10,6 +10,7 @@ from prometheus_client.core import Metric
 
 from stressd.runtime.metrics.daemon import daemon_metrics
 from stressd.runtime.metrics.detectors import detector_metrics
+from stressd.runtime.metrics.disk import disk_metrics
 from stressd.runtime.metrics.family import Report
 from stressd.runtime.metrics.feeds import feed_metrics
 from stressd.runtime.metrics.markets import agenda_metrics, answer_metrics, stress_metrics
@@ -55,6 +56,7 @@ class _Scrape(CollectorRegistry):
         report = self._report
         yield from self._kept.collect()
         yield from daemon_metrics(report)
+        yield from disk_metrics(report["state_dir"])
         yield from pump_metrics(report["pump"], report["mailbox"])
         yield from memory_metrics(report["memory"])
         yield from feed_metrics(report["feeds"])
