@@ -149,6 +149,7 @@ class Curve:
 
     def _believe(self, doubt: Doubt, state: SeriesState, at: int, out: list[Event]) -> None:
         """Tell what is on at its true severity."""
+        state.about_to_change()
         del self.doubts[doubt.series]
         for told in doubt.told:
             move = Move(at, state.t, state.y, told.reference, told.reference_time, told.sigma_bp, LIVE, False)

@@ -34,7 +34,7 @@ from stressd.engine.stress_index import StressIndex
 from stressd.engine.told import Told, adopt
 from stressd.market.tick import BACKLOG, FIXING, Tick
 
-SNAPSHOT_VERSION: Final = 6
+SNAPSHOT_VERSION: Final = 7
 
 NEVER: Final = (1 << 62) - 1
 
@@ -99,8 +99,7 @@ class Engine:
         self._find_due()
 
     def _find_due(self) -> None:
-        waiting = [each.due for each in self._rounds.values()]
-        due = min([NEVER, self.stress.due, *self._fixings_due.values(), *waiting])
+        due = min([NEVER, self.stress.due, *self._fixings_due.values(), *[r.due for r in self._rounds.values()]])
         if self._silences and self._silences[0][0] < due:
             due = self._silences[0][0]
         answer = self.propagation.next_deadline()
@@ -194,6 +193,7 @@ class Engine:
     def _silence(self, due: int, out: list[Event]) -> None:
         """The heap holds a time not later than each watch's own deadline, which every tick moves on."""
         _, number, watch = heapq.heappop(self._silences)
+        self._series[watch.series].about_to_change()
         deadline = watch.deadline()
         if deadline is not None and deadline <= due:
             said = judge(self._series[watch.series], watch, deadline, self._series.values())
@@ -333,13 +333,16 @@ class Engine:
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that changes, as plain values (JSON can hold them); `restore` takes it up."""
+        return {**self.between(), "series": {name: state.state() for name, state in self._series.items()}}
+
+    def between(self) -> dict[str, Any]:
+        """The snapshot without the series' own states."""
         return {
             "version": SNAPSHOT_VERSION,
             "now": self.now,
             "unknown": self.unknown,
             "stamps": self._stamps.state(),
             "budgets": self._book.state(),
-            "series": {name: state.state() for name, state in self._series.items()},
             "rounds": [waiting.state() for waiting in self._rounds.values()],
             "propagation": self.propagation.state(),
             "spreads": self._spreads.state(),
@@ -350,10 +353,8 @@ class Engine:
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Take up a snapshot. Series and rules that it does not know start afresh; what is gone from the
         configuration is dropped. Raises SnapshotError for another version."""
-        if snapshot.get("version") != SNAPSHOT_VERSION:
-            raise SnapshotError(
-                f"engine state of version {snapshot.get('version')!r}, this engine reads {SNAPSHOT_VERSION}"
-            )
+        if (version := snapshot.get("version")) != SNAPSHOT_VERSION:
+            raise SnapshotError(f"engine state of version {version!r}, this engine reads {SNAPSHOT_VERSION}")
         self.now = max(self.now, int(snapshot["now"]))
         self.unknown = int(snapshot["unknown"])
         self._stamps.load(snapshot.get("stamps", {}))

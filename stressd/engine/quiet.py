@@ -26,6 +26,7 @@ def judge(state: SeriesState, watch: SilenceWatch, due: int, states: Iterable[Se
     """A silence is due: what is told of it, or None where it is put off for a few seconds."""
     source = state.source_name()
     others: list[SilenceWatch] = []
+    owners: list[SeriesState] = []
     rate = 0.0
     quiet = -1
     for other in states:
@@ -38,6 +39,7 @@ def judge(state: SeriesState, watch: SilenceWatch, due: int, states: Iterable[Se
                 rate += each.pauses.rate_at(due)
             if each is not watch:
                 others.append(each)
+                owners.append(other)
                 age = other.clock.calendar.open_between(each.since, due)
                 quiet = age if quiet < 0 else min(quiet, age)
     if not others:
@@ -47,7 +49,8 @@ def judge(state: SeriesState, watch: SilenceWatch, due: int, states: Iterable[Se
     if missed >= MISSED and AT_ONCE * quiet >= age:
         members = (watch.series, *[each.series for each in others])
         said = watch.tell(due, source, members)
-        for each in others:
+        for each, owner in zip(others, owners, strict=True):
+            owner.about_to_change()
             each.tell(due, source, members)
         said.open_age = quiet
         if any(each.market != watch.market for each in others):
@@ -122,6 +125,7 @@ def heard_again(event: Silence, series: dict[str, SeriesState]) -> None:
     """One series of a feed that was silent as a whole ticks again: the others are listened to anew."""
     for name in event.with_feed:
         if name in series:
+            series[name].about_to_change()
             for silence in series[name].silences:
                 if silence.rule.name == event.rule:
                     silence.release(event.at)

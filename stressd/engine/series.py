@@ -13,8 +13,9 @@ from stressd.engine.agenda import MarketAgenda
 from stressd.engine.breaches import LIVE, Breaches, watches_of
 from stressd.engine.budget import Book
 from stressd.engine.clock import MarketClock
+from stressd.engine.copyonchange import CopyOnChange
 from stressd.engine.detectors import detectors_of
-from stressd.engine.events import ENTERED, LEFT, Event, FeedNote
+from stressd.engine.events import Event
 from stressd.engine.fixings import Fixings
 from stressd.engine.gate import SourceGate, believed, doubtful
 from stressd.engine.horizon import SESSIONS_A_YEAR
@@ -26,13 +27,13 @@ from stressd.engine.plain import number, plain
 from stressd.engine.records import Records
 from stressd.engine.ring import SLOT
 from stressd.engine.silence import SilenceWatch
-from stressd.engine.sources import Sources
-from stressd.engine.spec import HORIZONS, WARN, EngineSpec, SeriesSpec
+from stressd.engine.sources import Sources, failed_over
+from stressd.engine.spec import HORIZONS, EngineSpec, SeriesSpec
 from stressd.engine.unitflip import UnitWatch
 from stressd.market.tick import BACKLOG, FIXING, Tick
 
 
-class SeriesState:
+class SeriesState(CopyOnChange):
     """One series. y, t: last accepted value (percent) and its time (ns). shifted, restarts: by how much other sources
     have moved its terms so far, and how often nothing could be carried over. curve, tenor: numbers of its curve among
     the engine's, and of itself on it. is_gauge: whether it answers for its market."""
@@ -47,6 +48,7 @@ class SeriesState:
     def __init__(
         self, spec: SeriesSpec, engine: EngineSpec, clock: MarketClock, book: Book, agenda: MarketAgenda
     ) -> None:
+        super().__init__()
         self.spec = spec
         self.id = spec.id
         self.market = spec.market
@@ -81,6 +83,7 @@ class SeriesState:
 
     def on_tick(self, tick: Tick, at: int, out: list[Event]) -> None:
         """Take in one tick that is no fixing; `at` is the engine's clock."""
+        self.about_to_change()
         t = tick.time
         y = tick.value
         if t > tick.received + self.future_tolerance:
@@ -119,6 +122,7 @@ class SeriesState:
 
     def on_derived(self, t: int, y: float, at: int, fresh: bool, out: list[Event]) -> None:
         """Take in the value of a spread, whose legs have been through their gates."""
+        self.about_to_change()
         if self.quiet:
             self.history.raw_time = t
         if t != self.t or y != self.y:
@@ -225,6 +229,7 @@ class SeriesState:
 
     def on_fixing(self, tick: Tick, at: int, out: list[Event]) -> bool:
         """Take in an official fixing. Whether it was new."""
+        self.about_to_change()
         fixings = self.fixings
         if tick.time <= fixings.time and tick.source == fixings.source:
             self.late += 1
@@ -238,6 +243,7 @@ class SeriesState:
 
     def on_break(self, tick: Tick) -> None:
         """Take in an official fixing that is a break in the data: no move and no crossing of a level."""
+        self.about_to_change()
         self.ticks += 1
         offset = self.fixings.skip(self.clock.local_day(tick.time - 1), tick)
         for level in self.levels:
@@ -249,14 +255,13 @@ class SeriesState:
 
     def has_live_fixing(self, time: int, day: int) -> bool:
         """Whether a live value of the day stands at the market's fixing time."""
-        for silence in self.silences:
-            if silence.told:
-                # What cannot be seen now is no fixing, and closes nothing.
-                return False
+        if any(silence.told for silence in self.silences):
+            return False  # what cannot be seen now is no fixing, and closes nothing
         return self.t != 0 and self.open_day == day and self.open_time <= self.t <= time + self.future_tolerance
 
     def live_fixing(self, time: int, day: int, y: float, at: int, out: list[Event]) -> None:
         """The market's fixing time has come: the last live value of the day is the series' own fixing."""
+        self.about_to_change()
         self._fix(day, Tick(self.id, y, time, at, LIVE, FIXING), at, out)
 
     def _fix(self, day: int, tick: Tick, at: int, out: list[Event]) -> None:
@@ -296,13 +301,8 @@ class SeriesState:
             return True
         self.rebase(offset)
         assert old is not None
-        back = gate.rank == 0
-        text = f"{self.id} is taken from {gate.name} {'again' if back else f'since {old.name} went quiet'}"
-        phase = LEFT if back else ENTERED
         if not self.quiet:
-            out.append(
-                FeedNote(at, t, "failed-over", self.market, phase, "failed over", self.id, gate.name, WARN, text)
-            )
+            out.append(failed_over(at, t, self.id, self.market, gate, old.name))
         return True
 
     def begin_live(self) -> None:
@@ -315,6 +315,7 @@ class SeriesState:
 
     def rebase(self, offset: float) -> None:
         """Put what is remembered into the terms of another source, whose values lie `offset` (percent) higher."""
+        self.about_to_change()
         self.fixings.rebase(offset)
         if offset == offset:
             self.shifted += offset

@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from stressd.engine.events import ENTERED, LEFT, FeedNote
 from stressd.engine.gate import CONFIRM_WITHIN, SourceGate, load_source
+from stressd.engine.spec import WARN
 
 OFFSETS_NEEDED = 3
 """Ticks of both sources side by side before their offset is trusted."""
@@ -124,3 +126,11 @@ class Sources:
             merged.append(gate)
         self.all = merged
         self.active = next((gate for gate in merged if gate.name == state["active"]), merged[0] if merged else None)
+
+
+def failed_over(at: int, t: int, series: str, market: str, gate: SourceGate, before: str) -> FeedNote:
+    """A source has taken over from `before`; where it is the best one, that is the end of a fail-over."""
+    back = gate.rank == 0
+    text = f"{series} is taken from {gate.name} {'again' if back else f'since {before} went quiet'}"
+    phase = LEFT if back else ENTERED
+    return FeedNote(at, t, "failed-over", market, phase, "failed over", series, gate.name, WARN, text)

@@ -41,7 +41,7 @@ from stressd.runtime.reload import Reloader, address
 from stressd.runtime.rendering import Renderer
 from stressd.runtime.report import Reporter
 from stressd.runtime.sdnotify import Systemd
-from stressd.runtime.snapshots import Saved, Snapshots
+from stressd.runtime.snapshots import Moment, Snapshots
 from stressd.runtime.standby import Standby
 from stressd.runtime.supervise import Crew
 from stressd.sinks.base import Sink
@@ -49,9 +49,6 @@ from stressd.store import Delivery, Store, StoreError
 from stressd.web.app import make_app
 from stressd.web.links import SECOND, actions
 from stressd.web.serve import SOCKET_NAME, Server
-
-SNAPSHOT_EVERY: Final = 60.0
-"""Seconds."""
 
 STATUS_EVERY: Final = 5.0
 DRAIN: Final = 10.0
@@ -226,7 +223,7 @@ class Daemon:
         await pumping
         try:
             async with asyncio.timeout(SAVE):
-                await self.save()
+                await self.save(hurry=True)
                 # The commits of the last pass wake the deliverer from the store's thread.
                 await asyncio.wrap_future(self.store.flush())
                 await asyncio.sleep(0)
@@ -294,19 +291,21 @@ class Daemon:
         """How the probe's deliveries stand."""
         return await asyncio.to_thread(self.store.deliveries, episode=episode)
 
-    async def save(self) -> None:
-        """Save the engine's state now."""
-        engine = self.pump.pipeline.engine
+    async def save(self, *, hurry: bool = False) -> None:
+        """Save the engine's state as it is now. hurry: nothing else is to be done meanwhile."""
         links = msgspec.json.encode(self.reporter.graph())
         try:
-            await self.snapshots.save(Saved(engine.now, engine.snapshot(), self.history.signature()))
+            await self.snapshots.take(self._moment, hurry=hurry)
             await asyncio.wrap_future(self.store.save_snapshot(graph.NAME, graph.FORMAT, links))
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             log.error("snapshot.failed", error=str(error))
+
+    def _moment(self) -> Moment:
+        return Moment(self.pump.pipeline.engine, self.history.signature())
 
     async def _save_regularly(self) -> None:
         while True:
-            await asyncio.sleep(SNAPSHOT_EVERY)
+            await asyncio.sleep(self.snapshots.interval)
             await self.save()
 
     def _calm(self) -> bool:

@@ -63,7 +63,7 @@ def reasons(daemon: Daemon, ready: int, off: Sequence[Mapping[str, Any]], *, pla
     if daemon.store.trouble is not None:
         found.append(daemon.store.trouble)
     saved = daemon.snapshots.saved_steady
-    if saved is not None and time.monotonic() - saved > UNSAVED / SECOND:
+    if saved is not None and time.monotonic() - saved > max(UNSAVED / SECOND, 3.0 * daemon.snapshots.interval):
         found.append(f"the state was last saved {duration_text(time.monotonic() - saved)} ago: is the disk writable?")
     found += sink_faults(daemon.deliverer.report(), bounds.undelivered)
     found += [

@@ -106,7 +106,9 @@ class Succession:
     def take_over(self, snapshot: dict[str, Any]) -> Engine:
         """The engine, with the state in `snapshot`. Raises SnapshotError, KeyError, ValueError, TypeError, IndexError
         where that is none."""
-        kept = {name: state for name, state in snapshot["series"].items() if name not in self._changed}
+        kept = snapshot["series"]
+        if self._changed:
+            kept = {name: state for name, state in kept.items() if name not in self._changed}
         self._engine.restore({**snapshot, "series": kept})
         if self._added:
             self._source.warm(self._engine, self._added)

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from stressd.cli.ask import ask
 from stressd.feeds.base import Frame
 from stressd.runtime import graph
+from stressd.runtime.snapshots import Snapshots
 from stressd.store import Store, StoreError
 from tests.runtime.desk import LAST, Desk, desk_in, until
 
@@ -41,7 +42,7 @@ async def test_ticks_that_breach_reach_the_webhook_and_a_restart_does_not_tell_t
     assert (first[0]["market"], first[0]["direction"], first[0]["origin"]) == ("JP", "up", "live")
     assert first[0]["series"][0]["series"] == "JP.GOV.30Y"
     store = Store.open(desk.state, create=False)
-    assert store.load_snapshot("engine") is not None
+    assert Snapshots(store).load() is not None
     assert [row.state for row in store.deliveries(event_id=first[0]["id"])] == ["delivered"]
     store.close()
     told = len(desk.receiver.events)
@@ -109,7 +110,8 @@ async def test_a_cold_daemon_says_that_it_cannot_alert_yet_and_a_warm_one_that_i
             ("1m", "about 2 h 00 of trading"),
             ("1d", "about 20 fixings"),
         ]
-    (desk.state / "stressd.db").unlink()
+    for name in ("stressd.db", "engine.snapshot"):
+        (desk.state / name).unlink()
     desk.warm()
     async with desk.running() as daemon:
         status = daemon.reporter.status()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from stressd.runtime.snapshots import Snapshots
 from stressd.store import Store
 from tests.runtime.desk import Desk, desk_in, until
 
@@ -95,7 +96,7 @@ async def test_a_signal_stops_it_cleanly_with_its_state_saved(desk: Desk, number
     assert names[-1] == "daemon.stopped"
     assert {"daemon.started", "feed.connected", "episode.opened", "delivery.delivered"} <= set(names)
     store = Store.open(desk.state, create=False)
-    assert store.load_snapshot("engine") is not None
+    assert Snapshots(store).load() is not None
     assert [episode.state for episode in store.episodes()] == ["open"]
     assert not store.pending()
     store.close()

@@ -188,6 +188,10 @@ async def test_snapshots_of_another_method_or_format_are_not_loaded(store: Store
     assert (snapshots.load(), snapshots.saved_at) == (kept, START)
     await snapshots.save(Saved(START, {}, method="another"))
     assert snapshots.load() is None
+    for file in store.file.parent.glob("engine.snapshot*"):
+        file.unlink()
+    store.save_snapshot(NAME, FORMAT, msgspec.json.encode(kept)).result(5)
+    assert snapshots.load() == kept
     store.save_snapshot(NAME, FORMAT + 1, msgspec.json.encode(kept)).result(5)
     assert snapshots.load() is None
     store.save_snapshot(NAME, FORMAT, b"not json").result(5)
