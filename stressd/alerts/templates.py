@@ -23,6 +23,7 @@ from stressd.alerts.event import Event
 from stressd.alerts.headline import LIMIT
 from stressd.alerts.notification import Notification, Telling
 from stressd.alerts.render import MARKS, render
+from stressd.alerts.template_bounds import PaidJoins, Purse, paid, paid_operation, shown
 from stressd.alerts.words import bp_text, duration_text, moment_text, series_name, sigma_text, yield_text
 from stressd.market.times import parse_time
 
@@ -50,7 +51,7 @@ _OF_TEXT: Final = {
 }  # fmt: skip
 _REFUSED: Final = {
     nodes.Include: "include", nodes.Import: "import", nodes.FromImport: "import", nodes.Extends: "extends",
-    nodes.Macro: "macro", nodes.CallBlock: "call",
+    nodes.Macro: "macro", nodes.CallBlock: "call", nodes.AssignBlock: "set ... endset", nodes.FilterBlock: "filter",
 }  # fmt: skip
 _WIDE: Final = re.compile(r"\d{3}|\*")
 
@@ -145,9 +146,13 @@ def _message(n: Notification) -> dict[str, Any]:
 
 class _Sandbox(ImmutableSandboxedEnvironment):
     """Names of mappings are their keys, texts have the methods that cannot make them long, numbers alone are
-    multiplied."""
+    multiplied, and all that is made is paid for."""
 
-    intercepted_binops = frozenset({"*", "**", "%"})
+    intercepted_binops = frozenset({"*", "**", "%", "+"})
+
+    def __init__(self, purse: Purse, **options: Any) -> None:
+        super().__init__(finalize=shown(purse), **options)
+        self.purse = purse
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, dict):
@@ -165,8 +170,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return super().is_safe_attribute(obj, attr, value)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        if operator == "**" or not all(isinstance(side, int | float) for side in (left, right)):
-            raise TemplateError(f"`{operator}` is for two numbers" if operator != "**" else "`**` is not available")
+        paid_operation(self.purse, operator, left, right)
         return super().call_binop(context, operator, left, right)
 
 
@@ -221,9 +225,11 @@ _OWN: Final[dict[str, Callable[..., Any]]] = {
 
 
 def _environment(html: bool) -> _Sandbox:
-    environment = _Sandbox(undefined=StrictUndefined, autoescape=html, trim_blocks=True, lstrip_blocks=True)
+    purse = Purse()
+    environment = _Sandbox(purse, undefined=StrictUndefined, autoescape=html, trim_blocks=True, lstrip_blocks=True)
     environment.globals.clear()
-    environment.filters = {name: environment.filters[name] for name in _FILTERS} | _OWN | {"_counted": _counted}
+    filters = {name: environment.filters[name] for name in _FILTERS} | _OWN
+    environment.filters = {name: paid(purse, name, call) for name, call in filters.items()} | {"_counted": _counted}
     return environment
 
 
@@ -235,16 +241,22 @@ def _compiled(part: str, source: str) -> Template:
     if len(source) > LONGEST:
         raise TemplateFault(part, 1, f"longer than {LONGEST} characters")
     environment = _HTML if part == "html" else _TEXT
+    environment.purse.fill()
     try:
         tree = environment.parse(source)
         _check(part, tree)
         for loop in tree.find_all(nodes.For):
             loop.iter = nodes.Filter(loop.iter, "_counted", [], [], None, None, lineno=loop.lineno)
-        return environment.from_string(tree)
+        return environment.from_string(PaidJoins().visit(tree))
+    except TemplateFault:
+        raise
     except TemplateSyntaxError as error:
         raise TemplateFault(part, error.lineno, error.message or "cannot be read") from None
     except RecursionError:
         raise TemplateFault(part, 1, "is nested too deeply") from None
+    except Exception as error:
+        # jinja works out what is constant while it compiles
+        raise TemplateFault(part, 1, _words(error)) from None
 
 
 def _check(part: str, tree: nodes.Template) -> None:
@@ -253,7 +265,7 @@ def _check(part: str, tree: nodes.Template) -> None:
             continue
         word = "a recursive loop" if isinstance(node, nodes.For) else f"`{_REFUSED[type(node)]}`"
         raise TemplateFault(part, node.lineno, f"{word} is not available in templates")
-    assignments = list(tree.find_all((nodes.Assign, nodes.AssignBlock)))
+    assignments = list(tree.find_all(nodes.Assign))
     if len(assignments) > ASSIGNMENTS:
         raise TemplateFault(part, assignments[ASSIGNMENTS].lineno, f"more than {ASSIGNMENTS} `set` statements")
 
@@ -261,6 +273,8 @@ def _check(part: str, tree: nodes.Template) -> None:
 def _rendered(part: str, template: Template, seen: Mapping[str, Any]) -> str:
     pieces: list[str] = []
     size = 0
+    for environment in (_TEXT, _HTML):
+        environment.purse.fill()
     try:
         for piece in template.generate(**seen, _steps=_Steps()):
             pieces.append(piece)

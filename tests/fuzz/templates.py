@@ -25,6 +25,16 @@ SEEDS = [
     b"\x02{{ " + b"(" * 500 + b"1" + b")" * 500 + b" }}",
     b"\x02{{ event.time|local('../../etc/passwd') }}{{ event.time|local('Asia/Tokyo', '%Y%s%n') }}",
     b"\x02{{ 9**9**9 }}{{ 2 ** 100000 }}{{ 10000000000 * 10000000000 }}",
+    b"\x02{{ ''.__~c____o__() }}",
+    b"\x02{% set a = 'aaaaaaaaaa' %}" + b"{% set a = a ~ a ~ a ~ a ~ a ~ a ~ a ~ a ~ a ~ a %}" * 12 + b"{{ a }}",
+    b"\x02{% set a = event.headline %}" + b"{% set a = a + a + a + a + a + a + a + a + a + a %}" * 12 + b"{{ a }}",
+    b"\x02{{ event.headline" + b"|replace('', 'yyyyyyyyyy')" * 12 + b" }}",
+    b"\x02{{ event.headline|list|join(message.text)|list|join(message.text) }}",
+    b"\x02{% set a = message.text|replace('', 'yyyyyyyy') %}{{ [" + b"a," * 9_000 + b"] }}",
+    b"\x02{% set a = message.text|replace('', 'yyyyyyyy') %}{{ [" + b"a," * 9_000 + b"]|sum(start='') }}",
+    b"\x02{% set a = message.text|replace('', 'yyyyyyyy') %}{{ '" + b"%(a)s" * 9_000 + b"'|format({'a': a}) }}",
+    b"\x02{% set a = 99999999999 %}" + b"{% set a = a * a %}" * 19 + b"{{ a }}",
+    b"\x02{% set a %}{% for i in message.text %}{{ message.text }}{% endfor %}{% endset %}{{ a }}",
     b"\x02{{ cycler }}{{ lipsum(9999) }}{{ namespace() }}{{ self }}{{ loop }}",
 ]
 

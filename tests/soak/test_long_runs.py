@@ -12,51 +12,22 @@ from stressd.cli.watched import of_config
 from stressd.config.load import load_text
 from stressd.engine.engine import Engine
 from stressd.engine.spec import MINUTE
-from stressd.feeds.decoder import PayloadDecoder
-from stressd.feeds.payload import PayloadMap
-from stressd.feeds.tally import Fault
 from stressd.lab.scoring.figures import figures
 from stressd.lab.sim.model import SimSpec
 from stressd.lab.trial import trial
 from stressd.market.times import parse_time
 from stressd.runtime.registry import registry
-from stressd.testing.feeds import PlainResolver
 from stressd.testing.worlds import facts, walk, world
 
 pytestmark = pytest.mark.soak
 
 START = parse_time("2026-01-13T00:00:00Z")
-GOOD = b'{"yield": 3.765, "ts": 1768889100000}'
-PAYLOADS = 2_000_000
 RESTARTS = 400
 BUDGET = """\
 instance: detection
 markets: {JP: {tenors: [10Y]}, US: {tenors: [10Y]}, UK: {tenors: [10Y]}, DE: {tenors: [10Y]}}
 rules: [{name: sigma-breach, type: sigma, series: "*", budget: 1 per month per market}]
 """
-
-
-def test_two_million_damaged_payloads_and_the_next_good_one_is_read_each_time() -> None:
-    rng = random.Random(20)
-    decoder = PayloadDecoder(PayloadMap(value="yield", time="ts"), PlainResolver(["JP.GOV.30Y"]), "desk")
-    refused = 0
-    for k in range(PAYLOADS):
-        damaged = bytearray(GOOD)
-        for _ in range(rng.randrange(1, 4)):
-            place = rng.randrange(len(damaged))
-            if rng.random() < 0.3:
-                del damaged[place:]
-                break
-            damaged[place] = rng.randrange(256)
-        faults: list[Fault] = []
-        ticks = decoder.decode(bytes(damaged), "JP.GOV.30Y", START, 0, faults)
-        assert len(ticks) + len(faults) == 1
-        refused += len(faults)
-        if k % 1_000 == 0:
-            faults = []
-            assert [tick.value for tick in decoder.decode(GOOD, "JP.GOV.30Y", START, 0, faults)] == [3.765]
-            assert not faults
-    assert PAYLOADS // 2 < refused < PAYLOADS
 
 
 def test_four_hundred_restarts_at_random_places_change_nothing_that_follows() -> None:
