@@ -39,7 +39,7 @@ class Patient(web.RequestHandler):
     __slots__ = ("_head", "_of", "_timer")
 
     def __init__(self, of: web.Server, loop: asyncio.AbstractEventLoop, head: float = HEAD) -> None:
-        super().__init__(of, loop=loop, access_log=cast(logging.Logger, None))
+        super().__init__(of, loop=loop, access_log=cast(logging.Logger, None), lingering_time=1.0)
         self._request_handler = _expecting(of.request_handler)
         self._of = of
         self._head = head

@@ -87,7 +87,7 @@ class Course:
         took = time.monotonic() - self.began
         start, end = self.memory[0][1], self.memory[-1][1]
         return (
-            f"{payloads:,} malformed payloads in {took:.0f} s ({payloads / took:,.0f}/s); memory {start:.0f} MiB at the "
-            f"start, {end:.0f} at the end, slope {self.slope():+.2f} MiB a million; {len(waits):,} good ticks among them "
-            f"judged after {1e3 * waits[len(waits) // 2]:.0f} ms (median), {1e3 * waits[-1]:.0f} ms (longest)"
+            f"{payloads:,} malformed payloads in {took:.0f} s ({payloads / took:,.0f}/s); memory {start:.0f} MiB at the"
+            f" start, {end:.0f} at the end, slope {self.slope():+.2f} MiB a million; {len(waits):,} good ticks among"
+            f" them judged after {1e3 * waits[len(waits) // 2]:.0f} ms (median), {1e3 * waits[-1]:.0f} ms (longest)"
         )
