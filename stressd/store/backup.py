@@ -23,13 +23,14 @@ import msgspec
 
 from stressd.store.database import take_ownership
 from stressd.store.schema import FILE, UNREADABLE, VERSION, StoreError, connect
+from stressd.store.snapshotfile import NAME
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 KEY: Final = "links.key"
 """Beside the store: without it every link in messages sent so far would be worth nothing after a restore."""
 
-BESIDE: Final = (KEY,)
+BESIDE: Final = (KEY, NAME)
 ASIDE: Final = "before-restore"
 NAMES: Final = "stressd-*.tar"
 

@@ -15,6 +15,7 @@ from stressd.alerts.matching import Match
 from stressd.alerts.people.commands import AddSilence
 from stressd.runtime.daemon import Daemon
 from stressd.store.backup import make, restore
+from stressd.store.snapshotfile import NAME
 from tests.runtime.desk import Desk, desk_in, until
 
 
@@ -58,6 +59,7 @@ async def test_another_daemon_goes_on_from_the_backup_of_one_at_work(desk: Desk,
         await loading
         assert manifest.open_episodes == len(ids) > 0
         assert manifest.undelivered > 0
+        assert NAME in {held.name for held in manifest.files}
     shutil.rmtree(desk.state)
     restore(file, desk.state, now=time.time_ns())
     told = len(desk.receiver.events)

@@ -69,6 +69,23 @@ def sql(statement: str) -> Callable[[Path], None]:
     return change
 
 
+def older(statement: str) -> Callable[[Path], None]:
+    """The same to a state whose snapshot is still in the store, as the first versions kept it."""
+
+    def change(file: Path) -> None:
+        for each in file.parent.glob("engine.snapshot*"):
+            each.unlink()
+        sql("INSERT OR REPLACE INTO snapshot VALUES ('engine', 1, 1, x'7b7d');" + statement)(file)
+
+    return change
+
+
+def flip(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
 def cut(share: float) -> Callable[[Path], None]:
     def change(file: Path) -> None:
         data = file.read_bytes()
@@ -116,17 +133,25 @@ RUNS = {
     "stressd.db": {
         "missing": (missing, ""),
         "empty": (empty, ""),
-        "its snapshot is of another format": (sql("UPDATE snapshot SET version = 99"), "snapshot.refused"),
-        "its snapshot is cut": (sql("UPDATE snapshot SET blob = substr(blob, 1, 100)"), "snapshot.refused"),
-        "its snapshot is no JSON": (sql("UPDATE snapshot SET blob = x'00ff00ff'"), "snapshot.refused"),
-        "its snapshot is empty": (sql("UPDATE snapshot SET blob = x''"), "snapshot.refused"),
-        "its snapshot is gone": (sql("DELETE FROM snapshot"), ""),
+        "its snapshot is of another format": (older("UPDATE snapshot SET version = 99"), "snapshot.refused"),
+        "its snapshot is cut": (older("UPDATE snapshot SET blob = substr(blob, 1, 100)"), "snapshot.refused"),
+        "its snapshot is no JSON": (older("UPDATE snapshot SET blob = x'00ff00ff'"), "snapshot.refused"),
+        "its snapshot is empty": (older("UPDATE snapshot SET blob = x''"), "snapshot.refused"),
+        "its snapshot is gone": (older("DELETE FROM snapshot"), ""),
         "its episodes cannot be read": (sql("UPDATE machine SET blob = x'ff' WHERE key = 'episodes'"), "episodes.lost"),
         "what people did cannot be read": (
             sql("UPDATE machine SET blob = x'ff' WHERE key = 'people'"),
             "silences.lost",
         ),
         "the machine's state is gone": (sql("DELETE FROM machine"), ""),
+    },
+    "engine.snapshot": {
+        "missing": (missing, ""),
+        "a bit of it flipped": (flip, "snapshot.refused"),
+        "cut in half": (cut(0.5), "snapshot.refused"),
+        "text": (text, "snapshot.refused"),
+        "empty": (empty, "snapshot.refused"),
+        "a folder": (folder, "snapshot."),
     },
     "links.key": {"missing": (missing, "")},
     "stressd.lock": {"text": (text, ""), "missing": (missing, "")},
