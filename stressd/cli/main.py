@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "decisions": ("decisions", "what this release decides on a history that is always the same"),
     "test": ("test", "run rule tests: given moves, the episodes that must be told"),
     "simulate": ("simulate", "make ticks whose every jump is known, or score the rules on them"),
+    "shadow": ("shadow", "what rules on trial would have told otherwise"),
     "score": ("score", "score told events against the labels of simulated ticks"),
     "report": ("report", "connectedness, lags, co-exceedances, links and episodes of a period"),
     "backup": ("backup", "the state in one file, or see that such a file is whole"),

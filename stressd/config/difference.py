@@ -54,6 +54,9 @@ def difference(before: Loaded, after: Loaded) -> tuple[Change, ...]:
         change = _compared(section, *(getattr(each, name) for each in source))
         if section == "events" and change is None and before.engine.agenda != after.engine.agenda:
             change = Change(section, changed=(("", ("their files",)),))
+        if section == "shadow" and change is None and before.shadow is not None and after.shadow is not None:
+            other = before.shadow.digest != after.shadow.digest
+            change = Change(section, changed=(("", ("its file",)),)) if other else None
         found.append(change)
     found.append(_templates(before, after))
     return tuple(change for change in found if change is not None)

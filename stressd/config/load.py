@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from stressd.config.registry import Registry
 from stressd.config.report import Report
 from stressd.config.rules import AnyRule
 from stressd.config.secrets import check_environment
+from stressd.config.shadow import NOT_HEARD
 from stressd.config.template import wordings
 from stressd.config.text import mapping, read_text
 from stressd.config.translate import secret_keys
@@ -42,7 +43,8 @@ class Loaded:
     """A valid configuration. feeds, sinks, rules: by their own types, in the order of the file. resolver: the
     SeriesResolver for feeds. digest: "sha256:..." of the content, whatever its layout and comments, and of the files of
     events and templates; it holds references to secrets, never secrets. listen: None where no HTTP server is wanted.
-    warnings: what is valid but looks wrong. wordings: by sink, of those that have templates."""
+    warnings: what is valid but looks wrong. wordings: by sink, of those that have templates. shadow: the same with the
+    rules on trial."""
 
     path: FilePath
     model: Config
@@ -56,6 +58,7 @@ class Loaded:
     digest: str
     warnings: list[Fault]
     wordings: dict[str, Wording]
+    shadow: Loaded | None = None
 
     @property
     def watched(self) -> dict[str, tuple[str, ...]]:
@@ -179,6 +182,7 @@ def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Re
         _check_environment(facts, config, report)
     if config is None or report.has_errors():
         raise ConfigError(report.faults())
+    trial = None if config.shadow is None else _on_trial(path.parent / config.shadow.file, data, registry, report)
     return Loaded(
         path=path,
         model=config,
@@ -192,7 +196,24 @@ def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Re
         digest=digest({**data, "tables": tables} if tables else data),
         warnings=report.faults(),
         wordings=worded,
+        shadow=trial,
     )
+
+
+def _on_trial(path: FilePath, under: dict[str, Any], registry: Registry, report: Report) -> Loaded:
+    """The rules in shadow: what the file does not say is as in the configuration; the digest is of what it says. Raises
+    ConfigError."""
+    try:
+        own = mapping(path, read_text(path), "rules")
+        data = own.marked.data
+        kept = {key: under[key] for key in NOT_HEARD if key in under}
+        said = {key: value for key, value in data.items() if key not in (*NOT_HEARD, "shadow")}
+        merged = {**{key: value for key, value in under.items() if key != "shadow"}, **said, **kept}
+        data.clear()
+        data.update(merged)
+        return replace(_loaded(data, path, registry, own, environment=False), digest=digest(said))
+    except ConfigError as error:
+        raise ConfigError([*report.faults(), *error.faults]) from None
 
 
 def digest(data: Any) -> str:

@@ -15,6 +15,7 @@ from stressd.config.episodes import EpisodeConfig, SegmentName, check_segments
 from stressd.config.fields import Bp, Duration, File, HttpUrl, KeyFault, Model, OneOrMany, Slug, written
 from stressd.config.hours import ClockTime, EndTime
 from stressd.config.routes import DigestConfig, InhibitConfig, MatchConfig, RouteConfig, Storm, StormConfig
+from stressd.config.shadow import ShadowConfig
 from stressd.market.series import CROSS, FLY, SLOPE, parse_series, series_id
 from stressd.market.tenors import tenor_months
 from stressd.market.times import parse_day
@@ -356,6 +357,8 @@ class Config(Model):
     """What routes ask for by name, told at closes or times of day. Example: `[{name: closes, at: [JP, US]}]`."""
     maintenance: list[MaintenanceConfig] = written([])
     """Recurring hours over which nobody is told of what is expected. Example: see `maintenance[]`."""
+    shadow: ShadowConfig | None = None
+    """Rules on trial beside those at work. Example: `{file: candidate.yaml, for: 10d}`."""
     book: dict[str, PositionConfig] = written({})
     """What the desk holds by series, for messages to people only. Example: `{JP.GOV.30Y: {dv01: 1200000, currency:
     JPY}}`."""

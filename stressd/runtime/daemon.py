@@ -41,6 +41,7 @@ from stressd.runtime.reload import Reloader, address
 from stressd.runtime.rendering import Renderer
 from stressd.runtime.report import Reporter
 from stressd.runtime.sdnotify import Systemd
+from stressd.runtime.shadows import Shadows
 from stressd.runtime.snapshots import Moment, Snapshots
 from stressd.runtime.standby import Standby
 from stressd.runtime.supervise import Crew
@@ -106,6 +107,7 @@ class Daemon:
         self.mailbox = Mailbox(self.clock.now)
         self.crew = Crew()
         self.heart = Heart(self.reporter.alarming, lambda: self.deliverer.sinks, crew=self.crew)
+        self.shadows = Shadows(self)
         self.probe = Probe(self.mailbox, self._tell_probe, self._probed)
         self.drain = DRAIN
         self._losses: dict[str, tuple[float, str]] = {}
@@ -197,6 +199,7 @@ class Daemon:
                 keep("reloader", self.reloader.run),
                 keep("probe", self.probe.run),
             ]
+            self.shadows.take(await self.shadows.make(self.loaded))
             await self.server.start(self.state / SOCKET_NAME)
             await self.server.listen(*address(self.loaded))
             await self.feeds.replace(feeds)
@@ -223,6 +226,7 @@ class Daemon:
         await pumping
         try:
             async with asyncio.timeout(SAVE):
+                await self.shadows.save()
                 await self.save(hurry=True)
                 # The commits of the last pass wake the deliverer from the store's thread.
                 await asyncio.wrap_future(self.store.flush())
@@ -317,4 +321,5 @@ class Daemon:
             await asyncio.sleep(STATUS_EVERY)
             self.systemd.status(self.reporter.summary())
             self.footprints.measure(self.pump.pipeline.engine)
+            await self.shadows.refresh()
             self.garbage.turn(time.monotonic(), self._calm())

@@ -18,7 +18,7 @@ import structlog
 
 from stressd.alerts.people.commands import Command, CommandError, Done
 from stressd.alerts.pipeline import Pipeline, Routed
-from stressd.engine.events import Event
+from stressd.engine.events import Event, FeedNote
 from stressd.feeds.base import Frame
 from stressd.market.tick import Tick
 from stressd.runtime.clock import Clock
@@ -47,6 +47,12 @@ class Outbox(Protocol):
         """One transaction of events, deliveries, what people did and the machine's state. The future is done once it
         is on disk."""
         ...
+
+
+class Beside(Protocol):
+    """Who goes through the same once more, after all is told. Raises nothing."""
+
+    def turn(self, ticks: Sequence[Tick], at: int, told: Sequence[Routed], commands: Sequence[Command]) -> None: ...
 
 
 class _Held:
@@ -91,6 +97,9 @@ class Pump:
         self._told: list[Routed] = []
         self._commands: deque[tuple[Command, Future[Done]]] = deque()
         self._direct: list[tuple[Callable[[int], Event], Sequence[str], Future[str]]] = []
+        self.beside: Beside | None = None
+        self._obeyed: list[Command] = []
+        self._notes: list[Callable[[int], FeedNote]] = []
         self._stopping = False
         self._looked = 0.0
         self.at = self._awake = clock.now()
@@ -129,6 +138,11 @@ class Pump:
         """Go on with another pipeline from the next pass on. told: what its making told."""
         self.pipeline = pipeline
         self._told += told
+        self._mailbox.wake()
+
+    def say(self, note: Callable[[int], FeedNote]) -> None:
+        """Tell something about the daemon itself once, by its routes, for the time of the next pass."""
+        self._notes.append(note)
         self._mailbox.wake()
 
     def direct(self, note: Callable[[int], Event], sinks: Sequence[str]) -> Future[str]:
@@ -173,11 +187,16 @@ class Pump:
             self._looked = steady
             for note in self.conditions.observe(self.at, self._wrong()):
                 routed += self.pipeline.apply(note)
+        while self._notes:
+            routed += self.pipeline.apply(self._notes.pop(0)(self.at))
         self._finish(batch, routed, carried)
         self.passes += 1
         self.passed = time.monotonic()
         if batch.frames or routed:
             self._observe(time.perf_counter() - began)
+        if self.beside is not None:
+            self.beside.turn(ticks, self.at, routed, self._obeyed)
+        self._obeyed = []
         self._beat()
         return oldest is not None
 
@@ -192,6 +211,7 @@ class Pump:
                 future.set_exception(error)
                 continue
             routed += done.routed
+            self._obeyed.append(command)
             carried.append((done, future))
         return carried
 

@@ -180,6 +180,7 @@ class Reloader:
         for feed in d.feeds.feeds.values():
             if feed in new.feeds.values() and isinstance(feed, Renamed):
                 feed.rename(new.loaded.resolver)
+        d.shadows.take(new.shadow)
         d.probe.replace(d.standby.probe(new.loaded.model.probe))
         d.loaded_at = d.clock.now()
         self._seen = dict(new.seen)

@@ -118,6 +118,7 @@ class Reporter:
             ],
             "answers": answers(d.pump.pipeline.episodes.answers()),
             "sinks": [{**row, "template_failures": d.renderer.failed(row["name"])} for row in d.deliverer.report()],
+            "shadow": d.shadows.brief(),
             "heartbeats": d.heart.report(),
             "probe": d.probe.report(),
             "conditions": [{"rule": c.rule, "source": c.source, "text": c.text} for c in d.pump.conditions.lasting()],
@@ -141,6 +142,9 @@ class Reporter:
                 "age_s": None if saved_at is None else (now - saved_at) / SECOND,
             },
         }
+
+    def shadow(self) -> dict[str, Any] | None:
+        return self._daemon.shadows.report()
 
     def graph(self) -> dict[str, Any]:
         d = self._daemon

@@ -28,6 +28,7 @@ from stressd.runtime.linkkey import signer
 from stressd.runtime.outbox import machine_state
 from stressd.runtime.refusal import Refused, refusing
 from stressd.runtime.rendering import Renderer
+from stressd.runtime.shadow import Shadow
 from stressd.sinks.base import Sink
 from stressd.web.links import Signer
 
@@ -58,7 +59,7 @@ def look(loaded: Loaded) -> dict[str, str]:
 class Successor:
     """loaded: the next configuration. changes: in what it differs. seen: its secrets. feeds, sinks: all of them, also
     those that stay. watchers: of the heartbeat, None where they stay. succession: of the engine, None where it stays.
-    """
+    shadow: the trial from now on, which may be the one that runs."""
 
     loaded: Loaded
     changes: tuple[Change, ...]
@@ -70,6 +71,7 @@ class Successor:
     signer: Signer
     history: warm.History
     succession: warm.Succession | None
+    shadow: Shadow | None
     own: list[Any]
     """Parts that were made for it, to be closed if it comes to nothing."""
 
@@ -124,10 +126,11 @@ async def prepare(d: Daemon, loaded: Loaded, seen: Seen) -> Successor:
             succession = None
             if loaded.engine != d.loaded.engine or history.signature() != d.history.signature():
                 succession = await _succession(d, loaded.engine, history)
+            shadow = await d.shadows.next(loaded)
     except BaseException:
         await close(own)
         raise
-    return Successor(loaded, changes, now, feeds, sinks, watchers, renderer, key, history, succession, own)
+    return Successor(loaded, changes, now, feeds, sinks, watchers, renderer, key, history, succession, shadow, own)
 
 
 def steady(before: Loaded, after: Loaded) -> Loaded:

@@ -43,6 +43,10 @@ class Provider(Protocol):
         """The stress index as it stands, with its last closes, at most `days` of them."""
         ...
 
+    def shadow(self) -> Mapping[str, Any] | None:
+        """What the rules on trial would have told otherwise; None where there are none."""
+        ...
+
     def graph(self) -> Mapping[str, Any]:
         """Which markets follow which, ready for JSON: `time`, `markets`, `edges`."""
         ...
@@ -62,6 +66,7 @@ def make_app(provider: Provider, doors: Doors) -> web.Application:
     app.router.add_get("/api/v1/status", _status)
     app.router.add_get("/api/v1/stress", _stress)
     app.router.add_get("/api/v1/graph", _graph)
+    app.router.add_get("/api/v1/shadow", _shadow)
     add_api(app, doors)
     add_act(app)
     add_reloading(app, doors)
@@ -103,6 +108,12 @@ async def _stress(request: web.Request) -> web.Response:
     if not days.isascii() or not days.isdigit() or len(days) > 6:
         return _text("`days` is a number of closes of the index, such as 250", 400)
     return _json(request.app[PROVIDER].stress(int(days)))
+
+
+async def _shadow(request: web.Request) -> web.Response:
+    if peer(request) is None:
+        return _text("what rules on trial would have told is said on the daemon's own host: `stressd shadow`", 403)
+    return _json({"shadow": request.app[PROVIDER].shadow()})
 
 
 async def _graph(request: web.Request) -> web.Response:

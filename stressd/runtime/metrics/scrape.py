@@ -19,6 +19,7 @@ from stressd.runtime.metrics.outward import outward_metrics
 from stressd.runtime.metrics.people import people_metrics
 from stressd.runtime.metrics.pump import pump_metrics
 from stressd.runtime.metrics.series import engine_metrics
+from stressd.runtime.metrics.shadow import shadow_metrics
 from stressd.runtime.metrics.sinks import sink_metrics
 
 BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
@@ -67,4 +68,5 @@ class _Scrape(CollectorRegistry):
         yield from stress_metrics(report["stress"])
         yield from answer_metrics(report["answers"])
         yield from people_metrics(report["silences"], report["episodes"])
+        yield from shadow_metrics(report["shadow"])
         yield from outward_metrics(report["heartbeats"], report["probe"])
