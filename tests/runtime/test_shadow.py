@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
-from contextlib import redirect_stdout
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stressd.alerts.pipeline import Pipeline
+from stressd.cli.ask import ask
 from stressd.cli.main import main
 from stressd.cli.shadow import shadow_lines
 from stressd.config.faults import ConfigError
@@ -82,10 +80,9 @@ async def test_rules_in_shadow_tell_nobody_and_the_report_says_what_they_would_h
         lines = "\n".join(shadow_lines(found))
         assert "only in shadow" in lines
         assert only_new["new"]["episode"] in lines
-        out = StringIO()
-        with redirect_stdout(out):
-            assert await asyncio.to_thread(main, ["shadow", "--state", str(desk.state), "--json"]) == 0
-        assert json.loads(out.getvalue())["state"] == "running"
+        asked = await asyncio.to_thread(ask, desk.state, "/api/v1/shadow")
+        assert asked["shadow"]["state"] == "running"
+        assert await asyncio.to_thread(main, ["shadow", "--state", str(desk.state)]) == 0
         assert b"stressd_shadow_running 1.0" in daemon.metrics.exposition(daemon.reporter.status(), 100)
 
 
