@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ def open_store(state: Path) -> Iterator[Store]:
     """The store of a state directory, which may belong to a running daemon. Raises UserError."""
     try:
         store = Store.open(state, create=False)
+        if store.copied is not None:
+            print(f"stressd: {store.file}: brought to this version; as it was before: {store.copied}", file=sys.stderr)
         try:
             yield store
         finally:

@@ -23,7 +23,7 @@ from stressd.runtime.journal import say
 from stressd.runtime.logs import configure
 from stressd.runtime.registry import registry
 from stressd.runtime.statedir import state_dir
-from stressd.store import StoreError
+from stressd.store import NewerStore, StoreError
 
 CONFIG: Final = 78
 """EX_CONFIG of sysexits.h: systemd is told not to restart on it."""
@@ -39,7 +39,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "run",
         help="the daemon: watch the feeds and alert",
         description="Runs until SIGTERM or SIGINT; SIGHUP reads the configuration again. "
-        "Exit status: 0 after a clean stop, 78 for a bad configuration or secret.",
+        "Exit status: 0 after a clean stop, 78 for a bad configuration or secret, "
+        "or a state that a newer stressd has written.",
     )
     parser.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="the configuration")
     parser.add_argument("--state", type=Path, metavar="DIR", help="the state directory, instead of the configured one")
@@ -67,6 +68,9 @@ def run(args: argparse.Namespace) -> int:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(loaded, known, args.state, args.standby))
     except BuildError as error:
+        say(f"stressd: {error}")
+        return CONFIG
+    except NewerStore as error:
         say(f"stressd: {error}")
         return CONFIG
     except (StoreError, OSError) as error:

@@ -133,6 +133,8 @@ class Daemon:
         feeds = make_feeds(self.loaded, self.registry)
         sinks = make_sinks(self.loaded, self.registry)
         self.store = Store.open(self.state, owner=True)
+        if self.store.copied is not None:
+            log.warning("store.migrated", file=str(self.store.file), copy=str(self.store.copied))
         try:
             self.standby.settle()
             self.snapshots = Snapshots(self.store)

@@ -17,7 +17,7 @@ from stressd.store.rows import (
     TickBatch,
     Told,
 )
-from stressd.store.schema import StoreError
+from stressd.store.schema import NewerStore, StoreError
 from stressd.store.standby import STANDBY
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "HistorySource",
     "Imported",
     "LabelRow",
+    "NewerStore",
     "RoutedEvent",
     "Snapshot",
     "Store",

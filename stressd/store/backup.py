@@ -21,7 +21,7 @@ from typing import Final
 
 import msgspec
 
-from stressd.store.database import take_ownership
+from stressd.store.ownership import take_ownership
 from stressd.store.schema import FILE, UNREADABLE, VERSION, StoreError, connect
 from stressd.store.snapshotfile import NAME
 

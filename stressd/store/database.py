@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from stressd.alerts.event import Event, from_json
 from stressd.market.tick import Tick
 from stressd.store import history, outbox, standby
+from stressd.store.ownership import no_daemon, take_ownership
 from stressd.store.rows import (
     ActionRow,
     Attempt,
@@ -33,16 +33,16 @@ from stressd.store.rows import (
     TickBatch,
     Told,
 )
-from stressd.store.schema import FILE, UNREADABLE, StoreError, connect, prepare
+from stressd.store.schema import FILE, UNREADABLE, StoreError, connect, find, prepare
 from stressd.store.writer import Writer
 
 T = TypeVar("T")
-LOCK: Final = "stressd.lock"
 
 
 class Store:
     """Everything that outlives the process. Methods that return a Future write, on the writer's thread, in the order in
-    which they were called; the others read, from any thread. All raise StoreError, the futures too."""
+    which they were called; the others read, from any thread. All raise StoreError, the futures too. copied: what was
+    made of an older version's file before its tables were changed, where they were."""
 
     def __init__(self, file: Path, lock: int | None, now: Callable[[], int]) -> None:
         self.file = file
@@ -51,6 +51,7 @@ class Store:
         self._writer = Writer(file)
         self._reading = threading.Lock()
         self._reader: sqlite3.Connection | None = None
+        self.copied: Path | None = None
 
     @classmethod
     def open(
@@ -59,8 +60,17 @@ class Store:
         """Open the store in `directory`. owner: as the daemon, of which there is one. create: make it where there is
         none. now: ns UTC. Raises StoreError."""
         file = Path(directory) / FILE
-        prepare(file, create=create)
-        return cls(file, take_ownership(file.parent) if owner else None, now)
+        find(file, create=create)
+        lock = take_ownership(file.parent) if owner else None
+        try:
+            copied = prepare(file, nullcontext if owner else partial(no_daemon, file.parent))
+        except BaseException:
+            if lock is not None:
+                os.close(lock)
+            raise
+        store = cls(file, lock, now)
+        store.copied = copied
+        return store
 
     def close(self, timeout: float = 10.0) -> None:
         """Write what is queued, then let go of the file. Raises StoreError where that cannot be done in time."""
@@ -354,24 +364,3 @@ def _save(connection: sqlite3.Connection, snapshot: Snapshot) -> None:
         "version = excluded.version, saved_at = excluded.saved_at, blob = excluded.blob",
         (snapshot.name, snapshot.version, snapshot.saved_at, snapshot.blob),
     )
-
-
-def take_ownership(directory: Path) -> int:
-    """A lock that ends with the process, however it ends. Two daemons on one store would say everything twice."""
-    file = directory / LOCK
-    try:
-        descriptor = os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StoreError(f"{file}: cannot be created: {error.strerror}") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        holder = os.read(descriptor, 20).decode(errors="replace").strip()
-        os.close(descriptor)
-        who = f"process {holder}" if holder else "another process"
-        raise StoreError(
-            f"{directory}: {who} already keeps its state here; give this one its own `state_dir`"
-        ) from None
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"{os.getpid()}\n".encode())
-    return descriptor

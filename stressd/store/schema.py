@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,10 @@ BUSY_TIMEOUT_MS: Final = 5_000
 
 class StoreError(Exception):
     """The store cannot be used, or what was asked of it cannot be. The text names the file and what to do."""
+
+
+class NewerStore(StoreError):
+    """It was written by a newer version, and no waiting or restart will change that."""
 
 
 _FIRST: Final = """
@@ -114,18 +119,24 @@ def connect(file: Path, *, reading: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def prepare(file: Path, *, create: bool) -> None:
-    """Make the file, or see that it is a store which this version can use. Raises StoreError."""
+def find(file: Path, *, create: bool) -> None:
+    """See that there is a file, or make it. Raises StoreError."""
     if not file.exists():
         if not create:
             raise StoreError(f"{file}: there is no store here; `stressd run` or `stressd history import` makes one")
         _make_private(file)
+
+
+def prepare(file: Path, alone: Callable[[], AbstractContextManager[None]]) -> Path | None:
+    """See that it is a store which this version can use, or make it one; the copy that was made of an older version's
+    before. alone: as long as it lasts no daemon runs on the file; raises StoreError where one does. Raises
+    StoreError."""
     try:
         connection = connect(file)
     except UNREADABLE as error:
         raise StoreError(_in_words(file, error)) from None
     try:
-        _bring_up(connection, file)
+        return _bring_up(connection, file, alone)
     except UNREADABLE as error:
         raise StoreError(_in_words(file, error)) from None
     finally:
@@ -140,15 +151,23 @@ def _make_private(file: Path) -> None:
         raise StoreError(f"{file}: cannot be created: {error.strerror}") from None
 
 
-def _bring_up(connection: sqlite3.Connection, file: Path) -> None:
+def _bring_up(
+    connection: sqlite3.Connection, file: Path, alone: Callable[[], AbstractContextManager[None]]
+) -> Path | None:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    copy = None
     if version > VERSION:
-        raise StoreError(
+        former = _copy_of(file, VERSION)
+        back = f"or go back to {former}, which it was before the upgrade" if former.exists() else "or another state"
+        raise NewerStore(
             f"{file}: was written by a newer stressd (its schema is {version}, this version knows {VERSION}): "
-            "run the newer version, or use another state directory"
+            f"run the newer version, {back} (docs/upgrade.md)"
         )
-    if version < VERSION:
-        _migrate(connection, file)
+    if version == 0:
+        copy = _migrate(connection, file)
+    elif version < VERSION:
+        with alone():
+            copy = _migrate(connection, file)
     mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
         raise StoreError(f"{file}: this file system does not allow SQLite's WAL mode; keep the state on a local disk")
@@ -156,17 +175,23 @@ def _bring_up(connection: sqlite3.Connection, file: Path) -> None:
         verdict = str(connection.execute(f"PRAGMA quick_check({table})").fetchone()[0])
         if verdict != "ok":
             raise StoreError(f"{file}: is corrupted ({verdict}): {_RESTORE}")
+    return copy
 
 
-def _migrate(connection: sqlite3.Connection, file: Path) -> None:
-    """All steps in one transaction, after a copy of what there was; two processes may try at once."""
+def _copy_of(file: Path, version: int) -> Path:
+    return file.with_name(f"{file.name}.v{version}")
+
+
+def _migrate(connection: sqlite3.Connection, file: Path) -> Path | None:
+    """The copy. All steps in one transaction, after a copy of what there was; two processes may try at once."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
         if version == 0 and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise StoreError(f"{file}: is a SQLite file, but not one of stressd's")
-        if 0 < version < VERSION:
-            _copy(file, file.with_name(f"{file.name}.v{version}"))
+        copy = _copy_of(file, version) if 0 < version < VERSION else None
+        if copy is not None:
+            _copy(file, copy)
         for statement in ";".join(STEPS[version:]).split(";"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
@@ -174,6 +199,7 @@ def _migrate(connection: sqlite3.Connection, file: Path) -> None:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+    return copy
 
 
 def _copy(file: Path, to: Path) -> None:

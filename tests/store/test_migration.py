@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -14,6 +16,7 @@ import pytest
 from stressd.alerts.event import to_json
 from stressd.store import ActionRow, Attempt, Commit, Store, StoreError, schema
 from stressd.store.outbox import ATTEMPTS_KEPT
+from stressd.store.ownership import LOCK
 from stressd.store.schema import FILE, VERSION
 
 Make = Callable[..., Any]
@@ -140,3 +143,25 @@ def test_the_log_of_attempts_is_bounded(store: Store, monkeypatch: pytest.Monkey
     assert [a.attempt for a in store.attempts("JP-260120-aaaa.1")] == [3, 4, 5]
     assert [a.attempt for a in store.attempts("JP-260120-aaaa.1", "mail")] == [4]
     assert store.attempts("JP-260120-aaaa.2") == []
+
+
+def test_whoever_is_not_the_daemon_leaves_an_older_daemons_file_alone(old: Path) -> None:
+    """After an upgrade, before the restart: a command of the new version must not change the tables of what runs."""
+    held = os.open(old / LOCK, os.O_CREAT | os.O_RDWR)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    os.write(held, b"4711\n")
+    try:
+        with pytest.raises(StoreError, match="the daemon there, process 4711, is of an older version"):
+            Store.open(old, create=False)
+        with pytest.raises(StoreError, match="process 4711 already keeps its state here"):
+            Store.open(old, owner=True)
+        assert version(old / FILE) == 1
+        assert not (old / f"{FILE}.v1").exists()
+    finally:
+        os.close(held)
+    store = Store.open(old, create=False)
+    assert store.copied == old / f"{FILE}.v1"
+    store.close()
+    again = Store.open(old, owner=True)
+    assert again.copied is None
+    again.close()

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stressd.alerts.event import Event
-from stressd.store import Commit, Store, StoreError
+from stressd.store import Commit, NewerStore, Store, StoreError
 from stressd.store.schema import FILE, VERSION, connect
 
 Make = Callable[..., Any]
@@ -226,8 +226,12 @@ def test_a_newer_schema_is_refused_in_words(tmp_path: Path) -> None:
     file = sqlite3.connect(tmp_path / FILE)
     file.execute(f"PRAGMA user_version = {VERSION + 1}")
     file.close()
-    with pytest.raises(StoreError, match="written by a newer stressd"):
+    with pytest.raises(NewerStore, match="written by a newer stressd .* run the newer version, or another state"):
         Store.open(tmp_path)
+    (tmp_path / f"{FILE}.v{VERSION}").touch()
+    with pytest.raises(NewerStore, match=rf"or go back to .*/stressd\.db\.v{VERSION}, which it was before the upgrade"):
+        Store.open(tmp_path, owner=True)
+    Store.open(tmp_path / "another", owner=True).close()
 
 
 @pytest.mark.parametrize(
@@ -311,7 +315,7 @@ def test_reads_are_safe_from_many_threads_while_commits_run(store: Store, sent: 
 CHILD = """
 import sys
 from stressd.alerts.event import from_json
-from stressd.store import Commit, Store
+from stressd.store import Commit, Store, NewerStore
 from types import SimpleNamespace
 store = Store.open(sys.argv[1])
 base = from_json(sys.stdin.readline())
