@@ -27,6 +27,7 @@ from stressd.alerts.pipeline import Pipeline, Routed
 from stressd.engine.form import FORM
 from stressd.feeds import mqtt
 from stressd.feeds.payload import PayloadMap
+from stressd.market.tick import Tick
 from stressd.runtime.mailbox import Mailbox
 from stressd.runtime.pump import Pump
 
@@ -45,6 +46,12 @@ class Still:
 
     async def sleep_until(self, t: int) -> None:
         await asyncio.sleep(self.seconds_until(t))
+
+    def heed(self, ticks: Sequence[Tick]) -> None:
+        return
+
+    def unheard(self, gap: int) -> int:
+        return 0
 
 
 class Decisions:

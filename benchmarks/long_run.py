@@ -92,6 +92,12 @@ class EventClock:
         while self.at < t:
             await asyncio.sleep(0.02)
 
+    def heed(self, ticks: Sequence[Tick]) -> None:
+        return
+
+    def unheard(self, gap: int) -> int:
+        return 0
+
 
 class World:
     """A feed that makes its own messages, one a second of event time; decoded as those of a broker are."""
