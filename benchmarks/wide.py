@@ -154,9 +154,8 @@ def main() -> None:
     lag = found["latencies"]
     print(f"engine {found['engine']}; {found['series']} series, {found['rate']} ticks/s for {asked_for.seconds} s")
     print(f"  {found['busy']:.1%} of one core; {found['judged']:,} ticks judged, {found['folded']} folded")
-    print(
-        f"  memory {found['memory'][0]:.0f} to {found['memory'][-1]:.0f} MB; a scrape takes {max(found['scrapes']):.2f} s at most"
-    )
+    first, last, slowest = found["memory"][0], found["memory"][-1], max(found["scrapes"])
+    print(f"  memory {first:.0f} to {last:.0f} MB; a scrape takes {slowest:.2f} s at most")
     print(f"  {len(lag)} of {found['alerts']} alerts, tick to webhook: ", end="")
     print(f"p50 {lag[len(lag) // 2]:.1f} ms, most {lag[-1]:.1f} ms" if lag else "none")
 
