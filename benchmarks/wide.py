@@ -112,7 +112,7 @@ async def wide(series: int, rate: int, seconds: int, batch: int) -> dict[str, An
                     await asyncio.sleep(max(0.0, ahead))
                 for each in chosen:
                     levels[each] += rng.gauss(0.0, 0.0005)
-                if second % max(1, seconds // ALERTS) == 1:
+                if (second + 1) % max(1, seconds // ALERTS) == 0:
                     each = rng.randrange(len(ids))
                     for _ in range(2):
                         levels[each] = 9.5 + rng.random() / 100.0
