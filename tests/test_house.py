@@ -150,6 +150,21 @@ def test_what_is_compiled_is_plain_python() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_what_is_compiled_asks_no_protocol_at_run_time() -> None:
+    """In a compiled module a protocol is no class of `typing`: the import itself would fail."""
+    setup = tree(ROOT / "setup.py")
+    on_the_way = next(
+        ast.literal_eval(node.value)
+        for node in setup.body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "ON_THE_WAY"
+    )
+    compiled = [p for package in ("market", "engine") for p in (PACKAGE / package).rglob("*.py")]
+    compiled += [ROOT / name for name in on_the_way]
+    assert len(compiled) > 80
+    wrong = [str(path) for path in compiled if "runtime_checkable" in path.read_text(encoding="utf-8")]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_a_file_is_one_idea_of_at_most_400_lines() -> None:
     lengths = {str(p.relative_to(ROOT)): len(p.read_text(encoding="utf-8").splitlines()) for p in FILES}
     long = {name: length for name, length in lengths.items() if length > LONGEST and name not in LONGER_FILES}

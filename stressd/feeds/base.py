@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from mypy_extensions import mypyc_attr
 
@@ -104,19 +104,3 @@ class SeriesResolver(Protocol):
     def to_percent(self, name: str, value: float, unit: str) -> float:
         """`value` of `name` in percent; the alias' own unit wins over `unit` ("percent", "bp", "decimal")."""
         ...
-
-
-@runtime_checkable
-class Renamed(Protocol):
-    """A feed that goes on with other names without a new connection. Where one does not offer it, it is made anew."""
-
-    def rename(self, resolver: SeriesResolver) -> None:
-        """Series and units by this from the next frame on."""
-        ...
-
-
-@runtime_checkable
-class Beside(Protocol):
-    """A feed that says whether its successor may connect before it has ended. Where one does not say, it must not."""
-
-    beside: bool

@@ -10,7 +10,8 @@ from typing import Final
 import structlog
 
 from stressd.engine.spec import HIGH
-from stressd.feeds.base import Beside, Feed, Inbox
+from stressd.feeds.base import Feed, Inbox
+from stressd.feeds.offers import Beside
 from stressd.runtime.mailbox import Mailbox
 from stressd.runtime.notes import FEED, Condition
 from stressd.runtime.overlap import Overlap

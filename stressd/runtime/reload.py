@@ -17,7 +17,7 @@ import structlog
 
 from stressd.config.difference import Change
 from stressd.config.load import Loaded, load, load_text
-from stressd.feeds.base import Renamed
+from stressd.feeds.offers import Renamed
 from stressd.market.times import iso
 from stressd.runtime.build import Built, fallbacks
 from stressd.runtime.logs import configure

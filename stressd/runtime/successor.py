@@ -20,7 +20,8 @@ from stressd.config.load import Loaded
 from stressd.config.secrets import contents
 from stressd.engine.engine import SnapshotError
 from stressd.engine.spec import EngineSpec
-from stressd.feeds.base import Feed, Renamed
+from stressd.feeds.base import Feed
+from stressd.feeds.offers import Renamed
 from stressd.runtime import warm
 from stressd.runtime.build import Built, build_pipeline, make_feeds, make_sinks
 from stressd.runtime.heart import Made
