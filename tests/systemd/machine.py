@@ -1,0 +1,184 @@
+"""A machine with a real systemd as its process 1: namespaces of its own on an overlay of this one's root."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+
+PYTHON = "/usr/bin/python3"
+"""The system's, as users have it: one in a home folder is hidden by ProtectHome=."""
+
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "TERM": "dumb",
+    "LANG": "C.UTF-8", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": "",
+}  # fmt: skip
+
+# in namespaces of its own, so that nothing of it outlives its first process, nor that one this one
+BOOT = """
+for group in $CGROUPS; do mkdir -p "$group" && echo $$ > "$group/cgroup.procs" || exit 1; done
+mount -t tmpfs -o size=2g tmpfs "$1" && mkdir "$1/upper" "$1/work" "$1/root" || exit 1
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root" || exit 1
+root="$1/root"; shift
+exec systemd-nspawn --quiet -D "$root" --register=no --keep-unit --private-network "$@" \
+    --boot -- systemd.unit=basic.target
+"""
+
+
+def missing() -> str:
+    """Why no such machine can be booted here, "" where it can."""
+    if os.geteuid() != 0:
+        return "a real systemd needs root"
+    for program in ("systemd-nspawn", "nsenter", "unshare", "setpriv", "/sbin/init", "dbus-daemon"):
+        if shutil.which(program) is None:
+            return f"a real systemd needs {program} (Debian: systemd-container systemd-sysv dbus util-linux)"
+    done = subprocess.run([PYTHON, "-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"])
+    if done.returncode:
+        return f"no {PYTHON} of version 3.11 or later with venv (Debian: python3-venv)"
+    trial = (
+        'mount -t tmpfs tmpfs "$1" && mkdir "$1/u" "$1/w" "$1/m" && '
+        'mount -t overlay overlay -o "lowerdir=/,upperdir=$1/u,workdir=$1/w" "$1/m"'
+    )
+    probe = ["unshare", "--mount", "--propagation", "private", "sh", "-c", trial, "sh", "/mnt"]
+    done = subprocess.run(probe, capture_output=True)
+    return "" if done.returncode == 0 else f"a real systemd needs overlays: {done.stderr.decode().strip()[:200]}"
+
+
+class Machine:
+    """Booted by `with`. Its loopback, /tmp and state are its own; its programs are this machine's.
+
+    folder: an empty one, where it is mounted. shown: folders of this machine, read-only at other places in it.
+    """
+
+    def __init__(self, folder: Path, shown: Mapping[Path, str] | None = None) -> None:
+        self._folder = folder
+        self._shown = shown or {}
+        self._groups = [each / f"stressd-test-{os.getpid()}-{folder.name}" for each in _own_cgroups()]
+        self._log = folder.with_name(f"{folder.name}.boot")
+        self._nspawn: subprocess.Popen[bytes] | None = None
+        self._leader = 0
+
+    def __enter__(self) -> Machine:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        binds = [f"--bind-ro={here}:{there}" for here, there in self._shown.items()]
+        name = f"--machine=stressd-{os.getpid()}-{self._folder.name}"
+        with self._log.open("wb") as log:
+            self._nspawn = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private",
+                 "--pid", "--fork", "--kill-child", "--mount-proc",
+                 "sh", "-c", BOOT, "sh", str(self._folder), name, *binds],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                env={**os.environ, "CGROUPS": " ".join(map(str, self._groups))},
+            )  # fmt: skip
+        try:
+            self.until(self._booted, 60, "the machine has booted")
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Switch it off as by its plug. Nothing of it remains."""
+        if self._nspawn is not None:
+            for child in _children(self._nspawn.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._nspawn.wait(5)
+            self._nspawn.kill()
+            self._nspawn.wait()
+        for group in self._groups:
+            _remove(group)
+
+    def run(self, script: str, *, check: bool = True, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """A shell script in it, as root. check: it must end with 0."""
+        done = subprocess.run(
+            [*self.enter(), "bash", "-euo", "pipefail", "-c", script],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, env=ENVIRONMENT,
+        )  # fmt: skip
+        assert not check or done.returncode == 0, f"{script}\nended with {done.returncode}:\n{done.stdout}{done.stderr}"
+        return done
+
+    def said(self, script: str) -> str:
+        """What a script prints."""
+        return self.run(script).stdout.strip()
+
+    def write(self, path: str, text: str, mode: str = "0644") -> None:
+        """A file in it, with the folders above it."""
+        command = ["install", "-D", "-m", mode, "/dev/stdin", path]
+        subprocess.run([*self.enter(), *command], input=text, text=True, check=True, env=ENVIRONMENT)
+
+    def enter(self) -> list[str]:
+        """The beginning of a command that runs in it."""
+        return ["nsenter", "-t", str(self._leader), "-m", "-u", "-i", "-n", "-p", "-r", "-w", "--"]
+
+    def until(self, condition: Callable[[], object], seconds: float, what: str) -> None:
+        """Looks again and again; fails with `what` in its text."""
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                seen = self.run("journalctl -n 40 -o short-precise", check=False).stdout if self._leader else ""
+                raise AssertionError(f"not within {seconds:.0f} s: {what}\n{seen or self._log.read_text()[-2000:]}")
+            time.sleep(0.05)
+
+    def _booted(self) -> bool:
+        assert self._nspawn is not None
+        assert self._nspawn.poll() is None, f"systemd did not boot:\n{self._log.read_text()[-2000:]}"
+        if not self._leader:
+            below = [child for each in _children(self._nspawn.pid) for child in _children(each)]
+            self._leader = next((child for child in below if _name(child) == "systemd"), 0)
+        return bool(self._leader) and self.run("systemctl is-system-running", check=False).stdout in (
+            "running\n",
+            "degraded\n",
+        )
+
+
+def _children(pid: int) -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def _name(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
+def _own_cgroups() -> list[Path]:
+    """Where this process is in systemd's hierarchies: two machines in one cgroup would kill each other's services."""
+    found = []
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        mounts = {"": ("unified", "."), "name=systemd": ("systemd",)}.get(controllers, ())
+        for mount in (Path("/sys/fs/cgroup") / each for each in mounts):
+            if (mount / "cgroup.procs").exists():
+                found.append(mount / path.lstrip("/"))
+                break
+    return found
+
+
+def _remove(group: Path) -> None:
+    end = time.monotonic() + 5
+    for folder, _, _ in os.walk(group, topdown=False):
+        while True:
+            try:
+                os.rmdir(folder)
+                break
+            except FileNotFoundError:
+                break
+            except OSError:
+                if time.monotonic() > end:
+                    break
+                time.sleep(0.02)
