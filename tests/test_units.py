@@ -46,7 +46,7 @@ def test_the_unit_is_exposed_by_one_and_a_half_of_ten_at_most(unit: Path) -> Non
 
 
 def test_a_bad_configuration_neither_restarts_the_daemon_for_ever_nor_stops_it_at_a_reload(root: Path) -> None:
-    """The daemon alone judges: a failing ExecStartPre= restarts for ever, a check in ExecReload= lacks the credentials."""
+    """The daemon alone judges: a failing ExecStartPre= restarts for ever, one in ExecReload= lacks credentials."""
     lines = (root / "systemd/stressd.service").read_text(encoding="utf-8").splitlines()
     commands = [line for line in lines if line.startswith("Exec")]
     assert commands == [
