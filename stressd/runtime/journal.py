@@ -73,8 +73,8 @@ def fields(line: MutableMapping[str, Any]) -> dict[str, str]:
     for key, value in line.items():
         found[_name(key)] = _text(value)
     if trouble:
-        found["TRACEBACK"] = _traceback(trouble)
-        found["MESSAGE"] += "\n" + found["TRACEBACK"]
+        found["EXCEPTION"] = _traceback(trouble)
+        found["MESSAGE"] += "\n" + found["EXCEPTION"]
     return found
 
 
@@ -100,13 +100,14 @@ class Journal:
         self._unsaid = 0
         self.lost = 0
 
-    def write(self, found: Mapping[str, str]) -> None:
-        """One entry; on standard error where there is no journal."""
+    def write(self, found: Mapping[str, str]) -> int:
+        """One entry; on standard error where there is no journal. Returns how many were lost before it, when the journal
+        has begun to take them again."""
         with self._lock:
-            taken = self._send(encode(found))
-            if taken and self._unsaid:
-                count, self._unsaid = self._unsaid, 0
-                self._send(encode(fields({"event": "log.lost", "level": "warning", "count": count})))
+            if not self._send(encode(found)):
+                return 0
+            count, self._unsaid = self._unsaid, 0
+            return count
 
     def close(self) -> None:
         self._socket.close()
@@ -145,7 +146,8 @@ class JournalLogger:
         self._journal = journal
 
     def msg(self, **line: Any) -> None:
-        self._journal.write(fields(line))
+        if count := self._journal.write(fields(line)):
+            structlog.get_logger().warning("log.lost", count=count)
 
     log = debug = info = warning = error = critical = exception = msg
 
