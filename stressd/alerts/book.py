@@ -32,13 +32,15 @@ EASES: Final = 2
 
 
 class Book:
-    """Episodes and their timers. links: how they name each other; opened: by key, to be read. past: moves of closed
-    episodes that a later one may take back."""
+    """Episodes and their timers. links: how they name each other; opened: by key, to be read. hidden: series that
+    cannot be seen, without an episode that says so alone ("stale"). past: moves of closed episodes that a later one
+    may take back."""
 
     def __init__(self, spec: EpisodesSpec) -> None:
         self.spec = spec
         self.links = Links(spec)
         self.opened: dict[Key, Episode] = self.links.opened
+        self.hidden: dict[str, str] = {}
         self._past: list[PastMove] = []
         self._timed: dict[str, Episode] = {}
         self._doubted: dict[str, Episode] = {}

@@ -77,8 +77,8 @@ class Episode(msgspec.Struct, kw_only=True):
     is below that; reached: by series, the highest rung ever. peak_z, peak_bp: largest sizes so far; told_z, told_bp: as
     of the last event that was for everybody. joined, raised (to the episode's severity), answered, peaked: not told
     yet; due: when the settle window ends that will tell them. rise: the severity that was told before a rise that
-    waits until rise_due, -1 where none does; rose_at: when one was told last, or the opening. affected, age, text:
-    of a feed episode; usual (ns): of the series that it began with; warming: its sigma is provisional, or its
+    waits until rise_due, -1 where none does; rose_at: when one was told last, or the opening. affected, age, text,
+    more: of a feed episode; usual (ns): of the series that it began with; warming: its sigma is provisional, or its
     pauses are. unseen: "stale" or "halted" once none of its series ticks: how it goes on is unknown. quotes: by
     series, as of its latest breach; curve, beside (spreads): of the market, as of the latest; path, checked: of the
     leading series. said: the closest link that any event told of each market since it was last corrected;
@@ -125,6 +125,7 @@ class Episode(msgspec.Struct, kw_only=True):
     affected: list[str] = []
     age: int = 0
     text: str = ""
+    more: str = ""
     usual: int = 0
     warming: bool = False
     unseen: str = ""

@@ -68,6 +68,13 @@ class Episodes:
             told += self._response(event)
         return told
 
+    def cover(self, told: frozenset[str], brewing: frozenset[str], at: int) -> list[Event]:
+        """Nothing can come from these feeds, for a reason that people were told of, or may be told soon
+        (`Quiet.cover`). at: ns, engine time."""
+        before = self._book.hidden
+        events = self._quiet.cover(told, brewing, at)
+        return events if self._book.hidden == before else events + self._sigma.seen_or_blind(at)
+
     def advance(self, now: int) -> list[Event]:
         """What is due by `now` (ns, engine time), each at its own deadline."""
         return self._book.advance(now)

@@ -45,6 +45,11 @@ class Pipeline:
         """What is told because of something that the daemon noticed about itself."""
         return self._until(note.at) + self._route(self.episodes.apply(note))
 
+    def cover(self, told: frozenset[str], brewing: frozenset[str], at: int) -> list[Routed]:
+        """Nothing can come from these feeds, as people were told or may be told soon: what follows from it is part of
+        it."""
+        return self._until(at) + self._route(self.episodes.cover(told, brewing, at))
+
     def command(self, command: Command) -> Done:
         """Carry out what a person commands, now, by the engine's clock. Raises CommandError."""
         return carry_out(command, self.engine.now, self.people, self.episodes, self.desk)

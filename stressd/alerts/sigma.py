@@ -97,7 +97,7 @@ class Sigma:
         """Say once of each sigma episode that none of its series ticks any more, and once that one does again: what is
         not seen opens and closes nothing."""
         told = []
-        silent: dict[str, str] = {}
+        silent = dict(self._book.hidden)
         for each in self._book.opened.values():
             if each.what in QUIET:
                 silent.update(dict.fromkeys(each.active, "halted" if each.what == HALT else "stale"))

@@ -38,7 +38,7 @@ class EpisodesSpec:
     over, doubled with each further time, at most recovery_max; also the pace of the decisions of `alerts.flapping`.
     retraced: part of a move that must be taken back to be told; retraces_within: how many closes of its market later a
     move the other way may do so. segments: by series, where configured; whole_curve: how many make the whole curve.
-    tenors: the yields that are watched.
+    tenors: the yields that are watched; carriers: by series, the feeds that carry it.
     """
 
     instance: str
@@ -63,6 +63,7 @@ class EpisodesSpec:
     segments: Mapping[str, str] = field(default_factory=dict)
     whole_curve: int = 3
     tenors: tuple[str, ...] = ()
+    carriers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def runbook(self, rule: str, kind: str) -> str | None:
         """The page that says what to do."""
@@ -101,5 +102,6 @@ def spec_of(
         watched=Counter(series.market for series in fed),
         conventions={each.id: each.convention for each in engine.series if each.convention is not None},
         tenors=tuple(series.id for series in fed),
+        carriers={series.id: series.sources for series in fed if series.sources},
         **pace,
     )

@@ -73,7 +73,7 @@ def suspended_until(spec: EpisodesSpec, episode: Episode, at: int) -> int | None
 
 def remarks(spec: EpisodesSpec, episode: Episode, at: int) -> list[str]:
     """What the next update says of how it stands; each close is said once."""
-    said = []
+    said = [episode.more] if episode.more else []
     if episode.flapping:
         said.append(f"flapping, {episode.crossings} changes")
     rung = episode.rung

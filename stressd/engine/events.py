@@ -294,10 +294,11 @@ class Silence(Event):
 
 class FeedNote(Event):
     """Something about a source that people should know once: phase entered or left, or once. what: "clock ahead",
-    "failed over", "overload", "data break". text: one plain sentence. rule is the note's own name, e.g. "clock-ahead".
+    "failed over", "overload", "data break". text: one plain sentence; more: what else is to be said, "" for
+    nothing. rule is the note's own name, e.g. "clock-ahead".
     """
 
-    __slots__ = ("phase", "series", "severity", "source", "text", "what")
+    __slots__ = ("more", "phase", "series", "severity", "source", "text", "what")
 
     def __init__(
         self,
@@ -319,3 +320,4 @@ class FeedNote(Event):
         self.source = source
         self.severity = severity
         self.text = text
+        self.more = ""

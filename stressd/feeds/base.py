@@ -60,7 +60,10 @@ class Inbox(Protocol):
 class FeedHealth:
     """What people and metrics are told of a feed. state: "connecting", "connected", "waiting" (back-off), "stopped",
     "refused" (by the other side: retried slowly, since only a change can help). rejects: the last refused messages,
-    newest last."""
+    newest last. partly: which subscriptions were refused, "" for none. unknown: names that are no series of ours, how
+    often each came, of the most frequent. backlog: ticks that were history when they came. newest: own time of the
+    newest live tick; lag: by which the last one came after its own time; changed_at: when a value last was another than
+    the one before it, flat: live ticks since then. All times ns."""
 
     state: str = "connecting"
     detail: str = ""
@@ -71,6 +74,13 @@ class FeedHealth:
     unknown_series: int = 0
     dropped: int = 0
     last_received: int = 0
+    partly: str = ""
+    unknown: dict[str, int] = field(default_factory=dict)
+    backlog: int = 0
+    newest: int = 0
+    lag: int = 0
+    changed_at: int = 0
+    flat: int = 0
     rejects: list[tuple[int, str, str, bytes]] = field(default_factory=list)
     """(received ns, topic, why, excerpt), at most 50."""
 

@@ -268,7 +268,7 @@ class PayloadDecoder:
 
     def _unknown(self, name: str, line: int, text: bytes) -> Fault:
         if name:
-            return Fault(line, "unknown", f"unknown series `{name[:80]}`", text[:200])
+            return Fault(line, "unknown", f"unknown series `{name[:80]}`", text[:200], name)
         key = self._keys.get("series")
         where = f"`{key}` is missing" if key else "neither topic nor payload names it"
         return Fault(line, "malformed", f"no series: {where}", text[:200])
@@ -327,8 +327,8 @@ class TopicDecoder:
         faults = self._faults
         ticks = self._decoder.decode(frame.payload, self._topics.name(frame.topic), frame.received, before, faults)
         if not faults:
-            self._tally.count(len(ticks))
+            self._tally.count(ticks, frame.received)
             return ticks
         self._faults = []
-        self._tally.settle(len(ticks), faults, frame.received, frame.topic)
+        self._tally.settle(ticks, faults, frame.received, frame.topic)
         return ticks

@@ -212,7 +212,7 @@ class FileFeed:
             if tick.time < self._started:
                 tick.flags |= BACKLOG
         located = [fault._replace(text=f"line {fault.line}: {fault.text}") for fault in faults]
-        self._tally.settle(len(ticks), located, frame.received, frame.topic)
+        self._tally.settle(ticks, located, frame.received, frame.topic)
         return ticks
 
     def processed(self, frames: Sequence[Frame]) -> None:

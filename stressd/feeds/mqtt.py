@@ -24,7 +24,7 @@ from stressd.feeds.base import FeedHealth, Frame, Inbox, SeriesResolver
 from stressd.feeds.decoder import PayloadDecoder, TopicDecoder
 from stressd.feeds.mqtt5_link import Mqtt5Link
 from stressd.feeds.mqtt311 import Mqtt311Link
-from stressd.feeds.mqtt_link import Link, LinkOptions, Lost, Refused
+from stressd.feeds.mqtt_link import REFUSED_TOPICS, Link, LinkOptions, Lost, Refused
 from stressd.feeds.payload import PayloadMap
 from stressd.feeds.tally import Tally
 from stressd.feeds.topics import TopicMap
@@ -146,6 +146,7 @@ class MqttFeed:
         health = self.health
         health.state = "connected"
         health.detail = note
+        health.partly = note if note.startswith(REFUSED_TOPICS) else ""
         health.connects += 1
         if note:
             self._log.warning("feed.refused", reason=note)

@@ -17,7 +17,7 @@ from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.reasoncodes import ReasonCode
 
 from stressd.feeds.base import Feed, Frame, Inbox
-from stressd.feeds.mqtt_link import CONNECT_TIMEOUT, LinkOptions, Lost, Refused, packet_ids, token
+from stressd.feeds.mqtt_link import CONNECT_TIMEOUT, REFUSED_TOPICS, LinkOptions, Lost, Refused, packet_ids, token
 
 _FOR_PEOPLE: Final = frozenset(
     {
@@ -58,7 +58,7 @@ class Mqtt311Link:
     async def open(self) -> str:
         options = self._options
         try:
-            await self._client.__aenter__()
+            await self._enter()
             self._entered = True
             granted = await self._client.subscribe([(name, options.qos) for name in options.filters])
         except MqttConnectError as error:
@@ -70,10 +70,27 @@ class Mqtt311Link:
             raise Lost(str(error)) from None
         codes = [code.value if isinstance(code, ReasonCode) else code for code in granted]
         failed = [f"`{name}`" for name, code in zip(options.filters, codes, strict=True) if code >= 0x80]
-        note = f"the server refused the subscription to {', '.join(failed)}" if failed else ""
+        note = f"{REFUSED_TOPICS} {', '.join(failed)}" if failed else ""
         if len(failed) == len(codes):
             raise Refused(note)
         return note
+
+    async def _enter(self) -> None:
+        """Connects. paho resolves names on a thread of its own, for as long as the system takes: it is not waited for
+        without end. Raises Lost, and what aiomqtt raises."""
+        entering = asyncio.ensure_future(self._client.__aenter__())
+        try:
+            await asyncio.wait([entering], timeout=2 * CONNECT_TIMEOUT)
+            if not entering.done():
+                raise Lost(f"no answer within {2 * CONNECT_TIMEOUT:g} s")
+            await entering
+        finally:
+            if not entering.done():
+                entering.add_done_callback(self._too_late)
+
+    def _too_late(self, entering: asyncio.Future[Any]) -> None:
+        if not entering.cancelled() and entering.exception() is None:
+            self._paho.disconnect()
 
     async def serve(self) -> None:
         put = self._inbox.put

@@ -11,7 +11,7 @@ from mqtt5 import ConnAckPacket, ConnAckReasonCode, DisconnectReasonCode, SubAck
 from stressd.config.printable import printable
 from stressd.feeds.base import Feed, Frame, Inbox
 from stressd.feeds.mqtt5_protocol import TOLD, Mqtt5Protocol, words
-from stressd.feeds.mqtt_link import CONNECT_TIMEOUT, LinkOptions, Lost, Refused
+from stressd.feeds.mqtt_link import CONNECT_TIMEOUT, REFUSED_TOPICS, LinkOptions, Lost, Refused
 
 _FOR_PEOPLE: Final = (
     ConnAckReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
@@ -97,7 +97,7 @@ def judge_subscriptions(answer: SubAckPacket, options: LinkOptions) -> str:
     # the codec's codes are no integers, whatever its stubs say
     pairs = list(zip(options.filters, answer.reason_codes, strict=True))
     failed = [f"`{name}`: {words(code)}" for name, code in pairs if int(code) >= 0x80]
-    notes = [f"the server refused the subscription to {'; '.join(failed)}"] if failed else []
+    notes = [f"{REFUSED_TOPICS} {'; '.join(failed)}"] if failed else []
     if len(failed) == len(pairs):
         raise Refused(notes[0])
     lower = [f"`{name}`" for name, code in pairs if int(code) < options.qos]

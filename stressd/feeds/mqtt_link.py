@@ -31,6 +31,10 @@ class LinkOptions:
     password: str | None = field(default=None, repr=False)
 
 
+REFUSED_TOPICS: Final = "the server refused the subscription to"
+"""How a note begins that names topics which the server does not let us read."""
+
+
 class Refused(Exception):
     """The server was reached and said no: a retry does not help before somebody changes something."""
 

@@ -237,11 +237,11 @@ class PushFeed:
     def decode(self, frame: Frame) -> Sequence[Tick]:
         """The ticks that the answer counted; of a body that comes from elsewhere (a recording), those read anew."""
         if isinstance(frame, _PushFrame):
-            self.health.ticks += len(frame.ticks)
+            self._tally.count(frame.ticks, frame.received)
             return frame.ticks
         faults: list[Fault] = []
         ticks = self._decoder("", frame.payload).decode(frame.payload, "", frame.received, 0, faults)
-        self._tally.settle(len(ticks), faults, frame.received, frame.topic)
+        self._tally.settle(ticks, faults, frame.received, frame.topic)
         return ticks
 
     def processed(self, frames: Sequence[Frame]) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import structlog
 
 from stressd.config.printable import printable
 from stressd.feeds.base import DecodeError, FeedHealth
+from stressd.market.tick import BACKLOG, Tick
 
 RING: Final = 50
 TOLD: Final = 200
 """Characters of a topic and of a reason that are kept: both are the sender's words."""
+
+NAMES: Final = 32
+"""Unknown names that are remembered."""
+
+LONGEST: Final = 80
+"""Characters of one."""
 
 LOG_EVERY: Final = 10_000_000_000
 """ns between two log lines about rejects of one feed: an overload is the worst time to write a line a message."""
@@ -19,24 +27,26 @@ LOG_EVERY: Final = 10_000_000_000
 
 class Fault(NamedTuple):
     """One value that made no tick. line: its place in the message, from 1. kind: "malformed", "unknown" (series) or
-    "dropped" (old, and without its own time)."""
+    "dropped" (old, and without its own time). name: the unknown one, as it came."""
 
     line: int
     kind: str
     text: str
     excerpt: bytes
+    name: str = ""
 
 
 class Tally:
     """Counts the faults of one feed into its health."""
 
-    __slots__ = ("_health", "_last_log", "_log", "_unlogged")
+    __slots__ = ("_health", "_last_log", "_log", "_unlogged", "_values")
 
     def __init__(self, feed: str, health: FeedHealth) -> None:
         self._health = health
         self._log = structlog.get_logger("stressd.feeds").bind(feed=feed)
         self._last_log = -LOG_EVERY
         self._unlogged = 0
+        self._values: dict[str, float] = {}
 
     def record(self, faults: list[Fault], received: int, topic: str) -> None:
         """Counts and keeps them. received: ns UTC."""
@@ -46,6 +56,7 @@ class Tally:
                 health.malformed += 1
             elif fault.kind == "unknown":
                 health.unknown_series += 1
+                self._name(fault.name)
             else:
                 health.dropped += 1
         ring = health.rejects
@@ -60,13 +71,38 @@ class Tally:
             )
             self._unlogged = 0
 
-    def count(self, ticks: int) -> None:
-        """A message without a fault."""
-        self._health.ticks += ticks
+    def _name(self, name: str) -> None:
+        """Of endless names that a sender may invent, those that come often stay."""
+        names = self._health.unknown
+        shown = printable(name, LONGEST)
+        if shown not in names and len(names) >= NAMES:
+            rarest = min(names, key=names.__getitem__)
+            names[shown] = names.pop(rarest)
+        names[shown] = names.get(shown, 0) + 1
 
-    def settle(self, ticks: int, faults: list[Fault], received: int, topic: str) -> None:
+    def count(self, ticks: Sequence[Tick], received: int) -> None:
+        """The ticks of a message without a fault. received: ns UTC."""
+        health = self._health
+        health.ticks += len(ticks)
+        values = self._values
+        for tick in ticks:
+            if tick.flags & BACKLOG != 0:
+                health.backlog += 1
+                continue
+            time = tick.time
+            if time > health.newest:
+                health.newest = time
+            health.lag = received - time
+            if values.get(tick.series) == tick.value:
+                health.flat += 1
+            else:
+                values[tick.series] = tick.value
+                health.changed_at = received
+                health.flat = 0
+
+    def settle(self, ticks: Sequence[Tick], faults: list[Fault], received: int, topic: str) -> None:
         """Counts the outcome of one message. Raises DecodeError where nothing of it could be read."""
-        self._health.ticks += ticks
+        self.count(ticks, received)
         if not faults:
             return
         self.record(faults, received, topic)

@@ -159,7 +159,7 @@ class TickLines:
             if series not in self._unnamed:
                 if len(self._unnamed) < _UNNAMED:
                     self._unnamed.add(series[:200])
-                faults.append(Fault(line, "unknown", f"unknown series `{series[:80]}`", b""))
+                faults.append(Fault(line, "unknown", f"unknown series `{series[:80]}`", b"", series))
             return None
         try:
             if time is None or time == "":

@@ -17,9 +17,8 @@ from stressd.alerts.notification import Action
 from stressd.alerts.people.commands import Command, Done
 from stressd.config.load import Loaded
 from stressd.config.registry import Registry
-from stressd.engine.spec import HIGH
 from stressd.feeds.base import Feed
-from stressd.runtime import graph, warm
+from stressd.runtime import graph, vigil, warm
 from stressd.runtime.build import build_pipeline, fallbacks, make_feeds, make_sinks
 from stressd.runtime.charts import Charts
 from stressd.runtime.clock import Clock, WallClock
@@ -33,7 +32,6 @@ from stressd.runtime.heart import Heart
 from stressd.runtime.linkkey import signer
 from stressd.runtime.mailbox import Mailbox
 from stressd.runtime.metrics.scrape import Metrics
-from stressd.runtime.notes import CLOCK, CLOCK_FORWARD, LOST, OVERLOAD, SINK, STORE, TEMPLATE, Condition
 from stressd.runtime.outbox import StoreOutbox
 from stressd.runtime.probe import Probe, note
 from stressd.runtime.pump import Pump
@@ -45,6 +43,8 @@ from stressd.runtime.shadows import Shadows
 from stressd.runtime.snapshots import Moment, Snapshots
 from stressd.runtime.standby import Standby
 from stressd.runtime.supervise import Crew
+from stressd.runtime.symptoms import symptoms
+from stressd.runtime.vigil import Vigil, expectations, habits
 from stressd.sinks.base import Sink
 from stressd.store import Delivery, Store, StoreError
 from stressd.web.app import make_app
@@ -63,12 +63,6 @@ SAVE: Final = 3.0
 
 LAST: Final = 10.0
 """Seconds that it gets at the end. All of these together stay below systemd's TimeoutStopSec."""
-
-OVERLOAD_FOR: Final = 60_000_000_000
-"""ns without folding after which an overload is over."""
-
-LOST_FOR: Final = 3_600.0
-"""Seconds without a further loss after which a sink's losses are over."""
 
 log = structlog.get_logger()
 
@@ -110,7 +104,8 @@ class Daemon:
         self.shadows = Shadows(self)
         self.probe = Probe(self.mailbox, self._tell_probe, self._probed)
         self.drain = DRAIN
-        self._losses: dict[str, tuple[float, str]] = {}
+        self.losses: dict[str, tuple[float, str]] = {}
+        self.upstream: tuple[Loaded, Mapping[str, tuple[str, ...]]] | None = None
         self._stopping = asyncio.Event()
         self.reloader = Reloader(self)
         self.standby = Standby(self, standby)
@@ -181,7 +176,7 @@ class Daemon:
             built.pipeline,
             self.clock,
             self.outbox,
-            self._conditions,
+            partial(symptoms, self),
             self.systemd.beat,
             self.metrics.observe_pass,
         )
@@ -192,7 +187,8 @@ class Daemon:
         await self.deliverer.start()
         self.charts.warm(self.deliverer.sinks)
         async with asyncio.TaskGroup() as group:
-            self.feeds = FeedSet(self.mailbox, group, self.crew)
+            self.feeds = FeedSet(self.mailbox, group, self.crew, Vigil(self.clock.now, partial(expectations, self)))
+            self.feeds.vigil.restore(habits(self.store))
             keep = partial(self.crew.keep, create=group.create_task)
             pumping = group.create_task(self.pump.run(), name="pump")
             background = [
@@ -244,45 +240,8 @@ class Daemon:
 
     # --- what goes on -------------------------------------------------------------------------------------------------
 
-    def _conditions(self) -> list[Condition]:
-        """A look at the daemon itself, a few times a second."""
-        self.store.check()
-        self.outbox.hurry()
-        if self.standby.on:
-            # what is wrong with this daemon is told once it is the one that tells
-            return self.pump.conditions.lasting()
-        found = self.feeds.conditions() + self.crew.conditions()
-        folded_at = self.mailbox.folded_at
-        if folded_at is not None and self.clock.now() - folded_at < OVERLOAD_FOR:
-            text = (
-                "ticks come faster than they can be judged: of the oldest only first, lowest, highest and last are kept"
-            )
-            found.append(Condition(OVERLOAD, "overload", text, severity=HIGH))
-        if (trouble := self.store.trouble) is not None:
-            found.append(Condition(STORE, "store failing", trouble, severity=HIGH))
-        found += [
-            Condition(SINK, "sink failing", text, source=sink, severity=HIGH) for sink, text in self.deliverer.failing()
-        ]
-        for sink, (at, text) in list(self._losses.items()):
-            if time.monotonic() - at < LOST_FOR:
-                found.append(Condition(LOST, "delivery lost", text, source=sink, severity=HIGH))
-            else:
-                del self._losses[sink]
-        failing = {condition.source for condition in found if condition.rule in (SINK, LOST)}
-        found += [each for each in self.probe.conditions() if each.source not in failing]
-        for sink, text in self.renderer.failing(LOST_FOR):
-            found.append(Condition(TEMPLATE, "template failing", text, source=sink))
-        if isinstance(self.clock, WallClock) and (text := self.clock.complaint()):
-            forward = self.clock.set_by > 0
-            found.append(
-                Condition(CLOCK_FORWARD, "clock set forward", text)
-                if forward
-                else Condition(CLOCK, "clock set back", text)
-            )
-        return found
-
     def _lost(self, letter: DeadLetter) -> None:
-        self._losses[letter.sink] = (time.monotonic(), str(letter))
+        self.losses[letter.sink] = (time.monotonic(), str(letter))
 
     def _actions(self, event: Event, sink: str) -> tuple[Action, ...]:
         """The links of one message: none where people cannot reach this server."""
@@ -303,6 +262,7 @@ class Daemon:
         try:
             await self.snapshots.take(self._moment, hurry=hurry)
             await asyncio.wrap_future(self.store.save_snapshot(graph.NAME, graph.FORMAT, links))
+            await asyncio.wrap_future(self.store.save_snapshot(vigil.NAME, vigil.FORMAT, self.feeds.vigil.blob()))
         except (StoreError, OSError) as error:
             log.error("snapshot.failed", error=str(error))
 

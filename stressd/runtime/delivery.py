@@ -151,11 +151,12 @@ class Deliverer:
         monotonic, of = self._timing.monotonic(), self._standins.of
         return [{**lane.report(monotonic), "fallback": of(lane.name)} for lane in self._lanes.values()]
 
-    def failing(self) -> list[tuple[str, str]]:
-        """(sink, one sentence) of each that takes no messages, for a minute at least unless it is disabled."""
-        since = self._timing.monotonic() - FAILING_AFTER
-        lanes = [lane for lane in self._lanes.values() if lane.fails(since)]
-        return [(lane.name, lane.complaint(self._standins.of(lane.name))) for lane in lanes]
+    def troubled(self) -> list[tuple[str, str, bool]]:
+        """(sink, one sentence, whether it is too early to tell) of each that takes no messages. Early: within a minute,
+        unless it is disabled."""
+        now, of = self._timing.monotonic(), self._standins.of
+        lanes = [lane for lane in self._lanes.values() if lane.fails(now)]
+        return [(each.name, each.complaint(of(each.name)), not each.fails(now - FAILING_AFTER)) for each in lanes]
 
     def _lane(self, name: str, sink: Sink) -> Lane:
         return Lane(name, sink, self._timing.random)

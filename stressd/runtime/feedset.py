@@ -9,16 +9,12 @@ from typing import Final
 
 import structlog
 
-from stressd.engine.spec import HIGH
 from stressd.feeds.base import Feed, Inbox
 from stressd.feeds.offers import Beside
 from stressd.runtime.mailbox import Mailbox
-from stressd.runtime.notes import FEED, Condition
 from stressd.runtime.overlap import Overlap
 from stressd.runtime.supervise import Crew
-
-PATIENCE: Final = 60.0
-"""Seconds for which a feed may be without a connection before people are told."""
+from stressd.runtime.vigil import Vigil
 
 RELIEF: Final = 5.0
 """Seconds that a feed gets to connect before the one that it takes over from ends."""
@@ -29,13 +25,14 @@ log = structlog.get_logger()
 
 
 class FeedSet:
-    """Runs feeds into one inbox. crashes: by feed."""
+    """Runs feeds into one inbox. crashes: by feed. vigil: watches over what they bring."""
 
     def __init__(
         self,
         inbox: Inbox,
         group: asyncio.TaskGroup,
         crew: Crew | None = None,
+        vigil: Vigil | None = None,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._inbox = inbox
@@ -43,7 +40,7 @@ class FeedSet:
         self._crew = crew or Crew()
         self._steady = steady
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._well: dict[str, float] = {}
+        self.vigil = vigil or Vigil(inbox.now)
         self.feeds: dict[str, Feed] = {}
         self.crashes: dict[str, int] = {}
 
@@ -62,19 +59,6 @@ class FeedSet:
 
     async def stop(self) -> None:
         await self._stop(list(self._tasks))
-
-    def conditions(self) -> list[Condition]:
-        """Feeds that were refused, or have had no connection for a while."""
-        now = self._steady()
-        found = []
-        for name, feed in self.feeds.items():
-            state = feed.health.state
-            if state in ("connected", "stopped"):
-                self._well[name] = now
-            elif state == "refused" or now - self._well[name] > PATIENCE:
-                text = f"feed {name} is not connected" + (f": {feed.health.detail}" if feed.health.detail else "")
-                found.append(Condition(FEED, "feed down", text, "feed", name, HIGH))
-        return found
 
     def _may_overlap(self, former: Feed, successor: Feed) -> bool:
         both = isinstance(former, Beside) and isinstance(successor, Beside) and former.beside and successor.beside
@@ -97,7 +81,7 @@ class FeedSet:
         log.info("feed.relieved", feed=name, state=successor.health.state, heard_twice=twice)
 
     def _start(self, name: str, feed: Feed, inbox: Inbox | None = None) -> None:
-        self._well[name] = self._steady()
+        self.vigil.begin(name, feed.health)
         self.crashes.setdefault(name, 0)
 
         def crashed(error: Exception) -> None:
@@ -121,4 +105,4 @@ class FeedSet:
             await asyncio.wait([task])
             self.feeds.pop(name, None)
             self._crew.forget(f"feed {name}")
-            self._well.pop(name, None)
+            self.vigil.end(name)

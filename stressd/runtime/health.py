@@ -31,6 +31,8 @@ UNSAVED: Final = 300 * SECOND
 
 WELL: Final = ("connected", "stopped")
 
+_carried: list[tuple[EngineSpec, dict[str, set[str]]]] = []
+
 
 def stuck(daemon: Daemon) -> str:
     """Why the pump is taken for stuck, "" while it beats."""
@@ -85,8 +87,16 @@ def in_maintenance(windows: Sequence[MaintenanceSpec], now: int) -> bool:
 
 def calendars_of(spec: EngineSpec, feed: str) -> list[Calendar]:
     """Of the markets that a feed carries."""
-    markets = {series.market for series in spec.series if feed in series.sources}
-    return [market.calendar for market in spec.markets if market.name in markets]
+    if _carried and _carried[0][0] is not spec:
+        _carried.clear()
+    if not _carried:
+        markets: dict[str, set[str]] = {}
+        for series in spec.series:
+            for source in series.sources:
+                markets.setdefault(source, set()).add(series.market)
+        _carried.append((spec, markets))
+    carried = _carried[0][1].get(feed, set())
+    return [market.calendar for market in spec.markets if market.name in carried]
 
 
 def feed_fault(

@@ -97,6 +97,7 @@ class Tally:
     latencies: deque[float]
     last_error: str = ""
     failing_since: float | None = None
+    delivered_at: float | None = None
     """Monotonic s of the first of the failures that no success has ended yet."""
 
 

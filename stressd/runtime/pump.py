@@ -187,6 +187,7 @@ class Pump:
             self._looked = steady
             for note in self.conditions.observe(self.at, self._wrong()):
                 routed += self.pipeline.apply(note)
+            routed += self.pipeline.cover(*self.conditions.stopped(), self.at)
         while self._notes:
             routed += self.pipeline.apply(self._notes.pop(0)(self.at))
         self._finish(batch, routed, carried)

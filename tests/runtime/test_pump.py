@@ -74,6 +74,9 @@ class Steps:
         self.seq += 1
         return [Routed(event(self.seq), ("ops",))]
 
+    def cover(self, told: frozenset[str], brewing: frozenset[str], at: int) -> list[Routed]:
+        return []
+
     def command(self, command: Command) -> Done:
         self.asked.append(("command", command.author))
         if command.author == "nobody":
