@@ -101,7 +101,7 @@ def _feeds(feeds: Sequence[dict[str, Any]]) -> list[str]:
     rows = [
         [
             feed["name"],
-            feed["state"] + (f" ({feed['detail']})" if feed["detail"] else ""),
+            feed.get("does", feed["state"]) + (f" ({feed['detail']})" if feed["detail"] else ""),
             age(feed["last_message_age_s"]),
             str(feed["messages"]),
             str(feed["ticks"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -44,7 +44,7 @@ from stressd.runtime.snapshots import Moment, Snapshots
 from stressd.runtime.standby import Standby
 from stressd.runtime.supervise import Crew
 from stressd.runtime.symptoms import symptoms
-from stressd.runtime.vigil import Vigil, expectations, habits
+from stressd.runtime.vigil import Expecting, Vigil, habits
 from stressd.sinks.base import Sink
 from stressd.store import Delivery, Store, StoreError
 from stressd.web.app import make_app
@@ -187,7 +187,7 @@ class Daemon:
         await self.deliverer.start()
         self.charts.warm(self.deliverer.sinks)
         async with asyncio.TaskGroup() as group:
-            self.feeds = FeedSet(self.mailbox, group, self.crew, Vigil(self.clock.now, partial(expectations, self)))
+            self.feeds = FeedSet(self.mailbox, group, self.crew, Vigil(self.clock.now, Expecting(self)))
             self.feeds.vigil.restore(habits(self.store))
             keep = partial(self.crew.keep, create=group.create_task)
             pumping = group.create_task(self.pump.run(), name="pump")

@@ -21,7 +21,7 @@ from stressd.runtime import retry
 from stressd.runtime.charts import Charts
 from stressd.runtime.deadletters import DeadLetter, DeadLetters, mourn_nothing, noted
 from stressd.runtime.keeping import hand_over
-from stressd.runtime.lane import Item, Lane, Waiting
+from stressd.runtime.lane import Item, Lane, Waiting, working
 from stressd.runtime.outgoing import Actions, Render, compose, no_actions, recorded, told_of
 from stressd.runtime.retry import Timing
 from stressd.runtime.standins import Fallback, StandIns
@@ -150,6 +150,10 @@ class Deliverer:
         """Per sink: outcomes, pending, ages, latencies, the newest trouble."""
         monotonic, of = self._timing.monotonic(), self._standins.of
         return [{**lane.report(monotonic), "fallback": of(lane.name)} for lane in self._lanes.values()]
+
+    def working(self) -> list[str]:
+        """Sinks that have taken a message since the first of those that fail began to, and do not fail."""
+        return working(self._lanes.values())
 
     def troubled(self) -> list[tuple[str, str, bool]]:
         """(sink, one sentence, whether it is too early to tell) of each that takes no messages. Early: within a minute,
@@ -307,7 +311,7 @@ class Deliverer:
         lane.tally.outcomes["delivered"] += 1
         lane.tally.outcomes["merged"] += merged
         lane.tally.latencies.append(self._timing.monotonic() - item.since)
-        lane.tally.failing_since = None
+        lane.tally.failing_since, lane.tally.delivered_at = None, self._timing.monotonic()
         known = Told(told.root or item.event_id, receipt.remote_ref or told.root_ref, max(told.seq, item.seq))
         lane.remember(waiting.episode, known)
         log.info(

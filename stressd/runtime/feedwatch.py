@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from stressd.alerts.words import duration_text
 from stressd.config.printable import printable
@@ -239,20 +239,19 @@ class FeedWatch:
                 self._window, self._first = [0, 0, 0, 0], 0
                 return self._flowing(now, opened)
             return self.state
-        if came and not good:
+        if came:
             self._good_since = 0
             self._first = self._first or now
-            late = ticks if not good else 0
-            self._window = [a + b for a, b in zip(self._window, (came, bad, unknown, old + late), strict=True)]
+            self._window = [a + b for a, b in zip(self._window, (came, bad, unknown, old + ticks), strict=True)]
         if told in (*REFUSING, STUCK) or (told == MUTE and not came):
             # what was told is over when something shows it, not because nothing is expected now
-            return self._again(now) if came and told in REFUSING else self.state
+            return self._again() if came and told in REFUSING else self.state
         if opened is None:
             self._window, self._first, self._good_since = [0, 0, 0, 0], 0, 0
             return State("closed")
         return self._bad(now, opened)
 
-    def _again(self, now: int) -> State:
+    def _again(self) -> State:
         """The same trouble, with the latest of it."""
         texts = {UNKNOWN: self._unknown_text, STALE: self._stale_text}
         text = texts[self.state.rule]() if self.state.rule in texts else self._malformed_text(self._window[0])
@@ -351,7 +350,8 @@ class FeedWatch:
         if not self.health.rejects:
             return text
         _, topic, why, excerpt = self.health.rejects[-1]
-        return f"{text} ({printable(why, SHOWN)}); the last on `{printable(topic, SHOWN)}`: {printable(excerpt.decode(errors='replace'), SHOWN)}"
+        sample = printable(excerpt.decode(errors="replace"), SHOWN)
+        return f"{text} ({printable(why, SHOWN)}); the last on `{printable(topic, SHOWN)}`: {sample}"
 
     def _stale_text(self) -> str:
         health = self.health
@@ -359,6 +359,20 @@ class FeedWatch:
             return f"feed {self.name} brings only values from before we were connected"
         late = duration_text(max(health.lag, 0) / SECOND)
         return f"feed {self.name} brings only old values: the last was of {iso(health.newest)}, {late} before it came"
+
+    def report(self, now: int) -> dict[str, Any]:
+        """For the status. does: the state by its data; silent_after_s: of open time, None for never."""
+        limit, health = self._limit(now), self.health
+        return {
+            "does": self.state.word,
+            "why": self.state.text or None,
+            "since": iso(self.state.since),
+            "silent_after_s": None if limit is None else limit / SECOND,
+            "newest": iso(health.newest) if health.newest else None,
+            "lag_s": health.lag / SECOND if health.newest else None,
+            "history": health.backlog,
+            "unknown_names": dict(sorted(health.unknown.items(), key=lambda item: -item[1])[:5]),
+        }
 
     # -- state
 

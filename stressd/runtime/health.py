@@ -13,7 +13,9 @@ from stressd.config.doors import HealthConfig
 from stressd.engine.events import FEED
 from stressd.engine.spec import EngineSpec
 from stressd.market.calendar import Calendar
+from stressd.runtime.feedwatch import STOPPING
 from stressd.runtime.notes import FEED as FEED_DOWN
+from stressd.runtime.notes import FLAPPING, LAGGING, REFUSED
 
 if TYPE_CHECKING:
     from stressd.feeds.base import FeedHealth
@@ -30,8 +32,8 @@ UNSAVED: Final = 300 * SECOND
 """ns without a saved state after which the disk is doubted: it is saved every minute."""
 
 WELL: Final = ("connected", "stopped")
-
-_carried: list[tuple[EngineSpec, dict[str, set[str]]]] = []
+BLIND_TO: Final = (*(rule for rule in STOPPING if rule not in (FEED_DOWN, REFUSED)), LAGGING, FLAPPING)
+"""States by their data that make a feed miss something."""
 
 
 def stuck(daemon: Daemon) -> str:
@@ -43,7 +45,11 @@ def stuck(daemon: Daemon) -> str:
 def blind(daemon: Daemon, ready: int) -> bool:
     """Whether nothing at all could be seen or said now. ready: on how many series a rule could speak."""
     feeds = daemon.feeds.feeds.values()
-    deaf = bool(feeds) and not any(feed.health.state in WELL for feed in feeds)
+    states = daemon.feeds.vigil.states()
+    deaf = bool(feeds) and not any(
+        feed.health.state in WELL and (feed.name not in states or states[feed.name].rule not in STOPPING)
+        for feed in feeds
+    )
     return deaf or not ready
 
 
@@ -54,7 +60,12 @@ def reasons(daemon: Daemon, ready: int, off: Sequence[Mapping[str, Any]], *, pla
     found = [stuck(daemon)]
     mute = {scope.removeprefix(FEED) for _, scope, _ in daemon.pump.pipeline.episodes.silent() if FEED in scope}
     expected = not planned and in_maintenance(daemon.loaded.people.maintenance, now)
+    states = daemon.feeds.vigil.states()
     for name, feed in () if expected else daemon.feeds.feeds.items():
+        state = states.get(name)
+        if state is not None and state.rule in BLIND_TO:
+            found.append(state.text)
+            continue
         found.append(feed_fault(name, feed.health, calendars_of(spec, name), now, daemon.started, bounds, name in mute))
     oldest = daemon.mailbox.oldest()
     if oldest is not None and now - oldest > bounds.lag:
@@ -87,16 +98,8 @@ def in_maintenance(windows: Sequence[MaintenanceSpec], now: int) -> bool:
 
 def calendars_of(spec: EngineSpec, feed: str) -> list[Calendar]:
     """Of the markets that a feed carries."""
-    if _carried and _carried[0][0] is not spec:
-        _carried.clear()
-    if not _carried:
-        markets: dict[str, set[str]] = {}
-        for series in spec.series:
-            for source in series.sources:
-                markets.setdefault(source, set()).add(series.market)
-        _carried.append((spec, markets))
-    carried = _carried[0][1].get(feed, set())
-    return [market.calendar for market in spec.markets if market.name in carried]
+    markets = {series.market for series in spec.series if feed in series.sources}
+    return [market.calendar for market in spec.markets if market.name in markets]
 
 
 def feed_fault(

@@ -270,3 +270,14 @@ class Lane:
         self._tokens = min(float(self.traits.burst), self._tokens + (now - self._filled) * rate)
         self._filled = now
         return 0.0 if self._tokens >= 1.0 - 1e-9 else (1.0 - self._tokens) / rate
+
+
+def working(lanes: Collection[Lane]) -> list[str]:
+    """Those that have taken a message since the first of those that fail began to."""
+    tallies = {lane.name: lane.tally for lane in lanes}
+    since = min((each.failing_since for each in tallies.values() if each.failing_since is not None), default=0.0)
+    return [
+        name
+        for name, each in tallies.items()
+        if each.failing_since is None and each.delivered_at is not None and each.delivered_at >= since
+    ]

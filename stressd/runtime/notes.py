@@ -42,7 +42,21 @@ FEEDS: Final = (
 )  # fmt: skip
 """Of kind "feed": what concerns the way of the ticks to us."""
 
-RULES: Final = (*FEEDS, OVERLOAD, STORE, CLOCK, CLOCK_FORWARD, CLOCK_DOUBTFUL, NAMES, NETWORK, LOST, SINK, TEMPLATE, PROBE_FAILED, TASK)
+RULES: Final = (
+    *FEEDS,
+    OVERLOAD,
+    STORE,
+    CLOCK,
+    CLOCK_FORWARD,
+    CLOCK_DOUBTFUL,
+    NAMES,
+    NETWORK,
+    LOST,
+    SINK,
+    TEMPLATE,
+    PROBE_FAILED,
+    TASK,
+)
 
 NAMED: Final = 6
 """Symptoms that a cause's alert names; of more it says how many."""

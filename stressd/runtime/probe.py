@@ -243,6 +243,7 @@ class Probe:
                 "probe failed",
                 f"the probe through {sink} did not arrive within {config.within / SECOND:g} s: {result.error}",
                 source=sink,
+                needs=(f"sink {sink}", "store"),
             )
             for sink, result in self.results.items()
             if result.seconds is None

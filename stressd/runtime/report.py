@@ -214,6 +214,7 @@ def agenda(spec: EngineSpec, now: int) -> list[dict[str, Any]]:
 
 def _feed(daemon: Daemon, name: str, now: int) -> dict[str, Any]:
     state = daemon.feeds.feeds[name].health
+    watch = daemon.feeds.vigil.of(name)
     return {
         "name": name,
         "state": state.state,
@@ -225,6 +226,7 @@ def _feed(daemon: Daemon, name: str, now: int) -> dict[str, Any]:
         "malformed": state.malformed,
         "unknown_series": state.unknown_series,
         "dropped": state.dropped,
+        **({} if watch is None else watch.report(now)),
         "market_open": any(each.next_open(now) <= now for each in health.calendars_of(daemon.loaded.engine, name)),
         "last_message": iso(state.last_received) if state.last_received else None,
         "last_message_age_s": (now - state.last_received) / SECOND if state.last_received else None,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from stressd.engine.events import FEED as WHOLE_FEED
 from stressd.engine.spec import HIGH
 from stressd.runtime import outages
 from stressd.runtime.clock import WallClock
-from stressd.runtime.notes import CLOCK, LOST, OVERLOAD, SINK, STORE, TEMPLATE, Condition
+from stressd.runtime.notes import CLOCK, CLOCK_FORWARD, LOST, OVERLOAD, SINK, STORE, TEMPLATE, Condition
 
 if TYPE_CHECKING:
     from stressd.runtime.daemon import Daemon
@@ -20,15 +21,15 @@ OVERLOAD_FOR: Final = 60_000_000_000
 LOST_FOR: Final = 3_600.0
 """Seconds without a further loss after which a sink's losses are over."""
 
-CLOCK_TOLERANCE: Final = 5_000_000_000
-"""ns by which the machine's clock may be set back before people are told."""
-
 
 def symptoms(daemon: Daemon) -> list[Condition]:
     """All of them, also those that others explain, and those that are not to be told yet. Raises StoreError where
     nothing can be written any more in this process."""
     daemon.store.check()
     daemon.outbox.hurry()
+    if daemon.standby.on:
+        # what is wrong with this daemon is told once it is the one that tells
+        return daemon.pump.conditions.lasting()
     needs = daemon.pump.conditions.upstream = _upstream(daemon)
     found = daemon.feeds.vigil.conditions(needs) + daemon.crew.conditions()
     found += _silent_feeds(daemon)
@@ -37,23 +38,21 @@ def symptoms(daemon: Daemon) -> list[Condition]:
         text = "ticks come faster than they can be judged: of the oldest only first, lowest, highest and last are kept"
         found.append(Condition(OVERLOAD, "overload", text, severity=HIGH))
     if (trouble := daemon.store.trouble) is not None:
-        found.append(
-            Condition(STORE, "store failing", trouble, severity=HIGH, breaks=("store",), needs=("disk",))
-        )
+        found.append(Condition(STORE, "store failing", trouble, severity=HIGH, breaks=("store",), needs=("disk",)))
     found += _sinks(daemon)
     found += daemon.probe.conditions()
     for sink, text in daemon.renderer.failing(LOST_FOR):
         found.append(Condition(TEMPLATE, "template failing", text, source=sink))
-    if isinstance(daemon.clock, WallClock) and (behind := daemon.clock.behind()) > CLOCK_TOLERANCE:
-        text = f"the clock was set back by {behind / 1e9:.0f} s: ticks may be taken for old until it has caught up"
-        found.append(Condition(CLOCK, "clock set back", text, breaks=("clock",)))
+    if isinstance(daemon.clock, WallClock) and (text := daemon.clock.complaint()):
+        rule, what = (CLOCK_FORWARD, "clock set forward") if daemon.clock.set_by > 0 else (CLOCK, "clock set back")
+        found.append(Condition(rule, what, text, breaks=("clock",)))
     else:
         found += outages.clock(found, daemon.feeds.vigil.lags(), daemon.feeds.vigil.fed())
     working = {*daemon.feeds.vigil.working(), *(f"sink {name}" for name in daemon.deliverer.working())}
     return found + outages.outages(found, needs, working)
 
 
-def _upstream(daemon: Daemon) -> dict[str, tuple[str, ...]]:
+def _upstream(daemon: Daemon) -> Mapping[str, tuple[str, ...]]:
     """What needs what; made anew for another configuration."""
     known = daemon.upstream
     if known is None or known[0] is not daemon.loaded:
@@ -77,12 +76,8 @@ def _sinks(daemon: Daemon) -> list[Condition]:
     """Sinks that take no messages, with what was lost because of it."""
     found = []
     for sink, text, brewing in daemon.deliverer.troubled():
-        found.append(
-            Condition(
-                SINK, "sink failing", text, source=sink, severity=HIGH, breaks=(f"sink {sink}",),
-                needs=("store",) if "store" in text else (), brewing=brewing,
-            )  # fmt: skip
-        )
+        breaks = (f"sink {sink}",)
+        found.append(Condition(SINK, "sink failing", text, source=sink, severity=HIGH, breaks=breaks, brewing=brewing))
     for sink, (at, text) in list(daemon.losses.items()):
         if time.monotonic() - at < LOST_FOR:
             found.append(Condition(LOST, "delivery lost", text, source=sink, severity=HIGH, needs=(f"sink {sink}",)))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import structlog
 
+from stressd.config.load import Loaded
 from stressd.feeds.base import FeedHealth
 from stressd.market.calendar import Calendar
 from stressd.runtime import health
@@ -97,6 +98,10 @@ class Vigil:
             if after.word != before.word:
                 log.info("feed.state", feed=name, state=after.word, was=before.word, reason=after.text or None)
 
+    def of(self, name: str) -> FeedWatch | None:
+        """The watch over one feed."""
+        return self._watches.get(name)
+
     def states(self) -> dict[str, State]:
         """By feed, what it does."""
         return {name: watch.state for name, watch in self._watches.items()}
@@ -139,8 +144,21 @@ def habits(store: Store) -> dict[str, Any]:
         return {}
 
 
-def expectations(daemon: Daemon, name: str) -> Expectations:
-    """What the configuration in force expects of a feed."""
-    loaded = daemon.loaded
-    calendars = health.calendars_of(loaded.engine, name)
-    return Expectations(calendars, loaded.model.health.silent, loaded.engine.max_age, loaded.resolver.near)
+class Expecting:
+    """What the configuration in force expects of a feed. It is asked once a second; which markets a feed carries is
+    found out once a configuration."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._loaded: Loaded | None = None
+        self._known: dict[str, Expectations] = {}
+
+    def __call__(self, name: str) -> Expectations:
+        loaded = self._daemon.loaded
+        if loaded is not self._loaded:
+            self._loaded, self._known = loaded, {}
+        if name not in self._known:
+            calendars = health.calendars_of(loaded.engine, name)
+            silent, max_age = loaded.model.health.silent, loaded.engine.max_age
+            self._known[name] = Expectations(calendars, silent, max_age, loaded.resolver.near)
+        return self._known[name]

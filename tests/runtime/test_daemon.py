@@ -196,7 +196,7 @@ async def test_an_episode_that_nothing_watches_any_more_ends_and_says_why(desk: 
 async def test_a_feed_without_a_broker_is_told_once_as_a_feed_event_and_ends_with_the_connection(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stressd.runtime.feedset.PATIENCE", 0.2)
+    monkeypatch.setattr("stressd.runtime.feedwatch.PATIENCE", 0.2)
     async with desk.running() as daemon:
         desk.broker.refuse = ConnAckReasonCode.SERVER_UNAVAILABLE
         desk.broker.drop()
@@ -233,7 +233,7 @@ async def test_a_disk_that_hangs_keeps_no_alert_from_people_and_nothing_is_told_
 async def test_an_overload_is_told_once_and_its_end_too_and_no_extreme_is_lost(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stressd.runtime.daemon.OVERLOAD_FOR", 1_500_000_000)
+    monkeypatch.setattr("stressd.runtime.symptoms.OVERLOAD_FOR", 1_500_000_000)
     async with desk.running() as daemon:
         await desk.calm()
         await until(lambda: daemon.pump.ticks >= 2 * len(LAST))

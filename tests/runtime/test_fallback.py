@@ -296,14 +296,15 @@ async def test_people_are_told_of_a_sink_that_fails_for_a_minute_or_is_disabled(
     slack.plan, mail.plan = down(8), [SinkError("disable", "its address is gone")]
     deliverer = await bench.start()
     await bench.tell("slack", "mail")
-    assert deliverer.failing() == [("mail", "mail is disabled (its address is gone): nothing waits")]
+    assert deliverer.troubled() == [("mail", "mail is disabled (its address is gone): nothing waits", False)]
     await bench.time.run(65)
-    assert deliverer.failing()[0] == (
+    assert deliverer.troubled()[0] == (
         "slack",
         "slack fails (HTTP 503): 1 message waits; hook is told instead",
+        False,
     )
     await bench.time.run(400)
-    assert [name for name, _ in deliverer.failing()] == ["mail"]
+    assert [name for name, _, _ in deliverer.troubled()] == ["mail"]
 
 
 # -- what people drop

@@ -56,7 +56,7 @@ async def follows(bench: Bench, error: SinkError) -> None:
     if error.fault == "disable":
         assert (row.state, heard) == ("dead", []), "nothing is sent there any more"
         assert {each.state for each in bench.store.deliveries()} == {"dead"}
-        assert deliverer.failing()[0][0] == "slack"
+        assert deliverer.troubled()[0][0] == "slack"
         return
     assert row.state == "pending"
     assert heard == ([] if error.fault == "rate_limited" else [US]), "a plea to slow down is for the whole sink"
