@@ -11,7 +11,7 @@ from stressd.alerts.matching import WORDS
 from stressd.cli.ask import ask, tell
 from stressd.cli.errors import UserError
 from stressd.cli.place import add_state, state_of
-from stressd.cli.status import silence_lines
+from stressd.cli.status_screen import silence_lines
 
 PATH: Final = "/api/v1/silences"
 _HELP: Final = {

@@ -121,7 +121,10 @@ class Reporter:
             "shadow": d.shadows.brief(),
             "heartbeats": d.heart.report(),
             "probe": d.probe.report(),
-            "conditions": [{"rule": c.rule, "source": c.source, "text": c.text} for c in d.pump.conditions.lasting()],
+            "conditions": [
+                {"rule": c.rule, "source": c.source, "text": c.text, "step": c.step}
+                for c in d.pump.conditions.lasting()
+            ],
             "memory": memory(d.footprints, d.garbage, len(d.loaded.engine.series)),
             "pump": _pump(d),
             "mailbox": {

@@ -138,7 +138,7 @@ async def test_status_answers_over_the_unix_socket_and_says_when_nobody_is_there
         await desk.receiver.until(bool)
         status, out, err = await cli("status", "-c", str(desk.file))
         assert (status, err) == (0, "")
-        assert out.startswith("test-desk: ok\n")
+        assert out.startswith("OK: test-desk: all is well: 1 feed, 3 of 3 series can alert")
         assert "3 of 3 series can alert" in out
         episode = desk.receiver.events[0]["episode"]
         assert episode in out

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stressd.cli.status import stress_lines
+from stressd.cli.status_screen import stress_lines
 from stressd.runtime.metrics.markets import stress_metrics
 
 READING: dict[str, Any] = {
