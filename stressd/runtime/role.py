@@ -52,10 +52,13 @@ def read(state: Path) -> Role | None:
 
 
 def write(state: Path, role: Role) -> None:
-    """Returns once it is on disk, whole. Raises OSError."""
+    """Returns once it is on disk, whole; root leaves it to the user whose the state is. Raises OSError."""
     file, partial = state / FILE, state / f"{FILE}.partial"
     handle = os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
+        if os.geteuid() == 0:
+            owner = state.stat()
+            os.fchown(handle, owner.st_uid, owner.st_gid)
         os.write(handle, msgspec.json.encode(role))
         os.fsync(handle)
     finally:
