@@ -16,6 +16,7 @@ from stressd.config.fields import Bp, Duration, File, HttpUrl, KeyFault, Model, 
 from stressd.config.hours import ClockTime, EndTime
 from stressd.config.routes import DigestConfig, InhibitConfig, MatchConfig, RouteConfig, Storm, StormConfig
 from stressd.config.shadow import ShadowConfig
+from stressd.config.state import DiskConfig, Recording, RecordingConfig, RetentionConfig
 from stressd.market.series import CROSS, FLY, SLOPE, parse_series, series_id
 from stressd.market.tenors import tenor_months
 from stressd.market.times import parse_day
@@ -298,6 +299,12 @@ class Config(Model):
     state_dir: File | None = None
     """Where episodes, deliveries and history are kept. Default: systemd's `$STATE_DIRECTORY`, else the user's state
     folder. Example: `/var/lib/stressd`."""
+    recording: Recording = RecordingConfig()
+    """Ticks as they came, for `stressd replay` and to lose nothing at a crash; `none` records nothing."""
+    retention: RetentionConfig = RetentionConfig()
+    """For how long the store keeps what is over."""
+    disk: DiskConfig = DiskConfig()
+    """What is done before the disk is full."""
     listen: Annotated[Listen | None, BeforeValidator(_listen), WithJsonSchema({"type": ["string", "null"]})] = written(
         "127.0.0.1:8433"
     )

@@ -17,6 +17,7 @@ import structlog
 from stressd.backoff import Backoff
 from stressd.config.fields import FeedConfig, File, written
 from stressd.feeds.base import DecodeError, FeedHealth, Frame, Inbox, SeriesResolver
+from stressd.feeds.fileposition import Position, parsed, sum_of
 from stressd.feeds.tally import Fault, Tally
 from stressd.feeds.ticklines import FileFault, TickLines
 from stressd.feeds.values import Unit
@@ -96,11 +97,14 @@ class Config(FeedConfig):
 class _FileFrame(Frame):
     """Some lines, with the parser that has read the header of their file."""
 
-    __slots__ = ("lines",)
+    __slots__ = ("end", "lines")
 
-    def __init__(self, feed: FileFeed, topic: str, payload: bytes, received: int, token: int, lines: TickLines) -> None:
+    def __init__(
+        self, feed: FileFeed, topic: str, payload: bytes, received: int, token: int, lines: TickLines, end: int
+    ) -> None:
         super().__init__(feed, topic, payload, received, token)
         self.lines = lines
+        self.end = end
 
 
 class FileFeed:
@@ -122,6 +126,17 @@ class FileFeed:
         self._sent = 0
         self._waiting: set[int] = set()
         self._room = asyncio.Event()
+        self._read_to = self._offset = self._line = 0
+        self._head = b""
+        self._from: Position | None = None
+
+    def position(self) -> str:
+        """Bytes and lines behind the last one that was decoded, and the sum of the first line."""
+        return str(Position(self._read_to, self._line, sum_of(self._head))) if self._read_to else ""
+
+    def resume(self, position: str) -> None:
+        """Read on from there, where the file begins as it did."""
+        self._from = parsed(position)
 
     def rename(self, resolver: SeriesResolver) -> None:
         self._resolver = resolver
@@ -159,7 +174,7 @@ class FileFeed:
             self.health.detail = ""
             self.health.connects += 1
             self._log.info("feed.connected", connects=self.health.connects)
-            rest = b""
+            rest = await self._skip(stream, lines)
             while True:
                 block = await asyncio.to_thread(_read_some, stream)
                 if block:
@@ -174,6 +189,24 @@ class FileFeed:
                     return
                 else:
                     await asyncio.sleep(self._poll)
+
+    async def _skip(self, stream: BinaryIO, lines: TickLines) -> bytes:
+        """Go to where the feed was before, if this is the same file. What has been read of it and is not yet used."""
+        wanted, self._from = self._from, None
+        self._offset, self._head = 0, b""
+        if self._path == "-":
+            return b""
+        head = await asyncio.to_thread(stream.readline, _LONGEST_LINE)
+        if not head.endswith(b"\n") or wanted is None or wanted.sum != sum_of(head):
+            return head
+        if not await asyncio.to_thread(_reach, stream, len(head), wanted.offset):
+            self._log.warning("feed.restarted", reason="the file is shorter than what was read of it")
+            return head
+        lines.parse(head, [])
+        lines.line = self._line = wanted.line
+        self._head, self._offset, self._read_to = head, wanted.offset, wanted.offset
+        self._log.info("feed.resumed", line=wanted.line)
+        return b""
 
     def _fresh(self) -> TickLines:
         return TickLines(self._resolver, self._config.unit, self.name)
@@ -191,11 +224,14 @@ class FileFeed:
             self._room.clear()
             await self._room.wait()
         self._sent += 1
+        if not self._head:
+            self._head = text[: text.find(b"\n") + 1]
+        self._offset += len(text)
         self._waiting.add(self._sent)
         received = inbox.now()
         self.health.messages += 1
         self.health.last_received = received
-        inbox.put(_FileFrame(self, self._path, text, received, self._sent, lines))
+        inbox.put(_FileFrame(self, self._path, text, received, self._sent, lines, self._offset))
 
     def decode(self, frame: Frame) -> Sequence[Tick]:
         """Ticks of some whole lines, received when the frame was. Raises DecodeError where none of them is readable, or
@@ -207,6 +243,8 @@ class FileFeed:
         except ValueError as error:
             self._tally.record([Fault(1, "malformed", str(error), frame.payload[:200])], frame.received, frame.topic)
             raise DecodeError(str(error), frame.payload) from None
+        if isinstance(frame, _FileFrame):
+            self._read_to, self._line = frame.end, lines.line
         for tick in ticks:
             tick.received = frame.received
             if tick.time < self._started:
@@ -218,6 +256,18 @@ class FileFeed:
     def processed(self, frames: Sequence[Frame]) -> None:
         self._waiting.difference_update(f.token for f in frames if f.token is not None)
         self._room.set()
+
+
+def _reach(stream: BinaryIO, here: int, offset: int) -> bool:
+    """Read on to `offset`. Whether there is so much."""
+    while here < offset:
+        block = stream.read(min(_BLOCK, offset - here))
+        if not block:
+            stream.seek(0)
+            stream.readline(_LONGEST_LINE)
+            return False
+        here += len(block)
+    return True
 
 
 def _read_some(stream: BinaryIO) -> bytes:

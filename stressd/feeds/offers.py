@@ -21,3 +21,17 @@ class Beside(Protocol):
     """A feed that says whether its successor may connect before it has ended. Where one does not say, it must not."""
 
     beside: bool
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A feed that can be read on from where it was. Others are kept by the other side (a broker's session), or not."""
+
+    def position(self) -> str:
+        """Behind the last frame that was decoded; no comma, semicolon or line end in it, "" where there is none."""
+        ...
+
+    def resume(self, position: str) -> None:
+        """Begin there, if that is still the same input. Before `run`; anything may come, and what is no position is
+        none."""
+        ...

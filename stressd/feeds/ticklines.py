@@ -12,12 +12,15 @@ from stressd.feeds.base import SeriesResolver
 from stressd.feeds.tally import Fault
 from stressd.feeds.tickrow import TickRow
 from stressd.feeds.values import Clock, Unit, Wires
-from stressd.market.tick import MIDDLE, NO_SPREAD, Tick
+from stressd.market.tick import BACKLOG, FIXING, MIDDLE, NO_SPREAD, Tick
 
 _UNNAMED: Final = 10_000
 """Unknown names that are told once only."""
 
-COLUMNS: Final = ("time", "series", "value", "bid", "ask", "source", "received")
+COLUMNS: Final = ("time", "series", "value", "bid", "ask", "source", "received", "ask_minus_bid", "tick_flags")
+"""The last two are the recorder's: in percent, and words of `FLAGS`."""
+
+FLAGS: Final = {"fixing": FIXING, "backlog": BACKLOG, "middle": MIDDLE}
 
 
 class FileFault(NamedTuple):
@@ -83,7 +86,7 @@ class TickLines:
 
     def _csv(self, block: bytes, faults: list[Fault]) -> list[Tick]:
         ticks: list[Tick] = []
-        time, series, value, bid, ask, source, received = self._columns
+        time, series, value, bid, ask, source, received, width_at, flags_at = self._columns
         line = self.line
         width = max(self._columns) + 1
         decoded = block.decode("utf-8", "replace")
@@ -113,6 +116,12 @@ class TickLines:
                 faults,
             )
             if made is not None:
+                if (width_at >= 0 and raw[width_at]) or (flags_at >= 0 and raw[flags_at]):
+                    try:
+                        _recorded(made, raw[width_at] if width_at >= 0 else "", raw[flags_at] if flags_at >= 0 else "")
+                    except ValueError as error:
+                        faults.append(Fault(line, "malformed", _plain(error), b""))
+                        continue
                 ticks.append(made)
         self.line = line
         return ticks
@@ -185,6 +194,16 @@ class TickLines:
             faults.append(Fault(line, "malformed", _plain(error), b""))
             return None
         return Tick(wire.series, percent + 0.0, stamp, seen, source or self._source, flags, spread)
+
+
+def _recorded(tick: Tick, spread: str, flags: str) -> None:
+    """What the recorder has written beside. Raises ValueError."""
+    if spread:
+        tick.spread = float(spread)
+    for word in flags.split():
+        if word not in FLAGS:
+            raise ValueError(f"`tick_flags` knows {', '.join(FLAGS)}, not `{word[:20]}`")
+        tick.flags |= FLAGS[word]
 
 
 def _fields(line: str) -> list[str]:

@@ -35,6 +35,7 @@ from stressd.runtime.metrics.scrape import Metrics
 from stressd.runtime.outbox import StoreOutbox
 from stressd.runtime.probe import Probe, note
 from stressd.runtime.pump import Pump
+from stressd.runtime.recording import recording, resume
 from stressd.runtime.reload import Reloader, address
 from stressd.runtime.rendering import Renderer
 from stressd.runtime.report import Reporter
@@ -133,7 +134,7 @@ class Daemon:
         try:
             self.standby.settle()
             self.snapshots = Snapshots(self.store)
-            self._prepare(sinks)
+            self._prepare(feeds, sinks)
             try:
                 await self._work(feeds)
             finally:
@@ -142,19 +143,22 @@ class Daemon:
                 self.charts.close()
         finally:
             self.garbage.close()
+            await asyncio.to_thread(self.recorder.stop)
             self.systemd.close()
             await asyncio.to_thread(self.store.close, SAVE if self.store.trouble else LAST)
         log.info("daemon.stopped", uptime_s=round(time.monotonic() - self.started_steady, 1))
 
     # --- start --------------------------------------------------------------------------------------------------------
 
-    def _prepare(self, sinks: dict[str, Sink]) -> None:
+    def _prepare(self, feeds: dict[str, Feed], sinks: dict[str, Sink]) -> None:
         saved = self.snapshots.load()
         if saved is not None:
             self.snapshots.saved_at = saved.at
+        self.recorder, missed = recording(self, saved)
         self.signer = signer(self.loaded.model.links, self.state)
         self.history = warm.choose(self.loaded.engine, self.store)
-        engine = warm.prepare(self.loaded.engine, self.clock.now(), self.store, saved, self.history)
+        engine = warm.prepare(self.loaded.engine, self.clock.now(), self.store, saved, self.history, missed.batches())
+        resume(feeds, saved, missed)
         built = build_pipeline(self.loaded, engine, self.origin, self.store.machine())
         self.renderer = Renderer(self.loaded)
         self.charts = Charts(self.state / "matplotlib")
@@ -179,6 +183,7 @@ class Daemon:
             partial(symptoms, self),
             self.systemd.beat,
             self.metrics.observe_pass,
+            self.recorder.put,
         )
         self.pump.swap(built.pipeline, built.told)
         self.pump.conditions.resume([(rule, source) for rule, _, source in built.pipeline.episodes.noted()])
@@ -189,6 +194,7 @@ class Daemon:
         async with asyncio.TaskGroup() as group:
             self.feeds = FeedSet(self.mailbox, group, self.crew, Vigil(self.clock.now, Expecting(self)))
             self.feeds.vigil.restore(habits(self.store))
+            self.recorder.start()
             keep = partial(self.crew.keep, create=group.create_task)
             pumping = group.create_task(self.pump.run(), name="pump")
             background = [
@@ -267,12 +273,13 @@ class Daemon:
             log.error("snapshot.failed", error=str(error))
 
     def _moment(self) -> Moment:
-        return Moment(self.pump.pipeline.engine, self.history.signature())
+        recorded = self.recorder.next if self.recorder.recording else None
+        return Moment(self.pump.pipeline.engine, self.history.signature(), self.feeds.positions(), recorded)
 
     async def _save_regularly(self) -> None:
         while True:
-            await asyncio.sleep(self.snapshots.interval)
             await self.save()
+            await asyncio.sleep(self.snapshots.interval)
 
     def _calm(self) -> bool:
         now = self.clock.now()

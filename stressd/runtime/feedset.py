@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from stressd.feeds.base import Feed, Inbox
-from stressd.feeds.offers import Beside
+from stressd.feeds.offers import Beside, Resumable
 from stressd.runtime.mailbox import Mailbox
 from stressd.runtime.overlap import Overlap
 from stressd.runtime.supervise import Crew
@@ -56,6 +56,11 @@ class FeedSet:
             if name not in self._tasks:
                 self._start(name, feed)
         self.feeds = order
+
+    def positions(self) -> dict[str, str]:
+        """How far those feeds have been read that can say so."""
+        said = {name: feed.position() for name, feed in self.feeds.items() if isinstance(feed, Resumable)}
+        return {name: position for name, position in said.items() if position}
 
     async def stop(self) -> None:
         await self._stop(list(self._tasks))

@@ -36,6 +36,8 @@ TEMPLATE: Final = "template-failing"
 TASK: Final = "task-crashing"
 PROBE: Final = "probe"
 PROBE_FAILED: Final = "probe-failed"
+DISK: Final = "disk-nearly-full"
+RECORDING: Final = "recording-failing"
 TAKEN_OVER: Final = "taken-over"
 FEEDS: Final = (
     FEED, REFUSED, PARTLY_REFUSED, FLAPPING, MUTE, UNKNOWN, MALFORMED, STALE, STUCK, LAGGING, PARTLY_MUTE, SERVER,
@@ -56,6 +58,8 @@ RULES: Final = (
     TEMPLATE,
     PROBE_FAILED,
     TASK,
+    DISK,
+    RECORDING,
 )
 
 NAMED: Final = 6

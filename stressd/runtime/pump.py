@@ -71,7 +71,7 @@ class Pump:
 
     conditions: says what is wrong now, told as notes when it changes. beat: called after every pass. Counters: passes,
     frames, ticks, malformed (refused by a decoder), faults (decoders that raised what they must not), events by type;
-    `observe` is told the seconds of every pass that did something.
+    `observe` is told the seconds of every pass that did something, `record` given its ticks before they are judged.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Pump:
         conditions: Callable[[], list[Condition]] = list,
         beat: Callable[[], None] = lambda: None,
         observe: Callable[[float], None] = lambda seconds: None,
+        record: Callable[[Sequence[Tick]], None] = lambda ticks: None,
     ) -> None:
         self._mailbox = mailbox
         self.pipeline = pipeline
@@ -92,6 +93,7 @@ class Pump:
         self.conditions = Conditions()
         self._beat = beat
         self._observe = observe
+        self._record = record
         self._held: deque[_Held] = deque()
         self._faulty: set[str] = set()
         self._told: list[Routed] = []
@@ -176,6 +178,7 @@ class Pump:
         ticks = self._decode(batch)
         routed, self._told = self._told, []
         if ticks:
+            self._record(ticks)
             routed += self.pipeline.feed(ticks)
         # A deadline must not overtake a frame that came before it and still waits.
         oldest = self._mailbox.oldest()

@@ -52,14 +52,14 @@ class Saved:
     """A snapshot. at: engine time (ns UTC) of its making. engine: `Engine.snapshot()`, its series decoded one by one
     where it comes from a file. history: what each series had been warmed with (`warm.History.signature`). method: of
     the statistics in it; another's are of no use. positions: by feed, how far it had been read. recorded: the
-    recording's file and line that its next tick has gone to."""
+    number of the next tick in the recording, None where nothing is recorded."""
 
     at: int
     engine: dict[str, Any]
     history: dict[str, str] = field(default_factory=dict)
     method: str = METHOD
     positions: dict[str, Any] = field(default_factory=dict)
-    recorded: tuple[str, int] | None = None
+    recorded: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Moment:
     engine: Engine
     history: Mapping[str, str]
     positions: Mapping[str, Any] = field(default_factory=dict)
-    recorded: tuple[str, int] | None = None
+    recorded: int | None = None
 
 
 _decoder = msgspec.json.Decoder(Saved)
@@ -153,14 +153,13 @@ class Snapshots:
                 log.warning("snapshot.refused", file=str(file), reason=reason)
                 return None
             self.bytes = file.stat().st_size
-            recorded = rest["recorded"]
             return Saved(
                 int(what["at"]),
                 {**rest["engine"], "series": pieces},
                 rest["history"],
                 METHOD,
                 rest["positions"],
-                None if recorded is None else (str(recorded[0]), int(recorded[1])),
+                rest["recorded"],
             )
         return None if found else self._from_database()
 

@@ -39,6 +39,7 @@ def symptoms(daemon: Daemon) -> list[Condition]:
         found.append(Condition(OVERLOAD, "overload", text, severity=HIGH))
     if (trouble := daemon.store.trouble) is not None:
         found.append(Condition(STORE, "store failing", trouble, severity=HIGH, breaks=("store",), needs=("disk",)))
+    found += daemon.recorder.conditions()
     found += _sinks(daemon)
     found += daemon.probe.conditions()
     for sink, text in daemon.renderer.failing(LOST_FOR):

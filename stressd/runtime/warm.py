@@ -56,17 +56,27 @@ def choose(spec: EngineSpec, store: Store) -> History:
     return History(chosen, {name: each for name, each in legs.items() if all(leg in chosen for leg in each)})
 
 
-def prepare(spec: EngineSpec, start: int, store: Store, saved: Saved | None, history: History) -> Engine:
+def prepare(
+    spec: EngineSpec,
+    start: int,
+    store: Store,
+    saved: Saved | None,
+    history: History,
+    recorded: Iterable[Sequence[Tick]] = (),
+) -> Engine:
     """An engine for `spec` at `start` (ns UTC), as warm as it can be, after a stop: what could not be heard meanwhile
     is no silence.
 
     What `saved` knows goes on where it stood. A series that it does not know, or whose history has been imported anew
-    since, is warmed from the history; one that had no history before is warmed on top of its own state.
+    since, is warmed from the history; one that had no history before is warmed on top of its own state. recorded: what
+    came after it; what follows of it has been told, or will be when it is reconciled with what was.
     """
     if saved is not None:
         try:
             succession = Succession(spec, start, store, saved.engine["series"], saved.history, history)
             engine = succession.take_over(saved.engine)
+            for batch in recorded:
+                engine.feed(batch)
             engine.resume(start)
             return engine
         except REFUSALS as error:

@@ -110,8 +110,8 @@ async def test_a_cold_daemon_says_that_it_cannot_alert_yet_and_a_warm_one_that_i
             ("1m", "about 2 h 00 of trading"),
             ("1d", "about 20 fixings"),
         ]
-    for name in ("stressd.db", "engine.snapshot"):
-        (desk.state / name).unlink()
+    for file in (desk.state / "stressd.db", *desk.state.glob("engine.snapshot*")):
+        file.unlink()
     desk.warm()
     async with desk.running() as daemon:
         status = daemon.reporter.status()
