@@ -309,9 +309,8 @@ class Engine:
         will hear again only so many ns from `now` on."""
         self.now = max(self.now, now)
         for state in self._series.values():
-            if state.silences:
-                state.about_to_change()
             for silence in state.silences:
+                state.about_to_change()
                 silence.resume(self.now, missed)
         self._schedule(self.now)
 
