@@ -31,6 +31,7 @@ check: $(DONE)/test
 	@$(BIN)/ruff format --check $(CHECKED)
 	@$(BIN)/ruff check $(CHECKED)
 	@$(BIN)/mypy stressd setup.py benchmarks release
+	@$(BIN)/bandit -q -c pyproject.toml -r stressd
 
 format: $(DONE)/test
 	@$(BIN)/ruff format $(CHECKED)

@@ -53,16 +53,16 @@ class Purse:
 
 def paid(purse: Purse, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
     """The filter `call`, which pays first."""
-    extra = _EXTRA.get(name)
+    more = _MORE.get(name)
 
     @wraps(call)
     def filtered(*args: Any, **named: Any) -> Any:
         if name in ("join", "sum", "list", "string"):
             args = tuple(list(each) if _is_lazy(each) else each for each in args)
         purse.pay_for(*args, *named.values())
-        if extra is not None:
+        if more is not None:
             # jinja's own filters are handed its context before the value
-            purse.pay(extra(*(each for each in args if _is_data(each)), **named))
+            purse.pay(more(*(each for each in args if _is_data(each)), **named))
         return call(*args, **named)
 
     return filtered
@@ -109,7 +109,7 @@ def _formatted(text: Any, *args: Any, **named: Any) -> int:
     return str(text).count("%") * max((len(str(each)) for each in (*args, *named.values())), default=0)
 
 
-_EXTRA: Final[Mapping[str, Callable[..., int]]] = {"replace": _replaced, "join": _joined, "format": _formatted}
+_MORE: Final[Mapping[str, Callable[..., int]]] = {"replace": _replaced, "join": _joined, "format": _formatted}
 
 
 def _is_lazy(value: Any) -> bool:

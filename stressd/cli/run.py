@@ -19,6 +19,7 @@ from stressd.config.load import Loaded, load
 from stressd.config.registry import Registry
 from stressd.runtime.build import BuildError
 from stressd.runtime.daemon import Daemon
+from stressd.runtime.hardening import harden, own
 from stressd.runtime.journal import say
 from stressd.runtime.logs import configure
 from stressd.runtime.registry import registry
@@ -55,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     """Exit status, after the stop."""
     # where the pump hung, when the watchdog ends it: every thread's stack, without variables, on standard error
     faulthandler.enable(2)
+    harden()
     known = registry()
     try:
         loaded = load(args.config, known)
@@ -83,7 +85,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _serve(loaded: Loaded, known: Registry, state: Path | None, standby: bool) -> None:
-    daemon = Daemon(loaded, known, state_dir(loaded.state_dir, state), standby=standby)
+    place = state_dir(loaded.state_dir, state)
+    own(place)
+    daemon = Daemon(loaded, known, place, standby=standby)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="work"))
     loop.add_signal_handler(signal.SIGTERM, daemon.stop)
