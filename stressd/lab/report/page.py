@@ -70,7 +70,7 @@ def _render(name: str, **given: Any) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_text)
     )
     environment.filters |= {"day": day_iso, "count": count_text, "lag": pictures.lag_text}
-    style = Markup(_text("report.css"))  # noqa: S704  # nosec B704 - our own
+    style = Markup(_text("report.css"))  # noqa: S704  # nosec B704
     return environment.get_template(name).render(**given, style=style, version=__version__)
 
 
