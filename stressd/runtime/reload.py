@@ -93,8 +93,8 @@ class Reloader:
             with refusing():
                 there = d.loaded.path.with_name(path)
                 loaded = await asyncio.to_thread(load_text, text, there, d.registry)
-            self._may_follow(loaded)
-            successor = await prepare(d, loaded, self._seen)
+                self._may_follow(loaded)
+                successor = await prepare(d, loaded, self._seen)
             await successor.discard()
         except Refused as refused:
             return Reload(d.clock.now(), "refused", faults=refused.faults, took=time.monotonic() - began)
@@ -112,14 +112,18 @@ class Reloader:
             self._wanted.clear()
             waiting, self._waiting = self._waiting, []
             d.systemd.reloading()
-            async with d.standby.changing:
-                reload = await self._once()
-            self.last = reload
-            self.counts[reload.outcome] += 1
-            d.systemd.ready(d.reporter.summary())
-            for future in waiting:
-                if not future.done():
-                    future.set_result(reload)
+            try:
+                async with d.standby.changing:
+                    reload = await self._once()
+                self.last = reload
+                self.counts[reload.outcome] += 1
+                d.systemd.ready(d.reporter.summary())
+                for future in waiting:
+                    if not future.done():
+                        future.set_result(reload)
+            finally:
+                for future in waiting:
+                    future.cancel()
 
     async def _once(self) -> Reload:
         d = self._daemon
@@ -128,8 +132,8 @@ class Reloader:
         try:
             with refusing():
                 loaded = await asyncio.to_thread(load, before.path, d.registry)
-            self._may_follow(loaded)
-            successor = await prepare(d, loaded, self._seen)
+                self._may_follow(loaded)
+                successor = await prepare(d, loaded, self._seen)
             said, stood = await self._exchange(successor)
         except Refused as refused:
             faults = tuple(refused.faults)
