@@ -20,6 +20,8 @@ RELIEF: Final = 5.0
 """Seconds that a feed gets to connect before the one that it takes over from ends."""
 
 LOOK_EVERY: Final = 0.02
+LINGER: Final = 0.3
+"""Seconds for which both are connected then."""
 
 log = structlog.get_logger()
 
@@ -78,6 +80,8 @@ class FeedSet:
             until = self._steady() + RELIEF
             while successor.health.state != "connected" and self._steady() < until and not self._tasks[name].done():
                 await asyncio.sleep(LOOK_EVERY)
+            # what was sent to the former alone, before the successor had subscribed, may still be on its way
+            await asyncio.sleep(LINGER)
         finally:
             task.cancel()
             await asyncio.wait([task])
