@@ -227,8 +227,11 @@ class FeedWatch:
         """opened: since when (ns) one of its markets is open, None where none is."""
         health = self.health
         counts = _counts(health)
-        came, ticks, bad, unknown, old = (after - before for after, before in zip(counts, self._seen, strict=True))
+        came, ticks, bad, unknown = (after - before for after, before in zip(counts, self._seen, strict=True))
         self._seen = counts
+        if not ticks and not bad and not unknown:
+            # what the server had kept from before says nothing of the publisher
+            came = 0
         told = self.state.rule
         if came:
             self._heard(now, opened)
@@ -242,7 +245,7 @@ class FeedWatch:
         if came:
             self._good_since = 0
             self._first = self._first or now
-            self._window = [a + b for a, b in zip(self._window, (came, bad, unknown, old + ticks), strict=True)]
+            self._window = [a + b for a, b in zip(self._window, (came, bad, unknown, ticks), strict=True)]
         if told in (*REFUSING, STUCK) or (told == MUTE and not came):
             # what was told is over when something shows it, not because nothing is expected now
             return self._again() if came and told in REFUSING else self.state
@@ -332,7 +335,7 @@ class FeedWatch:
         )
         if self.gaps.known(now):
             text += f" (never more than {duration_text(max(SECOND, self.gaps.longest) / SECOND)} before)"
-        kept = health.backlog and health.ticks == health.backlog
+        kept = health.backlog + health.dropped and health.ticks == health.backlog
         return text + ("; all that came was kept by the server from before" if kept else "")
 
     def _unknown_text(self) -> str:
@@ -355,8 +358,6 @@ class FeedWatch:
 
     def _stale_text(self) -> str:
         health = self.health
-        if not health.newest:
-            return f"feed {self.name} brings only values from before we were connected"
         late = duration_text(max(health.lag, 0) / SECOND)
         return f"feed {self.name} brings only old values: the last was of {iso(health.newest)}, {late} before it came"
 
@@ -385,6 +386,5 @@ class FeedWatch:
         self.flats.load(state[1])
 
 
-def _counts(health: FeedHealth) -> tuple[int, int, int, int, int]:
-    live = health.ticks - health.backlog
-    return health.messages, live, health.malformed, health.unknown_series, health.dropped + health.backlog
+def _counts(health: FeedHealth) -> tuple[int, int, int, int]:
+    return health.messages, health.ticks - health.backlog, health.malformed, health.unknown_series

@@ -115,6 +115,10 @@ class Crew:
         """It is not to run any more."""
         self._members.pop(name, None)
 
+    def names(self) -> list[str]:
+        """Of all that it keeps."""
+        return list(self._members)
+
     def crashes(self) -> dict[str, int]:
         """By task, of those that have crashed."""
         return {name: member.crashes for name, member in self._members.items() if member.crashes}
