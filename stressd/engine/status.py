@@ -28,6 +28,9 @@ def row(state: SeriesState, now: int) -> dict[str, Any]:
         **quality(state, now),
         "time": state.t,
         "source": state.source_name(),
+        "sources": [
+            [gate.name, max(gate.raw_time, gate.time), gate is state.sources.active] for gate in state.sources.all
+        ],
         "ticks": state.ticks,
         "fixings": state.fixings.count,
         "duplicates": state.duplicates,

@@ -90,6 +90,10 @@ def _series(
         "time": iso(row["time"]) if row["time"] else None,
         "age_s": (now - row["time"]) / SECOND if row["time"] else None,
         "source": row["source"] or None,
+        "sources": [
+            {"source": name, "age_s": (now - last) / SECOND if last else None, "active": active}
+            for name, last, active in row["sources"]
+        ],
         "ready": [name for name in ordered if row["warm"][name] >= 1.0],
         "waiting": waiting,
         "other_rules": other,

@@ -29,6 +29,7 @@ from stressd.runtime.feedset import FeedSet
 from stressd.runtime.footprint import Footprints
 from stressd.runtime.garbage import Garbage
 from stressd.runtime.heart import Heart
+from stressd.runtime.legs import Legs
 from stressd.runtime.linkkey import signer
 from stressd.runtime.mailbox import Mailbox
 from stressd.runtime.metrics.scrape import Metrics
@@ -106,6 +107,7 @@ class Daemon:
         self.probe = Probe(self.mailbox, self._tell_probe, self._probed)
         self.drain = DRAIN
         self.losses: dict[str, tuple[float, str]] = {}
+        self.legs = Legs(self)
         self.upstream: tuple[Loaded, Mapping[str, tuple[str, ...]]] | None = None
         self._stopping = asyncio.Event()
         self.reloader = Reloader(self)

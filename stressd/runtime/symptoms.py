@@ -32,7 +32,7 @@ def symptoms(daemon: Daemon) -> list[Condition]:
         return daemon.pump.conditions.lasting()
     needs = daemon.pump.conditions.upstream = _upstream(daemon)
     found = daemon.feeds.vigil.conditions(needs) + daemon.crew.conditions()
-    found += _silent_feeds(daemon)
+    found += _silent_feeds(daemon) + daemon.legs.conditions()
     folded_at = daemon.mailbox.folded_at
     if folded_at is not None and daemon.clock.now() - folded_at < OVERLOAD_FOR:
         text = "ticks come faster than they can be judged: of the oldest only first, lowest, highest and last are kept"

@@ -68,7 +68,15 @@ def series_metrics(detail: Iterable[Report]) -> Iterable[Metric]:
             ("presence", "quote_presence_ratio", "Share of this session's open time with a two-sided quote."),
         )
     }
+    source_age = GaugeMetricFamily(
+        "stressd_series_source_age_seconds",
+        "Since the last tick of each feed, of a series that several bring.",
+        labels=["series", "source"],
+    )
     for series in detail:
+        known = [each for each in series.get("sources", ()) if each["age_s"] is not None]
+        for each in known if len(known) > 1 else ():
+            source_age.add_metric([series["series"], each["source"]], each["age_s"])
         state.add_metric([series["series"], series["state"]], 1)
         for outcome, count in series["counts"].items():
             dirt.add_metric([series["series"], outcome], count)
@@ -76,5 +84,6 @@ def series_metrics(detail: Iterable[Report]) -> Iterable[Metric]:
             if series["quotes"] is not None and series["quotes"][key] is not None:
                 family.add_metric([series["series"]], series["quotes"][key])
     yield state
+    yield source_age
     yield dirt
     yield from gauges.values()
