@@ -36,7 +36,7 @@ PACED = {
 
 DRIVEN = {
     "runtime/pump.py run", "runtime/reload.py run", "runtime/standins.py _hand_over_for_ever", "store/writer.py _work",
-    "store/writer.py _refuse_rest",
+    "store/writer.py _refuse_rest", "runtime/recorder.py _run",
 }  # fmt: skip
 """Loops that wait for what is given to them."""
 

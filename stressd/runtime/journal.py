@@ -101,8 +101,8 @@ class Journal:
         self.lost = 0
 
     def write(self, found: Mapping[str, str]) -> int:
-        """One entry; on standard error where there is no journal. Returns how many were lost before it, once the journal
-        takes them again."""
+        """One entry; on standard error where there is no journal. Returns how many were lost before it, once it
+        takes entries again."""
         with self._lock:
             if not self._send(encode(found)):
                 return 0
