@@ -127,10 +127,9 @@ class Book:
     def start(self, event: engine.Event, what: str, severity: int, key: Key) -> Episode:
         """A new episode, whatever was before."""
         self.links.forget(event.at)
-        began = min(event.time, event.at)
-        # By the source's clock, so that two daemons that see the same ticks give one episode one name. What is about
-        # silence or the daemon itself can begin anew at the same last tick.
-        named_for = began if event.kind == "market" else event.at
+        # By the source's clock, even one that is ahead, so that two daemons that see the same ticks give one episode one
+        # name. What is about silence or the daemon itself can begin anew at the same last tick.
+        named_for = event.time if event.kind == "market" else event.at
         episode = Episode(
             id=episode_id(self.spec, key, event.kind, event.market, named_for, self.links.known()),
             kind=event.kind,
@@ -139,7 +138,7 @@ class Book:
             market=event.market,
             direction=event.direction,
             opened_at=event.at,
-            began=began,
+            began=min(event.time, event.at),
             severity=severity,
             what=what,
             changed_at=event.at,

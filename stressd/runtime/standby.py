@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -144,7 +145,7 @@ class Standby:
         d.outbox.quiet = False
         writing = d.store.take_over(now - since, author)
         log.warning("standby.taken_over", author=author, since=iso(now - since))
-        d.pump.swap(d.pump.pipeline, d.pump.pipeline.apply(_note(d.pump.at, author, since)))
+        d.pump.say(partial(_note, author=author, since=since))
         await d.deliverer.replace(sinks)
         d.charts.warm(d.deliverer.sinks)
         d.probe.replace(d.loaded.model.probe)
