@@ -127,8 +127,8 @@ class Book:
     def start(self, event: engine.Event, what: str, severity: int, key: Key) -> Episode:
         """A new episode, whatever was before."""
         self.links.forget(event.at)
-        # By the source's clock, even one that is ahead, so that two daemons that see the same ticks give one episode one
-        # name. What is about silence or the daemon itself can begin anew at the same last tick.
+        # By the source's clock, even one that is ahead, so that two daemons that see the same ticks give an episode the
+        # same name. What is about silence or the daemon itself can begin anew at the same last tick.
         named_for = event.time if event.kind == "market" else event.at
         episode = Episode(
             id=episode_id(self.spec, key, event.kind, event.market, named_for, self.links.known()),
