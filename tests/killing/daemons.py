@@ -18,13 +18,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import stressd.runtime.daemon
-import stressd.runtime.snapshots
 from stressd.cli.main import main as stressd_main
+from stressd.runtime import snapshots
 from stressd.runtime.registry import registry
-
-SAVING = ((stressd.runtime.daemon, "SNAPSHOT_EVERY"), (stressd.runtime.snapshots, "EVERY"))
-"""Where the seconds between two snapshots are written."""
 
 
 class Life:
@@ -95,9 +91,7 @@ def fork(request: dict[str, Any]) -> int:
         os.dup2(output, 1)
         os.dup2(output, 2)
         sys.stdout, sys.stderr = os.fdopen(1, "w", buffering=1), os.fdopen(2, "w", buffering=1)
-        for module, name in SAVING:
-            if hasattr(module, name):
-                setattr(module, name, request["snapshot_every"])
+        snapshots.EVERY = request["snapshot_every"]  # type: ignore[misc]
         code = stressd_main(["run", "-c", request["config"]])
     except BaseException:
         traceback.print_exc()

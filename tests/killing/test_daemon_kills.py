@@ -83,7 +83,7 @@ async def receiving(receiver: Receiver) -> AsyncIterator[Receiver]:
 @pytest.fixture
 async def bench(tmp_path: Path, mosquitto: MosquittoFactory) -> AsyncIterator[Bench]:
     async with AsyncExitStack() as stack:
-        settings = "allow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 0"
+        settings = "allow_anonymous true\nautosave_on_changes false\nmax_queued_messages 0\nmax_inflight_messages 0"
         broker: Mosquitto = await stack.enter_async_context(mosquitto(settings))
         client = await stack.enter_async_context(aiomqtt.Client("127.0.0.1", broker.port))
         publisher = Broker(f"mqtt://127.0.0.1:{broker.port}", client)
@@ -104,33 +104,41 @@ def quick(name: str, text: str) -> str:
         "severity: info", "rearm: 1bp, severity: info"
     )
     text = text.replace("qos: 1", f"qos: 1\n    session: 1h\n    client_id: {name}")
+    levels = "".join(
+        f"\n  - {{name: {name}, type: level, series: {series}, above: [{at}%], rearm: 1bp, severity: info}}"
+        for name, series, at in (("ten", "JP.GOV.10Y", 2.23), ("thirty", "JP.GOV.30Y", 3.6))
+    )
+    text = text.replace("\nroutes:", f"{levels}\nroutes:")
     return text.replace("sinks: [hook]", "sinks: [hook]\n    storm: false\n    inhibit: false")
 
 
 async def trade(desk: Desk, rng: random.Random) -> None:
-    """Every moment some series moves, now and then it jumps from where it was a minute ago."""
+    """Every moment some series ticks; now and then one goes to where it stays for a while."""
     await desk.calm()
+    away = dict.fromkeys(LAST, 0.0)
     while True:
-        series = rng.choice(list(LAST))
-        jump = rng.choice((-0.08, -0.04, 0.04, 0.08, 0.3)) if rng.random() < 0.05 else 0.0
-        for _ in range(rng.choice((1, 2, 3))):
-            await desk.tick(series, LAST[series] + jump + rng.gauss(0.0, 3e-4))
-        await asyncio.sleep(0.01)
+        for series, last in LAST.items():
+            if rng.random() < 0.15:
+                away[series] = rng.choice((-0.08, 0.0, 0.0, 0.04, 0.08, 0.3))
+            values = [last + away[series] + rng.gauss(0.0, 3e-4) for _ in range(6)]
+            await asyncio.gather(*(desk.tick(series, value) for value in values))
+        await asyncio.sleep(0.02)
 
 
-async def sigmas(desk: Desk) -> dict[str, dict[str, float]]:
-    """By series, of each horizon that is warm (bp)."""
+async def estimators(desk: Desk) -> tuple[dict[str, dict[str, float]], int]:
+    """By series the sigma of each horizon that is warm (bp); how many ticks they have taken in."""
     connector = aiohttp.UnixConnector(str(desk.state / SOCKET_NAME))
     async with (
         aiohttp.ClientSession(connector=connector) as session,
         session.get("http://stressd/api/v1/status") as answer,
     ):
-        shown = await answer.json()
-    return {row["series"]: row["sigma_bp"] for row in shown["series"]}
+        rows = (await answer.json())["alerting"]["detail"]
+    return {row["series"]: row["sigma_bp"] for row in rows}, sum(row["counts"]["ticks"] for row in rows)
 
 
 async def lives(bench: Bench, kills: int, seed: int) -> dict[str, float]:
-    """Figures of the run: kills, s, s a life, published ticks, and the largest difference of a sigma."""
+    """Figures of the run: kills, seconds, ticks that the twin took in, how many of them the other has
+    no trace of, and the largest difference of a sigma."""
     rng = random.Random(seed)
     desk, twin = bench.desk, bench.twin
     began = time.monotonic()
@@ -151,7 +159,7 @@ async def lives(bench: Bench, kills: int, seed: int) -> dict[str, float]:
             await asyncio.sleep(rng.uniform(0.0, 0.2))
             desk.write(level=f"4.{rng.randrange(30, 60)}", change=lambda text: quick("killed", text))
             life.send(signal.SIGHUP)
-        await asyncio.sleep(rng.uniform(0.0, 0.4))
+        await asyncio.sleep(rng.uniform(0.0, 0.8 if kind else 0.4))
         life.send(signal.SIGKILL)
         assert await life.ended == -signal.SIGKILL, life.output.read_text()[-3000:]
         life = await bench.mother.life(desk.file, desk.file.with_name("log"), SNAPSHOT_EVERY)
@@ -161,13 +169,14 @@ async def lives(bench: Bench, kills: int, seed: int) -> dict[str, float]:
     await asyncio.sleep(1.5)
     await desk.receiver.until(bool)
     took = time.monotonic() - began
-    here, there = await sigmas(desk), await sigmas(twin)
+    (here, heard), (there, all_heard) = await estimators(desk), await estimators(twin)
     for one in (life, whole):
         one.send(signal.SIGTERM)
         assert await asyncio.wait_for(one.ended, 30) == 0, one.output.read_text()[-3000:]
     assert {series: set(row) for series, row in here.items()} == {series: set(row) for series, row in there.items()}
     apart = max(abs(here[s][h] / there[s][h] - 1.0) for s in there for h in there[s])
-    return {"kills": kills, "took_s": took, "published": bench.broker.published, "apart": apart}
+    lost = all_heard - heard
+    return {"kills": kills, "took_s": took, "ticks": all_heard, "lost": lost, "apart": apart}
 
 
 async def up(life: Life) -> None:
