@@ -37,6 +37,11 @@ def kept(desk: Desk) -> dict[str, str]:
     return rows
 
 
+async def events(life: Life) -> int:
+    """How many it has made."""
+    return sum((await life.status())["pump"]["events"].values())
+
+
 async def told_without_the_disk(desk: Desk, life: Life) -> None:
     """A market alert arrives while nothing can be written, and one alert says what is wrong."""
     async with life.idling():
@@ -128,3 +133,25 @@ async def test_a_disk_that_cannot_be_read_holds_up_no_alert(desk: Desk) -> None:
         await life.end()
     with closing(sqlite3.connect(desk.state / "stressd.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.soak
+async def test_a_disk_that_stays_dead_through_many_alerts_costs_little_memory(desk: Desk) -> None:
+    needs("strace")
+    desk.warm()
+    async with alive(desk) as life:
+        await desk.calm()
+        async with failing(life.pid, "fsync:error=EIO", "fdatasync:error=EIO"):
+            await rise(desk, "US.GOV.10Y", 0.30)
+            await hears(desk, "store-failing")
+            memory, known = life.memory(), await events(life)
+            async with life.idling():
+                for _ in range(60):
+                    for by in (0.0, 0.30):
+                        await rise(desk, "US.GOV.10Y", by)
+                        await asyncio.sleep(0.25)
+            made, grown = await events(life) - known, life.memory() - memory
+            print(f"{made} events, {grown / 1e6:.1f} MB")
+            assert made > 20
+            assert grown < 64 << 20
+        await whole_again(desk, life)
