@@ -12,7 +12,7 @@ from typing import Any, cast
 import aiomqtt
 import pytest
 
-from stressd.runtime.feedset import PATIENCE
+from stressd.runtime.feedwatch import PATIENCE
 from tests.conftest import Mosquitto, MosquittoFactory
 from tests.faults.machine import Life, alive, changed, hears, told
 from tests.runtime.desk import LAST, SECOND, Desk, desk_in, until
@@ -81,6 +81,7 @@ async def test_a_broker_that_is_killed_and_comes_back_loses_no_tick_of_a_session
             assert await life.end() == 0
 
 
+@pytest.mark.soak
 async def test_a_retained_value_from_before_a_restart_opens_nothing(
     tmp_path: Path, mosquitto: MosquittoFactory
 ) -> None:

@@ -95,6 +95,7 @@ async def test_a_clock_that_is_set_by_an_hour_is_told_once_and_silences_nothing(
         assert await life.end() == 0
 
 
+@pytest.mark.soak
 async def test_a_clock_that_is_rightly_set_is_followed_as_soon_as_the_ticks_bear_it_out(
     desk: Desk, clock: MachineClock
 ) -> None:
@@ -149,6 +150,7 @@ async def test_a_process_that_stood_still_judges_what_came_meanwhile_and_calls_n
         assert await life.end() == 0
 
 
+@pytest.mark.soak
 async def test_a_real_silence_is_told_all_the_same_only_later_by_the_time_nobody_listened(desk: Desk) -> None:
     async with alive(desk) as life:
         await desk.calm()

@@ -83,7 +83,9 @@ async def test_a_full_disk_holds_up_no_alert_and_gets_what_it_missed(desk: Desk)
     [
         pytest.param(["fsync:error=EIO", "fdatasync:error=EIO"], id="fsync fails"),
         pytest.param(["pwrite64:error=EIO"], id="writing fails", marks=pytest.mark.soak),
-        pytest.param(["pwrite64:error=ENOSPC:when=3+4"], id="it fills up in the middle of a commit"),
+        pytest.param(
+            ["pwrite64:error=ENOSPC:when=3+4"], id="it fills up in the middle of a commit", marks=pytest.mark.soak
+        ),
     ],
 )
 async def test_a_disk_that_fails_holds_up_no_alert_and_gets_what_it_missed(desk: Desk, injections: list[str]) -> None:
@@ -97,6 +99,7 @@ async def test_a_disk_that_fails_holds_up_no_alert_and_gets_what_it_missed(desk:
         await whole_again(desk, life)
 
 
+@pytest.mark.soak
 async def test_a_disk_that_turns_read_only_holds_up_no_alert_and_no_stop(desk: Desk, tmp_path: Path) -> None:
     needs("mkfs.ext4")
     async with ext4(desk.state, tmp_path / "image"):
@@ -116,6 +119,7 @@ async def test_a_disk_that_turns_read_only_holds_up_no_alert_and_no_stop(desk: D
             assert "Traceback" not in life.words()
 
 
+@pytest.mark.soak
 async def test_a_disk_that_cannot_be_read_holds_up_no_alert(desk: Desk) -> None:
     """Of an episode from before the restart it is not known what a sink was told; then it is told as if anew."""
     needs("strace")

@@ -6,6 +6,8 @@ import asyncio
 import resource
 from pathlib import Path
 
+import pytest
+
 from tests.faults.machine import alive, hears, needs
 from tests.runtime.desk import LAST, desk_in
 
@@ -15,6 +17,7 @@ def size(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
 
 
+@pytest.mark.soak
 async def test_a_daemon_without_memory_works_on_or_ends_and_its_successor_goes_on_where_it_stood(
     tmp_path: Path,
 ) -> None:
