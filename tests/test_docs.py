@@ -175,6 +175,18 @@ def test_every_metric_is_explained_and_no_other() -> None:
     assert (undocumented, unmade) == ([], [])
 
 
+def test_every_metric_that_a_page_names_exists() -> None:
+    known = {row[0].strip("`") for row in rows("metrics")}
+    parts = {name + end for name in known for end in ("_bucket", "_sum", "_count")}
+    wrong = [
+        f"{path.name}: {name}"
+        for path in PAGES
+        for name in re.findall(r"\bstressd_[a-z_]+[a-z]\b", text_of(path))
+        if name not in known | parts and not any(each.startswith(name) for each in known)
+    ]
+    assert wrong == []
+
+
 # --- alerts about itself ----------------------------------------------------------------------------------------------
 
 
