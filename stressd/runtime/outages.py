@@ -59,11 +59,8 @@ def outages(
     """The causes that several of these have in common. found: those that brew too; needs: `upstream`; working: things
     that are known to work now."""
     alive = above(working, needs)
-    failing = {
-        each.breaks[0]: each
-        for each in found
-        if each.rule in (FEED, SINK) and each.breaks and not any(words in each.text for words in ANSWERED)
-    }
+    failing = {each.breaks[0]: each for each in found if each.rule in (FEED, SINK) and each.breaks}
+    answered = {thing for thing, each in failing.items() if any(words in each.text for words in ANSWERED)}
     causes: list[Condition] = []
     servers: dict[str, list[str]] = {}
     for thing in failing:
@@ -74,13 +71,14 @@ def outages(
         if len(things) > 1:
             parts = [failing[thing] for thing in things]
             name = server.removeprefix("server ")
-            text = f"the server {name} cannot be reached: {_listed(parts)}"
+            how = "answers, but serves none of us" if answered.intersection(things) else "cannot be reached"
+            text = f"the server {name} {how}: {_listed(parts)}"
             causes.append(_cause(SERVER, "server down", text, name, server, parts))
     for thing, rule, what, text in (
         (DNS, NAMES, "no names", "no host name can be resolved"),
         (NET, NETWORK, "no network", "nothing outside this machine can be reached"),
     ):
-        below = [server for server in servers if thing in needs.get(server, ())]
+        below = [server for server in servers if thing in needs.get(server, ()) and not answered & set(servers[server])]
         if thing == DNS:
             below = [server for server in below if all(UNRESOLVED in failing[t].text for t in servers[server])]
         if thing in alive or len(below) < 2 or any(cause.rule == NAMES for cause in causes):
