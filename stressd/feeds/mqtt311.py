@@ -17,7 +17,11 @@ from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.reasoncodes import ReasonCode
 
 from stressd.feeds.base import Feed, Frame, Inbox
+from stressd.feeds.mqtt5_protocol import MAX_PACKET
 from stressd.feeds.mqtt_link import CONNECT_TIMEOUT, REFUSED_TOPICS, LinkOptions, Lost, Refused, packet_ids, token
+
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks at the size of the packet that is coming."""
 
 _FOR_PEOPLE: Final = frozenset(
     {
@@ -54,6 +58,7 @@ class Mqtt311Link:
         self._paho.on_disconnect = self._disconnected
         self._loop = asyncio.get_running_loop()
         self._entered = False
+        self._watching: asyncio.TimerHandle | None = None
 
     async def open(self) -> str:
         options = self._options
@@ -98,6 +103,7 @@ class Mqtt311Link:
         feed = self._feed
         health = feed.health
         options = self._options
+        self._watch()
         try:
             async for message in self._client.messages:
                 received = now()
@@ -109,7 +115,19 @@ class Mqtt311Link:
                 put(Frame(feed, message.topic.value, body, received, handle, message.retain, options.session > 0))
         except aiomqtt.MqttError as error:
             raise Lost(str(error)) from None
+        finally:
+            if self._watching is not None:
+                self._watching.cancel()
         raise Lost("the server closed the connection")
+
+    def _watch(self) -> None:
+        """paho takes packets of 256 MiB, and is deaf until one has come: what is too large ends the connection."""
+        size = self._paho._in_packet["remaining_length"]
+        ending = self._client._disconnected
+        if size > MAX_PACKET and not ending.done():
+            ending.set_exception(aiomqtt.MqttError(f"a packet of {size} bytes, {MAX_PACKET} are allowed"))
+            return
+        self._watching = self._loop.call_later(LOOK_EVERY, self._watch)
 
     async def close(self) -> None:
         if not self._entered:
