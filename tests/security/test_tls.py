@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import datetime
+import gc
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -214,6 +215,7 @@ async def test_who_cannot_prove_who_it_is_hears_nothing(
     starttls = "yes" if "STARTTLS" in client else ""
     async with listening(server_context(kind, authority, tmp_path), starttls) as ear:
         said = await CLIENTS[client](ear, ca_file)
+    gc.collect()
     assert ear.heard == b""
     assert b"AUTH" not in ear.plain.upper()
     assert b"MAIL FROM" not in ear.plain.upper()
