@@ -40,6 +40,7 @@ from stressd.runtime.recording import recording, resume
 from stressd.runtime.reload import Reloader, address
 from stressd.runtime.rendering import Renderer
 from stressd.runtime.report import Reporter
+from stressd.runtime.retention import Retention
 from stressd.runtime.sdnotify import Systemd
 from stressd.runtime.shadows import Shadows
 from stressd.runtime.snapshots import Moment, Snapshots
@@ -102,6 +103,7 @@ class Daemon:
         self.server = Server(make_app(self.reporter, Reception(self)))
         self.mailbox = Mailbox(self.clock.now)
         self.crew = Crew()
+        self.retention = Retention(self)
         self.heart = Heart(self.reporter.alarming, lambda: self.deliverer.sinks, crew=self.crew)
         self.shadows = Shadows(self)
         self.probe = Probe(self.mailbox, self._tell_probe, self._probed)
@@ -204,6 +206,7 @@ class Daemon:
                 keep("status", self._tell_systemd),
                 keep("reloader", self.reloader.run),
                 keep("probe", self.probe.run),
+                keep("retention", self.retention.run),
             ]
             self.shadows.take(await self.shadows.make(self.loaded))
             await self.server.start(self.state / SOCKET_NAME)
@@ -283,7 +286,8 @@ class Daemon:
             await self.save()
             await asyncio.sleep(self.snapshots.interval)
 
-    def _calm(self) -> bool:
+    def calm(self) -> bool:
+        """Whether no market is open."""
         now = self.clock.now()
         return not any(market.calendar.span_at(now).is_open for market in self.loaded.engine.markets)
 
@@ -293,4 +297,4 @@ class Daemon:
             self.systemd.status(self.reporter.summary())
             self.footprints.measure(self.pump.pipeline.engine)
             await self.shadows.refresh()
-            self.garbage.turn(time.monotonic(), self._calm())
+            self.garbage.turn(time.monotonic(), self.calm())

@@ -185,6 +185,7 @@ class Reloader:
             if feed in new.feeds.values() and isinstance(feed, Renamed):
                 feed.rename(new.loaded.resolver)
         d.shadows.take(new.shadow)
+        d.recorder.configure(new.loaded.model.recording, new.loaded.model.disk)
         d.probe.replace(d.standby.probe(new.loaded.model.probe))
         d.loaded_at = d.clock.now()
         self._seen = dict(new.seen)

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from stressd.alerts.event import Event, from_json
 from stressd.market.tick import Tick
-from stressd.store import history, outbox, standby
+from stressd.store import history, outbox, retention, standby
 from stressd.store.ownership import no_daemon, take_ownership
 from stressd.store.rows import (
     ActionRow,
@@ -212,6 +212,11 @@ class Store:
         """Keep fixings that the daemon made of live ticks: (series, ordinal day, percent), under the source "live"."""
         at = self._now()
         return self._writer.submit(lambda connection: history.keep_own(connection, rows, at))
+
+    def prune(self, episodes: int, deliveries: int) -> Future[int]:
+        """Let go of a few rows of what was over before (ns UTC): closed episodes, deliveries that are done. How many;
+        0 when nothing is left."""
+        return self._writer.submit(lambda connection: retention.prune(connection, episodes, deliveries))
 
     # -- reading the outbox
 

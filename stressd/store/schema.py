@@ -155,6 +155,9 @@ def _bring_up(
     connection: sqlite3.Connection, file: Path, alone: Callable[[], AbstractContextManager[None]]
 ) -> Path | None:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version == 0:
+        # takes effect in a file that is still empty: what is let go of later is given back to the disk
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     copy = None
     if version > VERSION:
         former = _copy_of(file, VERSION)
