@@ -32,7 +32,7 @@ def fill(file: Path) -> None:
                     (f"{name}.1", name, sink, how, at),
                 )
             c.execute(
-                "INSERT INTO attempt (event_id, sink, attempt, at, took_ms, outcome) VALUES (?, 'mail', 1, ?, 1.0, 'ok')",
+                "INSERT INTO attempt (event_id, sink, attempt, at, took_ms, outcome) VALUES (?, 'a', 1, ?, 1.0, 'ok')",
                 (f"{name}.1", at),
             )
         c.execute(
