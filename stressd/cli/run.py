@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +58,9 @@ def run(args: argparse.Namespace) -> int:
     # where the pump hung, when the watchdog ends it: every thread's stack, without variables, on standard error
     faulthandler.enable(2)
     harden()
+    # Until the daemon listens to it, a request to reload must not end it; it reads its file just now.
+    with suppress(ValueError):  # only the main thread may say so
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     known = registry()
     try:
         loaded = load(args.config, known)

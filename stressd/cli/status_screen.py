@@ -42,6 +42,10 @@ def screen(status: dict[str, Any], every: bool = False) -> list[str]:
     ]  # fmt: skip
     if last is not None and last["outcome"] != "refused":
         about.insert(1, ["last reload", f"{clock(last['time'])}: {'; '.join(last['text']) or 'nothing had changed'}"])
+    shadow = status.get("shadow")
+    if shadow is not None:
+        stands = {"running": f"until {clock(shadow['ends'])}", "over": "over", "off": "SWITCHED OFF"}[shadow["state"]]
+        about.append(["in shadow", f"{shadow['file']}, {stands}: {shadow['text']}"])
     standby = status["standby"]
     if standby is not None and not standby["standing"]:
         about.append(["standby", f"took over at {clock(standby['since'])}, by {standby['by']}"])
