@@ -145,10 +145,10 @@ def deliver(
         (attempts, at, at, remote_ref or None, detail or None, merged, event_id, sink),
     )
     connection.execute(
-        f"UPDATE delivery SET state = 'superseded', merged_into = ?1, next_at = NULL WHERE sink = ?2 "
-        f"AND {_WAITING} AND (episode, seq) IN (SELECT d.episode, d.seq FROM delivery d JOIN event e ON e.id = ?1 "
-        "WHERE d.episode = e.episode AND d.sink = ?2 AND d.seq < e.seq)",
-        (event_id, sink),
+        f"UPDATE delivery SET state = 'superseded', merged_into = :event, next_at = NULL WHERE sink = :sink "
+        f"AND {_WAITING} AND (episode, seq) IN (SELECT d.episode, d.seq FROM delivery d JOIN event e ON e.id = :event "
+        "WHERE d.episode = e.episode AND d.sink = :sink AND d.seq < e.seq)",
+        {"event": event_id, "sink": sink},
     )
 
 
@@ -201,8 +201,8 @@ def labels(connection: sqlite3.Connection, episode: str | None) -> list[LabelRow
     """The latest label of each episode and author, in the order in which they were given."""
     rows = connection.execute(
         "SELECT subject, author, at, detail FROM action WHERE n IN (SELECT max(n) FROM action WHERE verb = 'labelled' "
-        "AND (?1 IS NULL OR subject = ?1) GROUP BY subject, author) ORDER BY n",
-        (episode,),
+        "AND (:episode IS NULL OR subject = :episode) GROUP BY subject, author) ORDER BY n",
+        {"episode": episode},
     ).fetchall()
     return [LabelRow(subject, author, at, *_label(detail)) for subject, author, at, detail in rows]
 
@@ -241,11 +241,13 @@ def stand_in(connection: sqlite3.Connection, event_ids: Sequence[str], sink: str
     """`sink` is to be told of these too, in the place of another. Returns those that it was not to be told already."""
     statement = (
         "INSERT INTO delivery (event_id, episode, seq, sink, state, created_at, fallback_for, withheld) "
-        "SELECT e.id, e.episode, e.seq, ?1, 'pending', e.committed_at, ?2, "
-        "(SELECT d.withheld FROM delivery d WHERE d.event_id = e.id AND d.sink = ?2) FROM event e WHERE e.id = ?3 "
+        "SELECT e.id, e.episode, e.seq, :sink, 'pending', e.committed_at, :instead_of, "
+        "(SELECT d.withheld FROM delivery d WHERE d.event_id = e.id AND d.sink = :instead_of) "
+        "FROM event e WHERE e.id = :event "
         "ON CONFLICT (event_id, sink) DO NOTHING RETURNING event_id"
     )
-    rows = [connection.execute(statement, (sink, fallback_for, event_id)).fetchone() for event_id in event_ids]
+    named = {"sink": sink, "instead_of": fallback_for}
+    rows = [connection.execute(statement, {**named, "event": event_id}).fetchone() for event_id in event_ids]
     return [row[0] for row in rows if row is not None]
 
 
@@ -344,18 +346,19 @@ def _delivery(row: tuple[Any, ...]) -> Delivery:
 
 def told(connection: sqlite3.Connection, sink: str, episode: str) -> Told:
     """What the sink knows of the episode."""
-    delivered = "FROM delivery WHERE episode = ?1 AND sink = ?2 AND state = 'delivered'"
+    named = {"episode": episode, "sink": sink}
+    delivered = "FROM delivery WHERE episode = :episode AND sink = :sink AND state = 'delivered'"
     root, root_ref = connection.execute(
         f"SELECT (SELECT event_id {delivered} ORDER BY seq LIMIT 1), "
         f"(SELECT remote_ref {delivered} AND remote_ref <> '' ORDER BY seq DESC LIMIT 1)",
-        (episode, sink),
+        named,
     ).fetchone()
     newest, lost = connection.execute(
         "SELECT coalesce(max(seq) FILTER (WHERE state = 'delivered'), -1), "
         "count(*) FILTER (WHERE state = 'dead' AND seq > coalesce("
-        "(SELECT max(seq) FROM delivery WHERE episode = ?1 AND sink = ?2 AND state = 'delivered'), -1)) "
-        "FROM delivery WHERE episode = ?1 AND sink = ?2",
-        (episode, sink),
+        "(SELECT max(seq) FROM delivery WHERE episode = :episode AND sink = :sink AND state = 'delivered'), -1)) "
+        "FROM delivery WHERE episode = :episode AND sink = :sink",
+        named,
     ).fetchone()
     return Told(root, root_ref, newest, lost)
 

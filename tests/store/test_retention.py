@@ -13,6 +13,11 @@ DAY = 86_400 * 10**9
 NOW = 2_000 * DAY
 
 
+def pages_of(file: Path) -> int:
+    with closing(sqlite3.connect(file)) as connection:
+        return int(connection.execute("PRAGMA page_count").fetchone()[0])
+
+
 def fill(file: Path) -> None:
     """Closed episodes 0..299 of one a day, each with an event and two deliveries; the 10th is open, one of the 20th's
     deliveries waits, the 30th is labelled, the 40th has a dead letter."""
@@ -79,10 +84,10 @@ def test_a_dead_letter_stays_as_long_as_its_episode_and_room_is_given_back(tmp_p
             pass
         assert count(store.file, "delivery WHERE state = 'dead'") == 1
         assert count(store.file, "episode") == 300
-        pages = int(sqlite3.connect(store.file).execute("PRAGMA page_count").fetchone()[0])
+        pages = pages_of(store.file)
         for _ in range(20):
             while store.prune(NOW, NOW).result(10):
                 pass
-        assert int(sqlite3.connect(store.file).execute("PRAGMA page_count").fetchone()[0]) < pages
+        assert pages_of(store.file) < pages
     finally:
         store.close()
