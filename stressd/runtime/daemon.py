@@ -49,7 +49,7 @@ from stressd.runtime.supervise import Crew
 from stressd.runtime.symptoms import symptoms
 from stressd.runtime.vigil import Expecting, Vigil, habits
 from stressd.sinks.base import Sink
-from stressd.store import Delivery, Store, StoreError
+from stressd.store import Delivery, Store, StoreError, snapshotfile
 from stressd.web.app import make_app
 from stressd.web.links import SECOND, actions
 from stressd.web.serve import SOCKET_NAME, Server
@@ -155,6 +155,7 @@ class Daemon:
     # --- start --------------------------------------------------------------------------------------------------------
 
     def _prepare(self, feeds: dict[str, Feed], sinks: dict[str, Sink]) -> None:
+        snapshotfile.tidy(self.state)
         saved = self.snapshots.load()
         if saved is not None:
             self.snapshots.saved_at = saved.at

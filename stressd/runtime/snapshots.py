@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -186,6 +187,21 @@ def about(at: int, method: str = METHOD) -> dict[str, Any]:
     return {"at": at, "method": method, "version": __version__}
 
 
+async def _opened(directory: Path) -> SnapshotWriter:
+    """A writer, opened on another thread; one that nobody waits for any more is given up."""
+    opening = asyncio.ensure_future(asyncio.to_thread(SnapshotWriter, directory))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_give_up)
+        raise
+
+
+def _give_up(opening: asyncio.Future[SnapshotWriter]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().abandon()
+
+
 class _Taking:
     """One snapshot on its way to the disk."""
 
@@ -214,7 +230,7 @@ class _Taking:
     async def run(self, moment: Callable[[], Moment]) -> None:
         of = self._of
         # the file is there before the instant is fixed: a disk that fails must not leave series waiting to be copied
-        writer = await asyncio.to_thread(SnapshotWriter, of.directory)
+        writer = await _opened(of.directory)
         now = moment()
         began = time.perf_counter()
         checkpoint = Checkpoint(now.engine, self._take)

@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -28,6 +29,7 @@ _HEAD: Final = struct.Struct(">II")
 LARGEST: Final = 8 << 20
 """Bytes of one series: above that (a model of river that grew) it is left out and starts afresh after a restart."""
 
+_numbers = count()
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
 
@@ -76,7 +78,8 @@ class SnapshotWriter:
 
     def __init__(self, directory: Path) -> None:
         self._file = directory / NAME
-        self._partial = directory / f"{NAME}.partial"
+        # a name of its own: one that was given up may still be on its way to the disk, on another thread
+        self._partial = directory / f"{NAME}.{next(_numbers)}.partial"
         self._partial.unlink(missing_ok=True)
         self._out: BinaryIO = os.fdopen(
             os.open(self._partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb"
@@ -102,6 +105,13 @@ class SnapshotWriter:
         with suppress(OSError):
             self._out.close()
         self._partial.unlink(missing_ok=True)
+
+
+def tidy(directory: Path) -> None:
+    """At the start: what a process that died has left half written goes."""
+    with suppress(OSError):
+        for left in directory.glob(f"{NAME}.*.partial"):
+            left.unlink()
 
 
 def _sync(directory: Path) -> None:

@@ -137,3 +137,19 @@ async def test_how_often_it_is_taken_follows_from_what_it_costs(store: Store, mo
     await snapshots.take(lambda: Moment(engine_after(600), {}))
     assert snapshots.interval >= snapshots.bytes / 100.0 > module.EVERY
     assert snapshots.bytes == (store.file.parent / NAME).stat().st_size
+
+
+async def test_a_snapshot_that_is_given_up_anywhere_leaves_nothing_and_harms_no_other(store: Store) -> None:
+    engine = engine_after(900)
+    snapshots = Snapshots(store)
+    for turns in range(30):
+        taking = asyncio.create_task(snapshots.take(lambda: Moment(engine, {})))
+        for _ in range(turns):
+            await asyncio.sleep(0.0002)
+        taking.cancel()
+        await asyncio.wait([taking])
+        await snapshots.take(lambda: Moment(engine, {}), hurry=True)
+        assert all(state.saver is None for state in engine.states())
+        read(store.file.parent / NAME)
+    await asyncio.sleep(0.1)
+    assert not list(store.file.parent.glob("*.partial"))
