@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
+import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -28,6 +29,9 @@ _HEAD: Final = struct.Struct(">II")
 
 LARGEST: Final = 8 << 20
 """Bytes of one series: above that (a model of river that grew) it is left out and starts afresh after a restart."""
+
+PATIENCE: Final = 1.0
+"""Seconds that two renames get."""
 
 _numbers = count()
 _pack = msgspec.msgpack.Encoder().encode
@@ -84,6 +88,8 @@ class SnapshotWriter:
         self._out: BinaryIO = os.fdopen(
             os.open(self._partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb"
         )
+        self._renaming = threading.Lock()
+        self._given_up = False
         self.bytes = 0
 
     def write(self, data: bytes) -> None:
@@ -95,13 +101,19 @@ class SnapshotWriter:
         self._out.flush()
         os.fsync(self._out.fileno())
         self._out.close()
-        if self._file.exists():
-            os.replace(self._file, self._file.with_name(OLD))
-        os.replace(self._partial, self._file)
+        with self._renaming:
+            if self._given_up:
+                return
+            if self._file.exists():
+                os.replace(self._file, self._file.with_name(OLD))
+            os.replace(self._partial, self._file)
         _sync(self._file.parent)
 
     def abandon(self) -> None:
-        """Nothing of it is left."""
+        """Nothing of it is left, unless it has taken its place already. From any thread, also during `finish`."""
+        if self._renaming.acquire(timeout=PATIENCE):
+            self._given_up = True
+            self._renaming.release()
         with suppress(OSError):
             self._out.close()
         self._partial.unlink(missing_ok=True)
