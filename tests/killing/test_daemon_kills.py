@@ -38,8 +38,9 @@ KILLS = 12
 SNAPSHOT_EVERY = 0.2
 """Seconds; a minute in earnest."""
 
-CLOSE = 0.05
-"""By so much of itself, at most, a sigma may differ from that of the twin after all kills."""
+CLOSE = 0.15
+"""By so much of itself, at most, a sigma may differ from that of the twin after all kills, without a recording: what was
+judged since the last snapshot of each life is lost to it, a fifth of all ticks at a life a second."""
 
 
 class Broker:
