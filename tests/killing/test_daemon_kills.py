@@ -39,8 +39,8 @@ SNAPSHOT_EVERY = 0.2
 """Seconds; a minute in earnest."""
 
 CLOSE = 0.15
-"""By so much of itself, at most, a sigma may differ from that of the twin after all kills, without a recording: what was
-judged since the last snapshot of each life is lost to it, a fifth of all ticks at a life a second."""
+"""By so much of itself, at most, a sigma may differ from that of the twin after all kills: ticks of about a tenth of a
+second, not yet recorded, are lost to it with each life (without a recording a fifth of all, and 0.08 apart)."""
 
 
 class Broker:
