@@ -38,7 +38,8 @@ def symptoms(daemon: Daemon) -> list[Condition]:
         text = "ticks come faster than they can be judged: of the oldest only first, lowest, highest and last are kept"
         found.append(Condition(OVERLOAD, "overload", text, severity=HIGH))
     if (trouble := daemon.store.trouble) is not None:
-        found.append(Condition(STORE, "store failing", trouble, severity=HIGH, breaks=("store",), needs=("disk",)))
+        # a disk that is nearly full was told already, and said that alerts are still kept: this is news
+        found.append(Condition(STORE, "store failing", trouble, severity=HIGH, breaks=("store", "disk")))
     found += daemon.recorder.conditions()
     found += _sinks(daemon)
     found += daemon.probe.conditions()

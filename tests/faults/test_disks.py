@@ -52,6 +52,8 @@ async def told_without_the_disk(desk: Desk, life: Life) -> None:
         await hears(desk, "store-failing")
         await asyncio.sleep(1.0)
     assert len(told(desk, "store-failing")) == 1
+    ours = {event["rule"] for event in desk.receiver.events if event["kind"] == "self"}
+    assert ours <= {"store-failing", "disk-nearly-full"}, "what follows of it is not told by itself"
 
 
 async def whole_again(desk: Desk, life: Life) -> None:
