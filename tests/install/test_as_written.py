@@ -15,6 +15,7 @@ import pytest
 from stressd import __version__
 from stressd.store.schema import VERSION
 from tests.pages import commands
+from tests.releasing import environment
 from tests.systemd.machine import Machine, missing
 
 NEWER = "99.0.0"
@@ -39,7 +40,7 @@ def newer(root: Path, release: Path, tmp_path_factory: pytest.TempPathFactory) -
     schema.write_text(text)
     work = release.parent.parent / "work"
     command = [sys.executable, "-m", "release", "--out", str(out), "--work", str(work)]
-    done = subprocess.run(command, cwd=sources, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=sources, env=environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return out / f"stressd-{NEWER}"
 
