@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from stressd.runtime.health import WELL
+
 STEPS: Final = (
     (r"pump has not passed", "the-pump-has-not-passed", "journalctl -u stressd -e; systemd restarts it after 30 s"),
     (r"^feed (?P<name>\S+) is refused", "feed-refused", "mend its account or certificate, then stressd reload"),
@@ -51,13 +53,24 @@ def steps(status: dict[str, Any]) -> list[tuple[str, str, str]]:
     names = {"config": status["config"]["path"], "state": status["state_dir"]}
     told = {each["text"]: each for each in status["conditions"]}
     found = []
-    for reason in status["reasons"]:
+    for reason in (*_deaf(status), *status["reasons"]):
         condition = told.get(reason)
         entry, step = _known(reason, names)
         if condition is not None:
             entry, step = condition["rule"], condition.get("step") or step
         found.append((reason, step, entry))
     return found
+
+
+def _deaf(status: dict[str, Any]) -> list[str]:
+    """Feeds without a connection that are no reason yet, as their markets are closed, but are why it is blind."""
+    if status["state"] != "blind":
+        return []
+    return [
+        f"feed {feed['name']} is {feed['state']}" + (f": {feed['detail']}" if feed["detail"] else "")
+        for feed in status["feeds"]
+        if feed["state"] not in WELL and not any(each.startswith(f"feed {feed['name']} ") for each in status["reasons"])
+    ]
 
 
 def _known(reason: str, names: dict[str, str]) -> tuple[str, str]:
@@ -72,7 +85,7 @@ def _sentence(status: dict[str, Any]) -> str:
     if status["state"] == "stuck":
         return f"{who} judges nothing: {wrong[0]}"
     if status["state"] == "blind":
-        deaf = [feed["name"] for feed in status["feeds"] if feed["state"] not in ("connected", "stopped")]
+        deaf = [feed["name"] for feed in status["feeds"] if feed["state"] not in WELL]
         why = (
             "no feed is connected"
             if status["feeds"] and len(deaf) == len(status["feeds"])

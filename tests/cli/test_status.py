@@ -78,11 +78,32 @@ SENTENCES = {
 
 @pytest.mark.parametrize("reason", SENTENCES)
 def test_every_reason_leads_to_an_entry_of_the_runbook_and_a_first_step(reason: str, root: Path) -> None:
-    status = {"reasons": [reason], "conditions": [], "config": {"path": "c.yaml"}, "state_dir": "/s"}
+    status = {
+        "state": "degraded",
+        "feeds": [],
+        "reasons": [reason],
+        "conditions": [],
+        "config": {"path": "c.yaml"},
+        "state_dir": "/s",
+    }
     ((said, step, entry),) = steps(status)
     assert (said, entry) == (reason, SENTENCES[reason])
     assert "{" not in step
     assert entry in entries(root)
+
+
+def test_a_feed_that_is_away_while_its_markets_are_closed_is_named_where_nothing_can_be_heard() -> None:
+    away = {"name": "desk", "state": "reconnecting", "detail": "connection refused"}
+    blind: dict[str, Any] = {
+        "state": "blind", "reasons": ["no series can alert yet: warming"], "feeds": [away], "conditions": [],
+        "config": {"path": "c.yaml"}, "state_dir": "/var/lib/stressd",
+    }  # fmt: skip
+    assert [(reason, entry) for reason, _, entry in steps(blind)] == [
+        ("feed desk is reconnecting: connection refused", "feed-down"),
+        ("no series can alert yet: warming", "no-series-can-alert-yet"),
+    ]
+    assert len(steps(blind | {"reasons": ["feed desk is reconnecting: connection refused"]})) == 1
+    assert len(steps(blind | {"state": "degraded"})) == 1
 
 
 def test_series_that_stand_alike_are_one_row_and_with_all_each_has_its_own() -> None:
