@@ -10,6 +10,9 @@ from typing import Final
 
 USEC: Final = 1_000_000
 
+RELOADING: Final = 6
+"""Intervals of the watchdog that a reload may take."""
+
 
 class Systemd:
     """The service manager, or nobody where there is none. Never raises: a lost datagram must not stop an alert.
@@ -33,7 +36,7 @@ class Systemd:
     def ready(self, status: str) -> None:
         """Started, or reloaded: at work again."""
         self._status = status
-        self._send(f"READY=1\nSTATUS={_line(status)}")
+        self._send(f"READY=1\nSTATUS={_line(status)}{self._watchdog(1)}")
 
     def status(self, text: str) -> None:
         """One line for `systemctl status`; sent when it has changed."""
@@ -42,7 +45,9 @@ class Systemd:
             self._send(f"STATUS={_line(text)}")
 
     def reloading(self) -> None:
-        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}\nSTATUS=reloading the configuration")
+        """The pump may stand still for longer than a beat, where thousands of series change engines."""
+        when = f"MONOTONIC_USEC={time.monotonic_ns() // 1000}"
+        self._send(f"RELOADING=1\n{when}\nSTATUS=reloading the configuration{self._watchdog(RELOADING)}")
 
     def stopping(self) -> None:
         """The pump beats no more, and what is pending may take longer than a beat: only the stop's own timeout
@@ -57,6 +62,10 @@ class Systemd:
         if now - self._beaten >= self.interval / 4:
             self._beaten = now
             self._send("WATCHDOG=1")
+
+    def _watchdog(self, times: int) -> str:
+        """A further line: so many intervals until the next beat."""
+        return "" if self.interval is None else f"\nWATCHDOG_USEC={int(times * self.interval * USEC)}"
 
     def close(self) -> None:
         if self._socket is not None:

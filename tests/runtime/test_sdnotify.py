@@ -35,10 +35,11 @@ def test_every_state_reaches_the_socket(manager: tuple[socket.socket, str]) -> N
     systemd.stopping()
     systemd.close()
     said = [sock.recv(4096).decode() for _ in range(5)]
-    assert said[0] == "READY=1\nSTATUS=2 feeds connected"
+    assert said[0] == "READY=1\nSTATUS=2 feeds connected\nWATCHDOG_USEC=2000000"
     assert said[1] == "STATUS=blind"
     assert said[2] == "WATCHDOG=1"
     assert said[3].startswith("RELOADING=1\nMONOTONIC_USEC=")
+    assert said[3].endswith("\nWATCHDOG_USEC=12000000"), "and the next READY=1 sets it back"
     assert said[4].startswith("STOPPING=1\nWATCHDOG_USEC=0\n")
 
 
