@@ -1,39 +1,41 @@
 # syntax=docker/dockerfile:1
-# docker build -t stressd .
-# docker run --read-only --cap-drop ALL --stop-timeout 30 -v ./config:/etc/stressd:ro -v stressd:/var/lib/stressd stressd
-# The folder with stressd.yaml, not the file: a file that is replaced stays the old one inside, also after a SIGHUP.
+# From within the folder of a release (`make release`): docker build --tag stressd .     The rest is in docs/container.md.
+# BASE: Debian 12 or what is made of it. One that has python3 with venv and certificates needs no network at all.
 ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS build
 # Debian's point releases replace versions: a pin here would break the build within weeks
 # hadolint ignore=DL3008
-RUN apt-get update \
- && apt-get install -y --no-install-recommends gcc libc6-dev python3 python3-dev python3-venv \
- && rm -rf /var/lib/apt/lists/*
-WORKDIR /src
-COPY requirements/build.txt requirements/runtime.txt requirements/
-RUN python3 -m venv /build \
- && /build/bin/pip install --no-cache-dir --require-hashes --no-deps -r requirements/build.txt -r requirements/runtime.txt
-COPY pyproject.toml setup.py README.md LICENSE ./
-COPY stressd stressd
-RUN STRESSD_COMPILED=1 /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
+RUN python3 -c 'import ensurepip, venv' 2>/dev/null || { apt-get update \
+ && apt-get install -y --no-install-recommends python3 python3-venv \
+ && rm -rf /var/lib/apt/lists/*; }
+WORKDIR /release
+COPY . .
+# tests, headers and sources of compiled parts are never read again
+RUN sha256sum --quiet -c SHA256SUMS \
+ && python3 -m venv /build \
  && python3 -m venv --without-pip /opt/stressd \
- && /build/bin/pip --python /opt/stressd/bin/python install --no-cache-dir --no-deps --require-hashes -r requirements/runtime.txt \
- && /build/bin/pip --python /opt/stressd/bin/python install --no-cache-dir --no-deps --no-index /wheels/*.whl
+ && /build/bin/pip --python /opt/stressd/bin/python install --quiet --no-cache-dir --no-index --find-links . \
+      --require-hashes -r requirements.txt \
+ && find /opt/stressd -type d -name tests -prune -exec rm -r {} + \
+ && find /opt/stressd -type f \( -name '*.pyi' -o -name '*.px[di]' -o -name '*.pyx' -o -name '*.[cha]' \) -delete
 
 FROM ${BASE}
 # hadolint ignore=DL3008
-RUN apt-get update \
+RUN { python3 --version && test -e /etc/ssl/certs/ca-certificates.crt; } >/dev/null 2>&1 || { apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates python3 \
- && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
- && groupadd --gid 10001 stressd \
- && useradd --uid 10001 --gid stressd --no-create-home --home-dir /var/lib/stressd --shell /usr/sbin/nologin stressd \
- && install -d -o stressd -g stressd -m 0700 /var/lib/stressd \
- && install -d /etc/stressd
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log; }
+RUN echo 'stressd:x:10001:' >>/etc/group \
+ && echo 'stressd:x:10001:10001::/var/lib/stressd:/usr/sbin/nologin' >>/etc/passwd \
+ && mkdir -p /etc/stressd /run/secrets /var/lib/stressd \
+ && chown 10001:10001 /var/lib/stressd \
+ && chmod 0700 /var/lib/stressd
 COPY --from=build /opt/stressd /opt/stressd
 ENV PATH=/opt/stressd/bin:$PATH \
-    PYTHONDONTWRITEBYTECODE=1 \
-    STATE_DIRECTORY=/var/lib/stressd
+    HOME=/var/lib/stressd \
+    STATE_DIRECTORY=/var/lib/stressd \
+    CREDENTIALS_DIRECTORY=/run/secrets \
+    PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
 VOLUME /var/lib/stressd
 STOPSIGNAL SIGTERM

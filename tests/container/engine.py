@@ -1,0 +1,154 @@
+"""podman and buildah in namespaces of their own, with `docker` as a name for both.
+
+Without systemd, controllers of cgroups or a network, so: a private cgroup2, the host's limits, the overlay driver, and
+health checks by hand. What that does not show: limits of memory and processes, the engine's own timer of health checks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+
+HOLD = """
+ip link set lo up 2>/dev/null
+umount -l /sys/fs/cgroup 2>/dev/null
+mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount -t tmpfs tmpfs /run || exit 1
+touch "$1/ready"
+exec sleep infinity
+"""
+
+STORAGE = '[storage]\ndriver = "overlay"\nrunroot = "{folder}/run"\ngraphroot = "{folder}/storage"\n'
+
+CONTAINERS = """
+[containers]
+cgroups = "disabled"
+netns = "host"
+default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
+log_driver = "k8s-file"
+[engine]
+cgroup_manager = "cgroupfs"
+runtime = "crun"
+events_logger = "file"
+tmp_dir = "{folder}/tmp"
+"""
+
+# as docker, which mounts nothing on /tmp and /run by itself; without controllers no limits
+DOCKER = """#!/bin/bash
+case $1 in
+build) shift; exec buildah bud --isolation chroot --format docker --build-arg BASE="$BASE" "$@" ;;
+run) shift; set -- run --read-only-tmpfs=false "$@" ;;
+esac
+words=()
+while [ $# -gt 0 ]; do
+    case $1 in --memory | --pids-limit) shift ;; *) words+=("$1") ;; esac
+    shift
+done
+exec podman "${words[@]}"
+"""
+
+
+def missing() -> str:
+    """Why no container can be made here, "" where it can."""
+    if os.geteuid() != 0:
+        return "containers without an engine of the machine's need root"
+    for program in ("buildah", "podman", "crun", "unshare", "setpriv", "nsenter"):
+        if shutil.which(program) is None:
+            return f"{program} is not installed (Debian: buildah podman crun util-linux)"
+    probe = "umount -l /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup"
+    done = subprocess.run(["unshare", "-m", "--propagation", "private", "sh", "-c", probe], capture_output=True)
+    return "" if done.returncode == 0 else f"no private cgroup2 here: {done.stderr.decode().strip()[:200]}"
+
+
+class Engine:
+    """Begun by `with`; at its end its containers, images and mounts are gone. folder: an empty one, not on a tmpfs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._holder: subprocess.Popen[bytes] | None = None
+        self._inside = 0
+
+    def __enter__(self) -> Engine:
+        for name in ("bin", "run", "storage", "tmp"):
+            (self.folder / name).mkdir(parents=True)
+        for name, text in (("storage.conf", STORAGE), ("containers.conf", CONTAINERS)):
+            (self.folder / name).write_text(text.format(folder=self.folder))
+        (self.folder / "bin/docker").write_text(DOCKER)
+        (self.folder / "bin/docker").chmod(0o755)
+        self._holder = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "--net",
+             "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", HOLD, "sh", str(self.folder)],
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        try:
+            self.until((self.folder / "ready").exists, 20, "the namespaces are there")
+            children = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text().split()
+            self._inside = int(children[0])
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._holder is not None:
+            if self._inside:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self._inside, signal.SIGKILL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._holder.wait(5)
+            self._holder.kill()
+            self._holder.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def run(
+        self, script: str, *, check: bool = True, timeout: float = 170.0, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """A shell script with `docker` at hand. check: it must end with 0."""
+        done = subprocess.run(
+            [*self.enter(), "bash", "-euo", "pipefail", "-c", script],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
+            env=self.environment(variables), cwd=self.folder,
+        )  # fmt: skip
+        assert not check or done.returncode == 0, f"{script}\nended with {done.returncode}:\n{done.stdout}{done.stderr}"
+        return done
+
+    def said(self, script: str) -> str:
+        """What a script prints."""
+        return self.run(script).stdout.strip()
+
+    def enter(self) -> list[str]:
+        """The beginning of a command in the namespaces."""
+        return ["nsenter", "-t", str(self._inside), "-m", "-n", "-p", f"--wd={self.folder}", "--"]
+
+    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """Of a command in the namespaces: nothing of this machine's settings."""
+        return {
+            "PATH": f"{self.folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": str(self.folder),
+            "TMPDIR": str(self.folder / "tmp"),
+            "CONTAINERS_STORAGE_CONF": str(self.folder / "storage.conf"),
+            "CONTAINERS_CONF": str(self.folder / "containers.conf"),
+            "DISABLE_HC_SYSTEMD": "true",
+            "BUILDAH_ISOLATION": "chroot",
+            **variables,
+        }
+
+    def until(self, condition: Callable[[], object], seconds: float, what: str) -> None:
+        """Looks again and again; fails with `what` in its text."""
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                logs = self.run("docker logs stressd 2>&1 | tail -20", check=False).stdout if self._inside else ""
+                raise AssertionError(f"not within {seconds:.0f} s: {what}\n{logs}")
+            time.sleep(0.05)
