@@ -12,7 +12,8 @@ RUN python3 -c 'import ensurepip, venv' 2>/dev/null || { apt-get update \
 WORKDIR /release
 COPY . .
 # tests, headers and sources of compiled parts are never read again
-RUN sha256sum --quiet -c SHA256SUMS \
+RUN { test -e SHA256SUMS || { echo "this is no folder of a release: make release" >&2 && exit 1; }; } \
+ && sha256sum --quiet -c SHA256SUMS \
  && python3 -m venv /build \
  && python3 -m venv --without-pip /opt/stressd \
  && /build/bin/pip --python /opt/stressd/bin/python install --quiet --no-cache-dir --no-index --find-links . \
@@ -33,6 +34,7 @@ RUN echo 'stressd:x:10001:' >>/etc/group \
 COPY --from=build /opt/stressd /opt/stressd
 ENV PATH=/opt/stressd/bin:$PATH \
     HOME=/var/lib/stressd \
+    TMPDIR=/var/lib/stressd \
     STATE_DIRECTORY=/var/lib/stressd \
     CREDENTIALS_DIRECTORY=/run/secrets \
     PYTHONDONTWRITEBYTECODE=1

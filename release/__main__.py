@@ -17,7 +17,7 @@ from release.wheels import VERSIONS, ReleaseError
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 FOLDERS: Final = ("config", "docs", "systemd")
-FILES: Final = ("LICENSE", "CHANGELOG.md", "Dockerfile", ".dockerignore")
+FILES: Final = ("LICENSE", "CHANGELOG.md", "Dockerfile")
 SUMS: Final = "SHA256SUMS"
 LONGEST_AGO: Final = 315_532_800
 """s UTC: 1980, before which a wheel knows no time."""

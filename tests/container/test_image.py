@@ -94,11 +94,11 @@ def test_the_image_adds_little_to_its_base_and_nothing_of_the_machine_that_built
     sizes = [int(size) for size in engine.said(f"podman inspect --format '{{{{.Size}}}}' {image} {base}").split()]
     print(f"image {sizes[0] / 1e6:.0f} MB, of it {sizes[1] / 1e6:.0f} MB its base")
     assert sizes[0] - sizes[1] < 130e6
-    about = engine.said(f"podman inspect {image}; podman history --no-trunc {image}")
+    about = engine.said(f"podman inspect --format '{{{{json .Config}}}}' {image}; podman history --no-trunc {image}")
     assert str(engine.folder) not in about
     assert str(root) not in about
     for key, value in os.environ.items():
-        if key.startswith("PIP_") and len(value) > 5:
+        if key.startswith("PIP_") and "://" in value:
             assert value not in about, key
     left = engine.said(
         f"docker run --rm --entrypoint sh {image} -c "
@@ -113,7 +113,7 @@ def test_it_runs_without_root_capabilities_or_a_place_to_write(engine: Engine, h
     seen = dict(re.findall(r"^(\w+):\s+(.*)$", about, re.MULTILINE))
     assert seen["Uid"].split() == ["10001"] * 4
     assert (seen["CapEff"], seen["CapBnd"], seen["NoNewPrivs"]) == ("0" * 16, "0" * 16, "1")
-    for path in ("/etc/written", "/opt/stressd/written", "/tmp/written", "/run/secrets/written"):
+    for path in ("/etc/written", "/opt/stressd/written", "/tmp/written", "/run/written"):
         tried = engine.run(f"docker exec --user 0 stressd touch {path}", check=False)
         assert "Read-only file system" in tried.stderr, path
     engine.run("docker exec stressd sh -c 'touch /var/lib/stressd/written && rm /var/lib/stressd/written'")
@@ -137,12 +137,11 @@ def test_the_secret_is_read_and_is_in_no_log_setting_or_state(engine: Engine, he
 
 def test_status_logs_and_reload_are_as_on_the_page(engine: Engine, root: Path, here: str) -> None:
     done = engine.run(here + page(root, "Look after it"))
-    assert done.stdout.startswith("container-desk: ")
-    assert "no more changes" not in done.stderr
+    assert done.stdout.startswith("OK: container-desk: ")
     lines = engine.said("docker logs stressd 2>&1").splitlines()
     events = [json.loads(line)["event"] for line in lines if line.startswith("{")]
     assert "daemon.started" in events
-    assert "config.reloaded" in events or "unchanged" in done.stdout
+    assert done.stdout.endswith("nothing has changed\n")
 
 
 def test_a_bad_file_is_refused_and_the_container_runs_on(engine: Engine, here: str) -> None:
@@ -183,14 +182,14 @@ def test_a_bad_secret_ends_it_with_78_and_the_line(engine: Engine, here: str) ->
     (folder / "stressd.yaml").write_text(CONFIG.replace("push_token", "no_such_secret"))
     done = engine.run(here + f'docker run --rm --read-only --volume {folder}:/etc/stressd:ro "$image"', check=False)
     assert done.returncode == 78
-    assert re.search(r"stressd\.yaml:8:\d+: error: .*no_such_secret", done.stdout + done.stderr)
+    assert re.search(r"stressd\.yaml:7:\d+: error: .*no_such_secret", done.stdout + done.stderr)
 
 
 def test_an_upgrade_and_the_way_back_keep_the_state_on_its_volume(engine: Engine, root: Path, here: str) -> None:
     engine.run("docker stop stressd")
     engine.run(here + page(root, "Stop, upgrade, roll back", 1))
     back = engine.run(here + page(root, "Stop, upgrade, roll back", 2))
-    assert "before.backup" in back.stdout + back.stderr
+    assert back.stdout.startswith("/var/lib/stressd: state of ")
     again = mine(page(root, "Run"), engine.folder / "etc").replace("docker volume create stressd\n", "")
     engine.run(here + again)
     engine.until(lambda: healthy(engine), 60, "the image of before runs on the state of before")
