@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from tests.pages import commands
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def engine() -> Iterator[Engine]:
     if why := missing():
         pytest.skip(why)
-    with Engine(tmp_path_factory.mktemp("container") / "engine") as one:
+    # podman's sockets have long names: in a deeper folder each of its commands waits 20 s for one that it cannot make
+    with Engine(Path(tempfile.mkdtemp(prefix="sc-"))) as one:
         yield one
 
 

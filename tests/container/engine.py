@@ -21,7 +21,8 @@ ip link set lo up 2>/dev/null
 umount -l /sys/fs/cgroup 2>/dev/null
 mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount -t tmpfs tmpfs /run || exit 1
 touch "$1/ready"
-exec sleep infinity
+# the first process of its namespace: it buries the processes of containers, which podman waits for
+while :; do sleep 3600 & wait $!; done
 """
 
 STORAGE = '[storage]\ndriver = "overlay"\nrunroot = "{folder}/run"\ngraphroot = "{folder}/storage"\n'
@@ -67,7 +68,8 @@ def missing() -> str:
 
 
 class Engine:
-    """Begun by `with`; at its end its containers, images and mounts are gone. folder: an empty one, not on a tmpfs."""
+    """Begun by `with`; at its end its containers, images and mounts are gone. folder: an empty one
+    with a short path, not on a tmpfs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -83,7 +85,7 @@ class Engine:
         (self.folder / "bin/docker").chmod(0o755)
         self._holder = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "--net",
-             "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", HOLD, "sh", str(self.folder)],
+             "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", HOLD, "bash", str(self.folder)],
             stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
