@@ -91,7 +91,7 @@ class Host:
         self.episode = ""
 
     def install(self, root: Path, release: str) -> None:
-        """As docs/install.md says, from the release's folder alone; then the compiled engine, where this run has it."""
+        """As docs/install.md says, from the release's folder alone."""
         page = root / "docs/install.md"
         self.run("rm -rf /root/.local/state/stressd")  # of whoever uses this machine otherwise
         for block in commands(page, "The program"):
