@@ -29,7 +29,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def now() -> list[str]:
     """What is decided by the engine as it is installed."""
-    return list(decide(of_config(load_text(rules(), Path(RULES), registry(), environment=False))))
+    return decide(of_config(load_text(rules(), Path(RULES), registry(), environment=False)))
 
 
 def run(args: argparse.Namespace) -> int:

@@ -90,7 +90,7 @@ def test_a_release_is_installed_and_started(written: Written, release: Path) -> 
     assert "Active: active (running)" in said
     assert "0 of 1 feeds connected" in said
     said = written.block("install", "The first start", 1)
-    assert said.startswith("minimal: blind")
+    assert said.startswith("BLIND: minimal ")
     assert said.endswith("blind, or warming up: the reasons are above\n")
 
 

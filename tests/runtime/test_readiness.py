@@ -114,6 +114,22 @@ async def test_a_store_that_cannot_be_written_is_told_and_does_not_hold_up_the_a
         await says(daemon, "readyz", "")
 
 
+class Standing:
+    """A mailbox on which the pump waits for ever. (That of the daemon is compiled, and cannot be changed.)"""
+
+    def __init__(self, mailbox: Mailbox, released: asyncio.Event) -> None:
+        self._mailbox, self._released = mailbox, released
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._mailbox, name)
+
+    def __len__(self) -> int:
+        return len(self._mailbox)
+
+    async def wait(self, seconds: float) -> None:
+        await self._released.wait()
+
+
 async def test_a_pump_that_stands_still_makes_it_unhealthy_and_the_waiting_ticks_unready(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,11 +138,7 @@ async def test_a_pump_that_stands_still_makes_it_unhealthy_and_the_waiting_ticks
         await says(daemon, "readyz", "")
         monkeypatch.setattr(health, "STUCK_AFTER", 1.0)
         released = asyncio.Event()
-
-        async def stand_still(seconds: float) -> None:
-            await released.wait()
-
-        monkeypatch.setattr(daemon.mailbox, "wait", stand_still)
+        monkeypatch.setattr(daemon.pump, "_mailbox", Standing(daemon.mailbox, released))
         await says(daemon, "healthz", "the pump has not passed for")
         now = daemon.clock.now()
         daemon.mailbox.put(Frame(daemon.feeds.feeds["desk"], "yields/US/10Y", b'{"value": 4.23}', now))

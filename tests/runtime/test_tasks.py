@@ -17,6 +17,7 @@ from tests.runtime.desk import LAST, Desk, desk_in, until
 TASKS = {
     "snapshotter": "stressd.runtime.daemon.Daemon._save_regularly",
     "status": "stressd.runtime.daemon.Daemon._tell_systemd",
+    "retention": "stressd.runtime.retention.Retention.run",
     "reloader": "stressd.runtime.reload.Reloader.run",
     "probe": "stressd.runtime.probe.Probe.run",
     "heartbeat sinks": "stressd.runtime.heart.Heart._keep_sinks",

@@ -34,12 +34,13 @@ BAD = {
 @asynccontextmanager
 async def hostile(first: bytes) -> AsyncIterator[int]:
     """Sends `first` after the subscription of its first client, and from then on good ticks to everybody."""
-    clients = 0
+    writers: list[asyncio.StreamWriter] = []
+    serving: list[asyncio.Task[None] | None] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal clients
-        clients += 1
-        mine = clients
+        writers.append(writer)
+        serving.append(asyncio.current_task())
+        mine = len(writers)
         with suppress(OSError, asyncio.IncompleteReadError):
             await reader.read(1_000)
             writer.write(HELLO)
@@ -50,13 +51,20 @@ async def hostile(first: bytes) -> AsyncIterator[int]:
                 await writer.drain()
                 await asyncio.sleep(0.1)
                 writer.write(GOOD)
-        writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        for task in serving:
+            if task is not None:
+                task.cancel()
+        await asyncio.gather(*filter(None, serving), return_exceptions=True)
+        for writer in writers:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
 
 
 @pytest.mark.parametrize("kind", BAD)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from difflib import unified_diff
 from importlib.resources import files
 from typing import Final
@@ -29,13 +29,14 @@ def recorded() -> tuple[str, list[str]]:
     return head.removeprefix("method "), rest
 
 
-def decide(setup: Setup) -> Iterator[str]:
-    """Every decision on the bundled history by the rules of `setup`, in order. Figures are rounded: a decision is what
-    is told, of whom, when and how loudly, and not the last digit behind it."""
+def decide(setup: Setup) -> list[str]:
+    """Every decision on the bundled history by the rules of `setup`, sorted: which of two rules speaks first at the same
+    instant is none. Figures are rounded: a decision is what is told, of whom, when and how loudly, and not the last
+    digit behind it."""
     history = ticks()
     pipeline = setup.without_feeds({name: {SOURCE} for name in series()}).pipeline(history[0].received - 1, "replay")
     pipeline.engine.warm(fixings())
-    return (line(event) for event in drive(pipeline, history))
+    return sorted(line(event) for event in drive(pipeline, history))
 
 
 def line(event: Event) -> str:
