@@ -7,10 +7,12 @@ import asyncio
 import faulthandler
 import os
 import signal
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 import structlog
@@ -58,9 +60,11 @@ def run(args: argparse.Namespace) -> int:
     # where the pump hung, when the watchdog ends it: every thread's stack, without variables, on standard error
     faulthandler.enable(2)
     harden()
-    # Until the daemon listens to it, a request to reload must not end it; it reads its file just now.
+    # Until the daemon listens to them: a request to reload must not end it, since it reads its file just now; one to
+    # stop must, also as the first process of a container, which the system's own way of dying does not concern.
     with suppress(ValueError):  # only the main thread may say so
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, _leave)
     known = registry()
     try:
         loaded = load(args.config, known)
@@ -86,6 +90,10 @@ def run(args: argparse.Namespace) -> int:
         _tell(group)
         return 1
     return 0
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 async def _serve(loaded: Loaded, known: Registry, state: Path | None, standby: bool) -> None:

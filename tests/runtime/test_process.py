@@ -196,3 +196,18 @@ async def test_a_killed_daemon_resumes_with_its_episodes(desk: Desk) -> None:
         assert (await daemon.end())[0] == 0
     openings = {event["id"] for event in desk.receiver.events if event["type"] == "opened"}
     assert len(openings) == 1
+
+
+async def test_a_stop_while_it_still_reads_its_configuration_ends_it_at_once(desk: Desk) -> None:
+    """As the first process of a container nothing but a handler of its own would end it."""
+    desk.file.unlink()
+    os.mkfifo(desk.file)
+    async with started(desk, ready=False) as daemon:
+
+        def listens() -> bool:
+            status = Path(f"/proc/{daemon.process.pid}/status").read_text()
+            caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+            return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+        await until(listens)
+        assert (await daemon.end())[0] == 0

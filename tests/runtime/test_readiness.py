@@ -20,6 +20,7 @@ from mqtt5 import ConnAckReasonCode
 from stressd.feeds.base import Frame
 from stressd.runtime import health
 from stressd.runtime.daemon import Daemon
+from stressd.runtime.mailbox import Mailbox
 from tests.runtime.desk import Desk, desk_in, until
 
 BOUNDS = "health: {undelivered: 1s, lag: 1s}\nlisten:"

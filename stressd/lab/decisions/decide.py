@@ -30,7 +30,7 @@ def recorded() -> tuple[str, list[str]]:
 
 
 def decide(setup: Setup) -> list[str]:
-    """Every decision on the bundled history by the rules of `setup`, sorted: which of two rules speaks first at the same
+    """Every decision on the bundled history by the rules of `setup`, sorted: which of two rules speaks first at one
     instant is none. Figures are rounded: a decision is what is told, of whom, when and how loudly, and not the last
     digit behind it."""
     history = ticks()
