@@ -20,7 +20,7 @@ from tests.systemd.machine import Machine, missing
 
 NEWER = "99.0.0"
 PLACES = ("release", "stressd", "config", "docs", "systemd", "requirements")
-FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "CHANGELOG.md")
+FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "CHANGELOG.md", "Dockerfile")
 
 
 @pytest.fixture(scope="module")
