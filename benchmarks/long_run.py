@@ -2,8 +2,9 @@
 
 usage: long_run.py [--hours 72] [--series 1000] [--rate 1000] [--json] [--state DIR]
 
-The daemon is the real one: mailbox, decoder, engine, episodes, store, deliveries to a webhook on the loopback and
-snapshots. Its feed makes messages instead of reading a socket, and event time goes as fast as the pump keeps up. Every
+The daemon is the real one: mailbox, decoder, engine, episodes, store, recorder, deliveries to a webhook on the loopback
+and snapshots. Its feed makes messages instead of reading a socket, and event time goes as fast as the pump and the
+recorder keep up; at that rate a recording waits for the disk that never would on a day of its own length. Every
 series walks at random; every 20 minutes one market jumps and comes back; one tick in 5,000 is late,
 an outlier, damaged or of a series that nobody knows.
 
@@ -21,7 +22,7 @@ import random
 import resource
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
@@ -51,6 +52,9 @@ SAMPLE: Final = 900
 SHOCK_EVERY: Final = 1_200
 SHOCK: Final = 0.15
 """Percent that a market jumps by, over half a minute, and gives back over the next half hour."""
+
+UNWRITTEN: Final = 20_000
+"""Ticks that may wait to be recorded."""
 
 DIRTY: Final = 1 / 5_000
 NOISE: Final = 0.0008
@@ -112,6 +116,7 @@ class World:
         self._rng = random.Random(20)
         self._levels = [2.0 + self._rng.random() * 2.0 for _ in names]
         self.pending = 0
+        self.unwritten: Callable[[], int] = int
         self.sent = 0
         self.done = asyncio.Event()
 
@@ -119,7 +124,7 @@ class World:
         self.health.state = "connected"
         turn = 0
         for second in range(self._seconds):
-            while self.pending > 4:
+            while self.pending > 4 or self.unwritten() > UNWRITTEN:
                 await asyncio.sleep(0)
             self._clock.at += SECOND
             chosen = [(turn + n) % len(self._names) for n in range(self._rate)]
@@ -259,6 +264,7 @@ async def long_run(hours: float, series: int, rate: int, folder: Path) -> Figure
         figures.stalls.clear()
         told = watch_collections(figures.collections)
         gc.callbacks.append(told)
+        worlds[0].unwritten = lambda: daemon.recorder.waiting
         world, began, cpu = worlds[0], time.perf_counter(), time.process_time()
         sampled = 0
         while not world.done.is_set():

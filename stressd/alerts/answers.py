@@ -26,6 +26,10 @@ DEEPEST: Final = 4
 """Links of the longest chain from a first market to a last one: what lies farther apart is no link that anybody can
 follow."""
 
+MOST: Final = 100
+"""Closed episodes that are kept, besides those that may open again or have something to tell: all of them are written
+with every transition, which must stay quick on the third day of a storm too."""
+
 
 class Links:
     """The open and the lately closed episodes, as one looks for another. counts: by `source|follower|wording`, how many
@@ -42,10 +46,16 @@ class Links:
         return {episode.id for episode in self.opened.values()} | {episode.id for episode in self.closed}
 
     def forget(self, now: int) -> None:
-        """Drop what nothing can refer to any more."""
-        self.closed = [
-            each for each in self.closed if each.waits or _is_kept(each, now) or may_reopen(self._spec, each, now)
-        ]
+        """Drop what nothing can refer to any more; of what an answer may yet be about, the oldest beyond MOST."""
+        needed = [each.waits or may_reopen(self._spec, each, now) for each in self.closed]
+        spare = needed.count(False) - MOST
+        kept = []
+        for each, wanted in zip(self.closed, needed, strict=True):
+            if not wanted:
+                spare -= 1
+            if wanted or (spare < 0 and _is_kept(each, now)):
+                kept.append(each)
+        self.closed = kept
 
     def kept(self, now: int) -> Iterator[Episode]:
         """Everything that an answer may still be about."""

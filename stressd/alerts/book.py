@@ -5,6 +5,7 @@ Timers are deadlines, nobody waits: `advance` tells what is due, each at its own
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from stressd.alerts.compose import compose
 from stressd.alerts.corrections import accept, is_wrong, retraction
 from stressd.alerts.episode import SIGMA, Episode, Key
 from stressd.alerts.event import Event, EventType, SeriesMove
+from stressd.alerts.filed import Filed
 from stressd.alerts.ids import episode_id
 from stressd.alerts.recovery import calm, calm_at, cross, may_reopen, over_at
 from stressd.alerts.remarks import gathered
@@ -45,6 +47,7 @@ class Book:
         self._timed: dict[str, Episode] = {}
         self._doubted: dict[str, Episode] = {}
         self._easing: dict[str, Episode] = {}
+        self._filed = Filed()
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -75,11 +78,19 @@ class Book:
 
     def snapshot(self) -> dict[str, Any]:
         """The whole state as plain data for JSON."""
+        plain: dict[str, Any] = msgspec.to_builtins(self._state(self.links.closed))
+        return plain
+
+    def encoded(self) -> bytes:
+        """The same as JSON, quickly: it is written with every transition."""
+        return msgspec.json.encode(self._state(self._filed.plain(self.links.closed)))
+
+    def _state(self, closed: Sequence[object]) -> dict[str, Any]:
         return {
-            "open": msgspec.to_builtins(list(self.opened.values())),
-            "closed": msgspec.to_builtins(self.links.closed),
-            "past": msgspec.to_builtins(self._past),
-            "answers": dict(self.links.counts),
+            "open": list(self.opened.values()),
+            "closed": closed,
+            "past": self._past,
+            "answers": self.links.counts,
         }
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -87,6 +87,10 @@ class Episodes:
         """The whole state as plain data for JSON."""
         return self._book.snapshot()
 
+    def encoded(self) -> bytes:
+        """The snapshot as JSON."""
+        return self._book.encoded()
+
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a snapshot as if nothing had happened. Raises msgspec.ValidationError on any other data."""
         self._book.restore(state)

@@ -48,7 +48,7 @@ log = structlog.get_logger()
 def machine_state(pipeline: Pipeline) -> dict[str, bytes]:
     """What must be on disk together with the events, so that a restart tells nothing twice."""
     return {
-        EPISODES: msgspec.json.encode(pipeline.episodes.snapshot()),
+        EPISODES: pipeline.episodes.encoded(),
         DESK: msgspec.json.encode(pipeline.desk.snapshot()),
         PEOPLE: msgspec.json.encode(pipeline.people.snapshot()),
     }

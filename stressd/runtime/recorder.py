@@ -63,7 +63,7 @@ def _one_line(text: str) -> str:
 class Recorder:
     """`put` is the pump's; everything else happens on a thread. next: number of the next tick. dropped: ticks of which
     nothing is recorded. trouble: why nothing is, at present; full: what is said of a disk that is nearly full.
-    bytes: of all recordings. free: bytes of the disk."""
+    bytes: of all recordings. free: bytes of the disk. waiting: ticks that are not written yet."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Recorder:
         self._positions = positions
         self._told: dict[str, str] = {}
         self._queue: queue.SimpleQueue[tuple[int, Sequence[Tick], str] | None] = queue.SimpleQueue()
-        self._waiting = 0
+        self.waiting = 0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._out: int | None = None
@@ -125,7 +125,7 @@ class Recorder:
         """Record these, which one pass of the pump has taken. Never waits, never raises."""
         if self._config is None or self._thread is None:
             return
-        if self._waiting + len(ticks) > MOST:
+        if self.waiting + len(ticks) > MOST:
             self.dropped += len(ticks)
             return
         said = ""
@@ -134,7 +134,7 @@ class Recorder:
             said = ";".join(f"{name}={place}" for name, place in positions.items())
         first, self.next = self.next, self.next + len(ticks)
         with self._lock:
-            self._waiting += len(ticks)
+            self.waiting += len(ticks)
         self._queue.put((first, ticks, said))
 
     def stop(self, timeout: float = 5.0) -> None:
@@ -159,7 +159,7 @@ class Recorder:
             last = None in batches
             whole = [batch for batch in batches if batch is not None]
             with self._lock:
-                self._waiting -= sum(len(ticks) for _, ticks, _ in whole)
+                self.waiting -= sum(len(ticks) for _, ticks, _ in whole)
             try:
                 self._look()
                 self._write(whole)

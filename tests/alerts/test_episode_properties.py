@@ -6,9 +6,11 @@ import re
 from collections import defaultdict
 from itertools import pairwise
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stressd.alerts.answers import MOST
 from stressd.alerts.episodes import Episodes
 from stressd.alerts.event import Event, from_json, to_json
 from stressd.alerts.headline import LIMIT
@@ -19,7 +21,7 @@ from stressd.alerts.words import is_spread
 from stressd.engine.spec import SEVERITIES
 from stressd.market.times import parse_time
 from tests.alerts.desks import assign, desk_of
-from tests.alerts.facts import FIXING_20, HOUR, SECOND, breach, spec
+from tests.alerts.facts import FIXING_20, HOUR, MINUTE, SECOND, breach, spec
 from tests.alerts.scripts import SCRIPTS, Fact, build, run
 
 Script = list[tuple[int, Fact]]
@@ -177,6 +179,35 @@ def test_the_record_and_the_routes_agree_on_who_hears_the_end(script: Script) ->
             told[event.episode].clear()
             continue
         told[event.episode].update(sinks)
+
+
+@given(SCRIPTS)
+@settings(max_examples=100)
+def test_what_is_written_with_every_transition_is_the_state_and_a_daemon_goes_on_from_it(script: Script) -> None:
+    machine = Episodes(spec())
+    written = machine.snapshot()
+    for fact in build(script):
+        machine.advance(fact.at)
+        machine.apply(fact)
+        written = msgspec.json.decode(machine.encoded())
+        assert written == machine.snapshot()
+    again = Episodes(spec())
+    again.restore(written)
+    assert again.snapshot() == written
+    assert msgspec.json.decode(again.encoded()) == written
+
+
+def test_on_the_third_day_of_a_storm_no_more_closed_episodes_are_kept_than_can_be_written_quickly() -> None:
+    machine = Episodes(spec(reopen=0))
+    ids = set()
+    for turn in range(3 * MOST):
+        at = FIXING_20 + turn * 10 * MINUTE
+        ids |= {event.episode for event in machine.apply(breach(at, horizon="5m"))}
+        machine.apply(breach(at + MINUTE, horizon="5m", phase="left"))
+    kept = machine.snapshot()["closed"]
+    assert len(ids) == 3 * MOST
+    assert MOST <= len(kept) <= MOST + 2
+    assert kept[-1]["opened_at"] == FIXING_20 + (3 * MOST - 1) * 10 * MINUTE
 
 
 def test_memory_is_bounded_closed_episodes_are_forgotten() -> None:
