@@ -12,10 +12,11 @@ from typing import Final
 
 from stressd.cli.errors import UserError
 from stressd.cli.place import add_state, state_of
-from stressd.cli.records import as_json, delivery_text, episode_named, open_store
+from stressd.cli.records import episode_named, open_store
 from stressd.cli.table import table
 from stressd.market.times import iso
 from stressd.store import STANDBY, Attempt, Delivery, Store, StoreError
+from stressd.store.shown import as_json, delivery_text
 
 STATES: Final = ("pending", "sending", "delivered", "dead", "superseded")
 SHOWN: Final = 50

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import structlog
 
 from stressd.alerts.episode import Episode
@@ -23,7 +24,8 @@ from stressd.market.times import iso
 from stressd.runtime import notes
 from stressd.runtime.report import silence_row
 from stressd.store import Episode as Row
-from stressd.store import StoreError
+from stressd.store import Store, StoreError
+from stressd.store.story import read_story, story_json
 from stressd.web.caller import READ, Caller
 from stressd.web.doors import NotYet, Subject, Unknown
 from stressd.web.links import Signer
@@ -123,6 +125,10 @@ class Reception:
             row.closed_at or row.updated_at,
         )  # fmt: skip
 
+    async def story(self, name: str) -> bytes:
+        found = await self.episode(name)
+        return await asyncio.to_thread(_story, self._daemon.store, found.id)
+
     async def episodes(self, *, open_only: bool, limit: int) -> Sequence[Mapping[str, Any]]:
         rows = await asyncio.to_thread(self._daemon.store.episodes, open_only=open_only, limit=limit)
         return [_plain(row) for row in rows]
@@ -200,6 +206,17 @@ def holder(config: Config, token: str) -> Caller | None:
         if hmac.compare_digest(known.encode(), token.encode("utf-8", "surrogateescape")):
             found = Caller(each.name, "http", frozenset({READ, *each.may}))
     return found
+
+
+def _story(store: Store, episode: str) -> bytes:
+    """Made and encoded away from the loop: a long episode is megabytes. Raises NotYet."""
+    try:
+        story = read_story(store, episode)
+    except StoreError as error:
+        raise NotYet(f"the store cannot be read: {error}") from None
+    if story is None:
+        raise NotYet(f"nothing of {episode} is on disk yet: try again in a moment")
+    return msgspec.json.encode(story_json(story))
 
 
 def _plain(row: Any) -> dict[str, Any]:

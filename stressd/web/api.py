@@ -32,7 +32,9 @@ TOLD_AGAIN: Final = 120_000_000_000
 
 STATES: Final = ("pending", "sending", "delivered", "dead", "superseded")
 
-Answer = tuple[int, Mapping[str, Any]]
+Answer = tuple[int, Mapping[str, Any] | bytes]
+"""Status, and what is said: bytes are JSON already."""
+
 Deed = Callable[[web.Request, Doors, Caller], Awaitable[Answer]]
 
 log = structlog.get_logger()
@@ -47,6 +49,7 @@ def add_api(app: web.Application, doors: Doors) -> None:
     add("POST", "/api/v1/silences", _guarded("silence", _add_silence))
     add("DELETE", "/api/v1/silences/{id}", _guarded("silence", _end_silence))
     add("GET", "/api/v1/episodes", _guarded(READ, _episodes))
+    add("GET", "/api/v1/episodes/{id}", _guarded(READ, _story))
     add("POST", "/api/v1/episodes/{id}/ack", _guarded("ack", _acknowledge))
     add("POST", "/api/v1/episodes/{id}/label", _guarded("label", _label))
     add("POST", "/api/v1/takeover", _guarded(READ, _take_over))
@@ -190,6 +193,10 @@ async def _episodes(request: web.Request, doors: Doors, caller: Caller) -> Answe
     return 200, {"episodes": list(await doors.episodes(open_only=open_only, limit=_limit(request)))}
 
 
+async def _story(request: web.Request, doors: Doors, caller: Caller) -> Answer:
+    return 200, await doors.story(request.match_info["id"])
+
+
 async def _deliveries(request: web.Request, doors: Doors, caller: Caller) -> Answer:
     rows = await doors.deliveries(
         state=_one_of(request, "state", STATES, None),
@@ -226,9 +233,9 @@ def _done(done: Done) -> dict[str, Any]:
     }
 
 
-def _json(status: int, said: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> web.Response:
+def _json(status: int, said: Mapping[str, Any] | bytes, headers: Mapping[str, str] | None = None) -> web.Response:
     return web.Response(
         status=status,
-        body=json.dumps(said, allow_nan=False).encode(),
+        body=said if isinstance(said, bytes) else json.dumps(said, allow_nan=False).encode(),
         headers={"Content-Type": "application/json", "Cache-Control": "no-store", **(headers or {})},
     )

@@ -73,6 +73,10 @@ class Doors(Reloads, Protocol):
         """The episode with this id, or the one whose id ends or begins so. Raises Unknown."""
         ...
 
+    async def story(self, name: str) -> bytes:
+        """All that is known of the episode, as JSON; it is named as for `episode`. Raises Unknown, NotYet."""
+        ...
+
     def silences(self) -> Sequence[Mapping[str, Any]]:
         """Those that are on or wait for their start, ready for JSON."""
         ...

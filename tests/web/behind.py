@@ -67,6 +67,9 @@ class Behind:
                 return each
         raise Unknown(f"no episode is called `{name}`; open now: {OPEN.id}")
 
+    async def story(self, name: str) -> bytes:
+        return b'{"episode":{"id":"%s"}}' % (await self.episode(name)).id.encode()
+
     def silences(self) -> Sequence[Mapping[str, Any]]:
         return [{"id": "s1", "match": "market JP"}]
 

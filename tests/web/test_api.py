@@ -190,6 +190,15 @@ async def test_what_the_machine_refuses_is_told_in_its_words(door: Door) -> None
     )
 
 
+async def test_the_story_of_an_episode_is_read_by_the_end_of_its_id_with_a_token(door: Door) -> None:
+    assert (await door.ask("GET", "/api/v1/episodes/7q2f"))[0] == 401
+    status, said = await door.ask("GET", "/api/v1/episodes/7q2f", headers={"Authorization": "Bearer reader-token"})
+    assert (status, said) == (200, {"episode": {"id": OPEN.id}})
+    status, said = await door.ask("GET", "/api/v1/episodes/zzzz", headers={"Authorization": "Bearer reader-token"})
+    assert status == 404
+    assert "no episode is called" in said["error"]
+
+
 async def test_lists_are_filtered_and_bounded(door: Door) -> None:
     assert (await door.ask("GET", "/api/v1/episodes?state=open", headers=TOKEN))[1] == {"episodes": [{"id": OPEN.id}]}
     assert len((await door.ask("GET", "/api/v1/episodes", headers=TOKEN))[1]["episodes"]) == 2
