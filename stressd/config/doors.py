@@ -78,6 +78,14 @@ class TokenConfig(Model):
     """What it is for."""
 
 
+class PageConfig(Model):
+    """The page that the daemon serves."""
+
+    read: Literal["open", "token"] | None = None
+    """Who may read it: everybody who reaches it, or holders of a token. Default: `open` where only this machine reaches
+    it (`listen` on loopback, and no `page_url` that leads elsewhere), else `token`. Example: `token`."""
+
+
 class LinksConfig(Model):
     """Links in messages, by which a reader acknowledges, silences or labels."""
 

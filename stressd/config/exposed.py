@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from typing import Final
+from urllib.parse import urlsplit
 
 from stressd.config.facts import Facts
 from stressd.config.fields import SecretError
@@ -40,6 +41,21 @@ def check_tokens(config: Config | None, facts: Facts, report: Report) -> None:
         if short:
             hint = "`openssl rand -base64 24` makes one that cannot be guessed"
             report.value(path, f"this token has fewer than {SHORTEST_TOKEN} characters", hint, "warning")
+
+
+def check_readers(config: Config | None, report: Report) -> None:
+    """Warns of a page that nobody could read."""
+    if config is not None and config.page.read == "token" and not config.tokens:
+        text = "reading the page takes a token, and there is none"
+        report.value(("page", "read"), text, "give people tokens: `tokens:`", "warning")
+
+
+def reads_openly(config: Config) -> bool:
+    """Whether everybody who reaches the page may read it."""
+    if config.page.read is not None:
+        return config.page.read == "open"
+    leads = None if config.page_url is None else urlsplit(str(config.page_url)).hostname
+    return (config.listen is None or is_own(config.listen.host)) and (leads is None or is_own(leads))
 
 
 def is_own(host: str) -> bool:

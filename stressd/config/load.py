@@ -18,7 +18,7 @@ from stressd.config import build, checks
 from stressd.config.agenda import agenda
 from stressd.config.desk import check_desk
 from stressd.config.episodes import episode_settings
-from stressd.config.exposed import check_exposed, check_tokens
+from stressd.config.exposed import check_exposed, check_readers, check_tokens
 from stressd.config.facts import Facts, gather, shell
 from stressd.config.faults import ConfigError, Fault
 from stressd.config.fields import FeedConfig, Model, SecretError, SinkConfig
@@ -177,6 +177,7 @@ def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Re
     tables += templates
     _warn_of_gaps(data, report)
     check_exposed(config, facts, report)
+    check_readers(config, report)
     if environment:
         check_tokens(config, facts, report)
         _check_environment(facts, config, report)

@@ -10,7 +10,15 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from stressd.alerts.event import Kind
 from stressd.config.agenda import EventConfig, Recurring, Zone
 from stressd.config.book import PositionConfig
-from stressd.config.doors import HealthConfig, HeartbeatConfig, LinksConfig, MetricsConfig, ProbeConfig, TokenConfig
+from stressd.config.doors import (
+    HealthConfig,
+    HeartbeatConfig,
+    LinksConfig,
+    MetricsConfig,
+    PageConfig,
+    ProbeConfig,
+    TokenConfig,
+)
 from stressd.config.episodes import EpisodeConfig, SegmentName, check_segments
 from stressd.config.fields import Bp, Duration, File, HttpUrl, KeyFault, Model, OneOrMany, Slug, written
 from stressd.config.hours import ClockTime, EndTime
@@ -318,6 +326,8 @@ class Config(Model):
     name stands there. Example: `https://wiki.bank.example/stressd/runbook`."""
     tokens: list[TokenConfig] = written([])
     """Who may use the API over TCP. Example: `[{name: grafana, token: {file: grafana_token}, may: [read]}]`."""
+    page: PageConfig = PageConfig()
+    """The page that the daemon serves."""
     links: LinksConfig = LinksConfig()
     """Links in messages, by which a reader acknowledges, silences or labels."""
     health: HealthConfig = HealthConfig()

@@ -17,6 +17,7 @@ from stressd.alerts.episode import Episode
 from stressd.alerts.ids import named
 from stressd.alerts.matching import Match
 from stressd.alerts.people.commands import Command, Done
+from stressd.config.exposed import reads_openly
 from stressd.config.fields import SecretError
 from stressd.config.model import Config
 from stressd.engine.spec import SEVERITIES
@@ -56,6 +57,9 @@ class Reception:
 
     def page_url(self) -> str | None:
         return self._daemon.loaded.page_url
+
+    def read_open(self) -> bool:
+        return reads_openly(self._daemon.loaded.model)
 
     def signer(self) -> Signer:
         return self._daemon.signer

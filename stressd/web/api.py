@@ -21,8 +21,10 @@ from stressd.web.attempts import Attempts
 from stressd.web.body import Refusal
 from stressd.web.caller import READ, Caller, bearer, from_elsewhere, peer
 from stressd.web.doors import Doors, NotYet, Unknown
+from stressd.web.session import Sessions, cookie
 
 DOORS: Final = web.AppKey("doors", Doors)
+SESSIONS: Final = web.AppKey("sessions", Sessions)
 ATTEMPTS: Final = web.AppKey("attempts", Attempts)
 MOST: Final = 1_000
 """Rows of a list."""
@@ -44,6 +46,7 @@ def add_api(app: web.Application, doors: Doors) -> None:
     """The routes under /api/v1 of what people do."""
     app[DOORS] = doors
     app[ATTEMPTS] = Attempts()
+    app[SESSIONS] = Sessions()
     add = app.router.add_route
     add("GET", "/api/v1/silences", _guarded(READ, _silences))
     add("POST", "/api/v1/silences", _guarded("silence", _add_silence))
@@ -65,12 +68,12 @@ def _guarded(right: str, deed: Deed) -> Callable[[web.Request], Awaitable[web.Re
         except Refusal as refusal:
             return refused(refusal)
         except Unknown as unknown:
-            return _json(404, {"error": str(unknown), "field": None})
+            return answer(404, {"error": str(unknown), "field": None})
         except NotYet as late:
-            return _json(503, {"error": str(late), "field": None})
+            return answer(503, {"error": str(late), "field": None})
         except CommandError as error:
-            return _json(409, {"error": str(error), "field": None})
-        return _json(status, said)
+            return answer(409, {"error": str(error), "field": None})
+        return answer(status, said)
 
     return handle
 
@@ -84,26 +87,46 @@ def who_asks(request: web.Request, right: str) -> Caller:
     if caller is not None:
         return caller
     token = bearer(request.headers)
+    if right == READ and not token:
+        reader = _reader(request)
+        if reader is not None:
+            return reader
+    holder = holder_of(request, token)
+    if right not in holder.may:
+        raise Refusal(403, f"the token `{holder.author}` may not do this (`may: [{right}]` in the configuration)")
+    return holder
+
+
+def _reader(request: web.Request) -> Caller | None:
+    """Who may read without showing a token: everybody where the page is open, else a browser that has shown one."""
+    doors = request.app[DOORS]
+    token = request.app[SESSIONS].token(request.cookies.get(cookie(doors.instance()), ""))
+    holder = None if token is None else doors.holder(token)
+    if holder is not None:
+        return Caller(holder.author, "http", frozenset({READ}))
+    return Caller("reader", "http", frozenset({READ})) if doors.read_open() else None
+
+
+def holder_of(request: web.Request, token: str) -> Caller:
+    """Raises Refusal where the token that came with the request is nobody's, or too many of them were wrong."""
     if not token:
         raise Refusal(401, "a token is needed: `Authorization: Bearer TOKEN` (`tokens:` in the configuration)")
     attempts, address = request.app[ATTEMPTS], request.remote or "?"
     wait = attempts.wait(address)
     if wait > 0.0:
         raise Refusal(429, f"too many wrong tokens came from {address}: try again in {wait:.0f} s")
-    holder = doors.holder(token)
+    holder = request.app[DOORS].holder(token)
     if holder is None:
         attempts.failed(address)
         log.warning("token.refused", remote=address, path=request.path)
         raise Refusal(401, "this token is not valid")
-    if right not in holder.may:
-        raise Refusal(403, f"the token `{holder.author}` may not do this (`may: [{right}]` in the configuration)")
     return holder
 
 
 def refused(refusal: Refusal) -> web.Response:
     """Its answer."""
     headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
-    return _json(refusal.status, {"error": str(refusal), "field": refusal.field or None}, headers)
+    return answer(refusal.status, {"error": str(refusal), "field": refusal.field or None}, headers)
 
 
 async def _silences(request: web.Request, doors: Doors, caller: Caller) -> Answer:
@@ -233,7 +256,8 @@ def _done(done: Done) -> dict[str, Any]:
     }
 
 
-def _json(status: int, said: Mapping[str, Any] | bytes, headers: Mapping[str, str] | None = None) -> web.Response:
+def answer(status: int, said: Mapping[str, Any] | bytes, headers: Mapping[str, str] | None = None) -> web.Response:
+    """As JSON that nobody keeps."""
     return web.Response(
         status=status,
         body=said if isinstance(said, bytes) else json.dumps(said, allow_nan=False).encode(),

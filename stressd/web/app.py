@@ -15,6 +15,7 @@ from stressd.web.caller import READ, bearer, peer
 from stressd.web.doors import Doors
 from stressd.web.guard import add_headers, guarded
 from stressd.web.outline import outline
+from stressd.web.reading import add_reading
 from stressd.web.reloading import add_reloading
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -68,6 +69,7 @@ def make_app(provider: Provider, doors: Doors) -> web.Application:
     app.router.add_get("/api/v1/graph", _graph)
     app.router.add_get("/api/v1/shadow", _shadow)
     add_api(app, doors)
+    add_reading(app)
     add_act(app)
     add_reloading(app, doors)
     return app

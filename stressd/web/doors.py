@@ -49,6 +49,10 @@ class Doors(Reloads, Protocol):
         """Whose token this is; None where it is nobody's."""
         ...
 
+    def read_open(self) -> bool:
+        """Whether everybody who reaches this server may read its page."""
+        ...
+
     def page_url(self) -> str | None:
         """Where people reach this server."""
         ...

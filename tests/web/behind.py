@@ -28,6 +28,8 @@ class Behind:
         self.given: list[Command] = []
         self.clock = NOW
         self.refuse = ""
+        self.open = False
+        self.revoked: set[str] = set()
         self.page: str | None = "https://stressd.bank.example/desk/"
 
     def now(self) -> int:
@@ -35,7 +37,14 @@ class Behind:
 
     def holder(self, token: str) -> Caller | None:
         rights = {"grafana-token": {"read", "silence", "ack", "label"}, "reader-token": {"read"}}
-        return Caller(token.partition("-")[0], "http", frozenset(rights[token])) if token in rights else None
+        return (
+            Caller(token.partition("-")[0], "http", frozenset(rights[token]))
+            if token in rights and token not in self.revoked
+            else None
+        )
+
+    def read_open(self) -> bool:
+        return self.open
 
     def page_url(self) -> str | None:
         return self.page
