@@ -13,7 +13,8 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+from tests.turn import wait_for_the_turn
 
 if TYPE_CHECKING:
     from tests.runtime.outbox_bench import Bench
@@ -48,6 +51,13 @@ def pytest_configure(config: pytest.Config) -> None:
         import stressd
 
         raise pytest.UsageError(f"this run must test the {expected} engine, but {stressd.__file__} is {FORM}")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """No test begins shortly before the UTC day turns, or shortly after."""
+    wait_for_the_turn(time.time())
+    return (yield)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
