@@ -92,6 +92,7 @@ def test_long_lived_tasks_are_made_by_the_crew_alone() -> None:
     assert sorted(calls("create_task")) == [
         "runtime/connect.py",  # check --connect: ended after some seconds
         "runtime/daemon.py",  # the pump: its end is the process' end
+        "runtime/exercises.py",  # one drill, which says how it ended, whatever happens
         "sinks/alertmanager.py",  # catches everything itself, and is begun again with the next message
         "sinks/mqtt.py",  # likewise
     ]

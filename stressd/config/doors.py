@@ -21,7 +21,7 @@ from stressd.config.fields import (
 )
 
 SECOND: Final = 1_000_000_000
-Right = Literal["read", "silence", "ack", "label"]
+Right = Literal["read", "silence", "ack", "label", "test", "drill"]
 
 
 def _address(value: Any) -> Any:
@@ -75,7 +75,7 @@ class TokenConfig(Model):
     token: SecretRef
     """What the holder sends as `Authorization: Bearer TOKEN`. Example: `{file: grafana_token}`."""
     may: OneOrMany[Right] = written(["read", "silence", "ack", "label"])
-    """What it is for."""
+    """What it is for. `test` (a message through a sink) and `drill` (an exercise, told to everybody) must be named."""
 
 
 class PageConfig(Model):

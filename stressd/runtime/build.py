@@ -117,11 +117,15 @@ def make_sinks(loaded: Loaded, registry: Registry, kept: Mapping[str, Sink] | No
     """The configured sinks by name; those in `kept` stay the objects that they are. Raises BuildError."""
     there = kept or {}
     return {
-        config.name: there[config.name]
-        if config.name in there
-        else cast(Sink, _make(f"sink {config.name}", registry.sinks[config.type].build, config, loaded.instance))
+        config.name: there[config.name] if config.name in there else make_sink(loaded, registry, config.name)
         for config in loaded.sinks
     }
+
+
+def make_sink(loaded: Loaded, registry: Registry, name: str) -> Sink:
+    """One of the configured sinks. Raises BuildError."""
+    config = next(each for each in loaded.sinks if each.name == name)
+    return cast(Sink, _make(f"sink {name}", registry.sinks[config.type].build, config, loaded.instance))
 
 
 def fallbacks(loaded: Loaded) -> dict[str, Fallback]:

@@ -25,6 +25,7 @@ from stressd.runtime.clock import Clock, WallClock
 from stressd.runtime.deadletters import DeadLetter
 from stressd.runtime.delivery import Deliverer
 from stressd.runtime.doors import Reception
+from stressd.runtime.exercises import Exercises
 from stressd.runtime.feedset import FeedSet
 from stressd.runtime.footprint import Footprints
 from stressd.runtime.garbage import Garbage
@@ -111,6 +112,7 @@ class Daemon:
         self.losses: dict[str, tuple[float, str]] = {}
         self.legs = Legs(self)
         self.upstream: tuple[Loaded, Mapping[str, tuple[str, ...]]] | None = None
+        self.exercises = Exercises(self)
         self._stopping = asyncio.Event()
         self.reloader = Reloader(self)
         self.standby = Standby(self, standby)
@@ -228,6 +230,7 @@ class Daemon:
         log.info("daemon.stopping")
         self.systemd.stopping()
         await self.heart.stop()
+        await self.exercises.stop()
         for task in background:
             task.cancel()
         await asyncio.wait(background)

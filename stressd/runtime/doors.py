@@ -102,6 +102,15 @@ class Reception:
     async def take_over(self, since: int, author: str) -> Mapping[str, Any]:
         return await self._daemon.standby.take_over(since, author)
 
+    async def test(self, sink: str, author: str) -> Mapping[str, Any]:
+        return await self._daemon.exercises.test(sink, author)
+
+    async def drill(self, series: str | None, author: str) -> Mapping[str, Any]:
+        return await self._daemon.exercises.drill(series, author)
+
+    def drilled(self) -> Mapping[str, Any] | None:
+        return self._daemon.exercises.drilled()
+
     async def episode(self, name: str, *, open_only: bool = False) -> Subject:
         wanted = name.strip().lstrip("#").lower()
         opened = {episode.id: episode for episode in self._open()}

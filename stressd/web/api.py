@@ -48,18 +48,18 @@ def add_api(app: web.Application, doors: Doors) -> None:
     app[ATTEMPTS] = Attempts()
     app[SESSIONS] = Sessions()
     add = app.router.add_route
-    add("GET", "/api/v1/silences", _guarded(READ, _silences))
-    add("POST", "/api/v1/silences", _guarded("silence", _add_silence))
-    add("DELETE", "/api/v1/silences/{id}", _guarded("silence", _end_silence))
-    add("GET", "/api/v1/episodes", _guarded(READ, _episodes))
-    add("GET", "/api/v1/episodes/{id}", _guarded(READ, _story))
-    add("POST", "/api/v1/episodes/{id}/ack", _guarded("ack", _acknowledge))
-    add("POST", "/api/v1/episodes/{id}/label", _guarded("label", _label))
-    add("POST", "/api/v1/takeover", _guarded(READ, _take_over))
-    add("GET", "/api/v1/deliveries", _guarded(READ, _deliveries))
+    add("GET", "/api/v1/silences", guarded_by(READ, _silences))
+    add("POST", "/api/v1/silences", guarded_by("silence", _add_silence))
+    add("DELETE", "/api/v1/silences/{id}", guarded_by("silence", _end_silence))
+    add("GET", "/api/v1/episodes", guarded_by(READ, _episodes))
+    add("GET", "/api/v1/episodes/{id}", guarded_by(READ, _story))
+    add("POST", "/api/v1/episodes/{id}/ack", guarded_by("ack", _acknowledge))
+    add("POST", "/api/v1/episodes/{id}/label", guarded_by("label", _label))
+    add("POST", "/api/v1/takeover", guarded_by(READ, _take_over))
+    add("GET", "/api/v1/deliveries", guarded_by(READ, _deliveries))
 
 
-def _guarded(right: str, deed: Deed) -> Callable[[web.Request], Awaitable[web.Response]]:
+def guarded_by(right: str, deed: Deed) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Who may, and what becomes of what goes wrong."""
 
     async def handle(request: web.Request) -> web.Response:

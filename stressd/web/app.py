@@ -13,6 +13,7 @@ from stressd.web.api import add_api, refused, who_asks
 from stressd.web.body import LARGEST, Refusal
 from stressd.web.caller import READ, bearer, peer
 from stressd.web.doors import Doors
+from stressd.web.exercise import add_exercises
 from stressd.web.guard import add_headers, guarded
 from stressd.web.outline import outline
 from stressd.web.reading import add_reading
@@ -70,6 +71,7 @@ def make_app(provider: Provider, doors: Doors) -> web.Application:
     app.router.add_get("/api/v1/shadow", _shadow)
     add_api(app, doors)
     add_reading(app)
+    add_exercises(app)
     add_act(app)
     add_reloading(app, doors)
     return app

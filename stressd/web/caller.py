@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 READ: Final = "read"
-RIGHTS: Final = (READ, "silence", "ack", "label")
+RIGHTS: Final = (READ, "silence", "ack", "label", "test", "drill")
 """What a caller may do. Everybody who may do anything may read."""
 
 NOBODY_LOGGED_IN: Final = 0xFFFFFFFF

@@ -73,6 +73,18 @@ class Doors(Reloads, Protocol):
         """Tell people from now on, and of the last `since` ns once more. Raises CommandError."""
         ...
 
+    async def test(self, sink: str, author: str) -> Mapping[str, Any]:
+        """One message through a sink: `delivered`, else `fault` and `error`. Raises Unknown, CommandError."""
+        ...
+
+    async def drill(self, series: str | None, author: str) -> Mapping[str, Any]:
+        """Begin an exercise in which a series moves, of the daemon's choice for None. Raises Unknown, CommandError."""
+        ...
+
+    def drilled(self) -> Mapping[str, Any] | None:
+        """How the last exercise stands: `state` is running, done or failed. None before the first."""
+        ...
+
     async def episode(self, name: str, *, open_only: bool = False) -> Subject:
         """The episode with this id, or the one whose id ends or begins so. Raises Unknown."""
         ...

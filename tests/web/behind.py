@@ -29,6 +29,7 @@ class Behind:
         self.clock = NOW
         self.refuse = ""
         self.open = False
+        self.tried: list[tuple[str, str | None, str]] = []
         self.revoked: set[str] = set()
         self.page: str | None = "https://stressd.bank.example/desk/"
 
@@ -36,7 +37,7 @@ class Behind:
         return self.clock
 
     def holder(self, token: str) -> Caller | None:
-        rights = {"grafana-token": {"read", "silence", "ack", "label"}, "reader-token": {"read"}}
+        rights = {"grafana-token": {"read", "silence", "ack", "label", "test", "drill"}, "reader-token": {"read"}}
         return (
             Caller(token.partition("-")[0], "http", frozenset(rights[token]))
             if token in rights and token not in self.revoked
@@ -69,6 +70,21 @@ class Behind:
             subject = command.episode
         detail = f"label kept: {command.label}" if isinstance(command, Label) else f"{verb} by {command.author}"
         return Done(at=command.at, author=command.author, via=command.via, verb=verb, subject=subject, detail=detail)
+
+    async def test(self, sink: str, author: str) -> Mapping[str, Any]:
+        if sink != "hook":
+            raise Unknown(f"no sink is named `{sink}`; the configured ones are hook")
+        self.tried.append(("test", sink, author))
+        return {"sink": sink, "delivered": True}
+
+    async def drill(self, series: str | None, author: str) -> Mapping[str, Any]:
+        if self.refuse:
+            raise CommandError(self.refuse)
+        self.tried.append(("drill", series, author))
+        return {"state": "running", "author": author}
+
+    def drilled(self) -> Mapping[str, Any] | None:
+        return {"state": "done"} if self.tried else None
 
     async def episode(self, name: str, *, open_only: bool = False) -> Subject:
         for each in (OPEN, OVER):
