@@ -40,6 +40,7 @@ from stressd.feeds import mqtt
 from stressd.feeds.base import Feed, Frame, Inbox, SeriesResolver
 from stressd.market.tick import Tick
 from stressd.runtime.daemon import Daemon
+from stressd.runtime.heap import hold_together
 from stressd.runtime.logs import configure
 from stressd.runtime.registry import registry
 
@@ -295,6 +296,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     configure("error", "text")
+    hold_together()
     with tempfile.TemporaryDirectory(prefix="stressd-long-run-") as folder:
         found = uvloop.run(long_run(asked.hours, asked.series, asked.rate, Path(folder)))
     if asked.json:

@@ -23,6 +23,7 @@ from stressd.config.registry import Registry
 from stressd.runtime.build import BuildError
 from stressd.runtime.daemon import Daemon
 from stressd.runtime.hardening import harden, own
+from stressd.runtime.heap import hold_together
 from stressd.runtime.journal import say
 from stressd.runtime.logs import configure
 from stressd.runtime.registry import registry
@@ -99,6 +100,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 async def _serve(loaded: Loaded, known: Registry, state: Path | None, standby: bool) -> None:
     place = state_dir(loaded.state_dir, state)
     own(place)
+    hold_together()
     daemon = Daemon(loaded, known, place, standby=standby)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="work"))
