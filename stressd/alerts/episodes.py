@@ -75,6 +75,10 @@ class Episodes:
         events = self._quiet.cover(told, brewing, at)
         return events if self._book.hidden == before else events + self._sigma.seen_or_blind(at)
 
+    def covering(self) -> tuple[object, ...]:
+        """Equal before and after a call of `cover` that changed nothing."""
+        return self._quiet.covering()
+
     def advance(self, now: int) -> list[Event]:
         """What is due by `now` (ns, engine time), each at its own deadline."""
         return self._book.advance(now)

@@ -50,6 +50,15 @@ class Pipeline:
         it."""
         return self._until(at) + self._route(self.episodes.cover(told, brewing, at))
 
+    def covering(self) -> tuple[object, ...]:
+        """Equal before and after a call of `cover` that changed nothing."""
+        return self.episodes.covering()
+
+    @property
+    def now(self) -> int:
+        """Its clock, ns UTC."""
+        return self.engine.now
+
     def command(self, command: Command) -> Done:
         """Carry out what a person commands, now, by the engine's clock. Raises CommandError."""
         return carry_out(command, self.engine.now, self.people, self.episodes, self.desk)

@@ -95,6 +95,10 @@ class Quiet:
                 self._hide()
         return events
 
+    def covering(self) -> tuple[object, ...]:
+        """Equal before and after a call of `cover` that changed nothing."""
+        return (self._stopped, *(each.free for each in self._hidden))
+
     def _forget(self, series: str) -> None:
         self._hidden = [each for each in self._hidden if series not in each.series]
         self._hide()

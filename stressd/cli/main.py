@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "status": ("status", "what the running daemon sees and can alert on"),
     "takeover": ("takeover", "make the standby on this host the daemon that tells people"),
     "explain": ("explain", "every number behind an episode"),
+    "bundle": ("bundle", "an episode with all that led to it, in one file that replays elsewhere"),
     "silence": ("silence", "tell nobody of something for a while"),
     "ack": ("ack", "say that somebody looks after an episode"),
     "label": ("label", "say what an alert was worth: useful, noise, bad data"),

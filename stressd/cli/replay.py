@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stressd.alerts.event import Event, to_json
-from stressd.alerts.notification import Telling
-from stressd.alerts.render import render
+from stressd.alerts.event import to_json
+from stressd.cli.bundle_replay import replay_bundle, text_of
 from stressd.cli.errors import UserError
 from stressd.cli.place import read_config
 from stressd.cli.table import table
 from stressd.cli.watched import of_config, of_series, tell
+from stressd.lab.bundle.archive import is_bundle
 from stressd.lab.offline import drive
 from stressd.lab.realised import Moves, SessionMeasures, measured, measures
 from stressd.lab.replay import pipeline, quality
@@ -29,9 +29,11 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="run tick files through the live pipeline",
         description="CSV or NDJSON with time, series and value (or bid and ask), gzipped or not, - for standard input; "
         "several files are merged by time of receipt. Without a configuration every series in them is watched. Exit "
-        "status 1 where a line cannot be read, a series is unknown or there is no tick.",
+        "status 1 where a line cannot be read, a series is unknown or there is no tick. A bundle (`stressd bundle`) "
+        "brings state and configuration with it, and says at the end whether what it gives is what was told; exit "
+        "status 1 where it is not.",
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="tick files; - for standard input")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="tick files, - for standard input; or one bundle")
     parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="rules and aliases; default: built in")
     parser.add_argument(
         "--measures", action="store_true",
@@ -48,6 +50,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def run(args: argparse.Namespace) -> int:
     """Exit status."""
+    if any(is_bundle(path) for path in args.files):
+        return replay_bundle(args)
     loaded = read_config(args.config, environment=False) if args.config else None
     resolver = loaded.resolver if loaded else CanonicalNames()
     files = [read_tick_file(path, resolver) for path in args.files]
@@ -64,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     live = pipeline(setup, ticks)
     for event in drive(live, ticks):
         told += 1
-        sys.stdout.write(to_json(event).decode() + "\n" if args.json else _text(event) + "\n\n")
+        sys.stdout.write(to_json(event).decode() + "\n" if args.json else text_of(event) + "\n\n")
     if not args.json:
         episodes = "nothing to tell" if not told else f"{told} messages"
         print(f"{len(ticks):,} ticks of {len({tick.series for tick in ticks})} series: {episodes}")
@@ -112,8 +116,3 @@ def _worth(found: dict[str, dict[str, Any]]) -> list[str]:
         widest = "-" if quotes is None or quotes["widest_decile_bp"] is None else f"{quotes['widest_decile_bp']:.2f}bp"
         rows.append([series, *[f"{row[name]:,}" for name in names], str(row["silences"]), width, widest])
     return table(["SERIES", *[name.upper() for name in names], "SILENCES", "BID-ASK", "WIDEST 10 %"], rows)
-
-
-def _text(event: Event) -> str:
-    told = render(event, Telling(first=event.seq == 1))
-    return f"{event.time}  {told.severity.upper()}  {told.text}"

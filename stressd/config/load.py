@@ -43,8 +43,8 @@ class Loaded:
     """A valid configuration. feeds, sinks, rules: by their own types, in the order of the file. resolver: the
     SeriesResolver for feeds. digest: "sha256:..." of the content, whatever its layout and comments, and of the files of
     events and templates; it holds references to secrets, never secrets. listen: None where no HTTP server is wanted.
-    warnings: what is valid but looks wrong. wordings: by sink, of those that have templates. shadow: the same with the
-    rules on trial."""
+    warnings: what is valid but looks wrong. wordings: by sink, of those that have templates. data: the file as it was
+    parsed. shadow: the same with the rules on trial."""
 
     path: FilePath
     model: Config
@@ -58,6 +58,7 @@ class Loaded:
     digest: str
     warnings: list[Fault]
     wordings: dict[str, Wording]
+    data: Mapping[str, Any]
     shadow: Loaded | None = None
 
     @property
@@ -197,6 +198,7 @@ def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Re
         digest=digest({**data, "tables": tables} if tables else data),
         warnings=report.faults(),
         wordings=worded,
+        data=data,
         shadow=trial,
     )
 

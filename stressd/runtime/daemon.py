@@ -21,6 +21,7 @@ from stressd.feeds.base import Feed
 from stressd.runtime import graph, vigil, warm
 from stressd.runtime.build import build_pipeline, fallbacks, make_feeds, make_sinks
 from stressd.runtime.charts import Charts
+from stressd.runtime.checkpoints import Checkpoints, beside
 from stressd.runtime.clock import Clock, WallClock
 from stressd.runtime.deadletters import DeadLetter
 from stressd.runtime.delivery import Deliverer
@@ -111,6 +112,7 @@ class Daemon:
         self.drain = DRAIN
         self.losses: dict[str, tuple[float, str]] = {}
         self.legs = Legs(self)
+        self.checkpoints = Checkpoints(state)
         self.upstream: tuple[Loaded, Mapping[str, tuple[str, ...]]] | None = None
         self.exercises = Exercises(self)
         self._stopping = asyncio.Event()
@@ -191,6 +193,7 @@ class Daemon:
             self.systemd.beat,
             self.metrics.observe_pass,
             self.recorder.put,
+            self.recorder.note,
         )
         self.pump.swap(built.pipeline, built.told)
         self.pump.conditions.resume([(rule, source) for rule, _, source in built.pipeline.episodes.noted()])
@@ -202,6 +205,7 @@ class Daemon:
             self.feeds = FeedSet(self.mailbox, group, self.crew, Vigil(self.clock.now, Expecting(self)))
             self.feeds.vigil.restore(habits(self.store))
             self.recorder.start()
+            self.recorder.note("started", self.pump.pipeline.engine.now, why="the daemon was started")
             keep = partial(self.crew.keep, create=group.create_task)
             pumping = group.create_task(self.pump.run(), name="pump")
             background = [
@@ -237,6 +241,7 @@ class Daemon:
         await self.feeds.stop()
         self.pump.stop()
         await pumping
+        self.recorder.note("stopped", self.pump.pipeline.engine.now)
         try:
             async with asyncio.timeout(SAVE):
                 await self.shadows.save()
@@ -276,6 +281,8 @@ class Daemon:
         links = msgspec.json.encode(self.reporter.graph())
         try:
             await self.snapshots.take(self._moment, hurry=hurry)
+            told = self.pump.events["opened"] + self.pump.events["reopened"]
+            await self.checkpoints.saved(self.snapshots, told, self.recorder.dropped)
             await asyncio.wrap_future(self.store.save_snapshot(graph.NAME, graph.FORMAT, links))
             await asyncio.wrap_future(self.store.save_snapshot(vigil.NAME, vigil.FORMAT, self.feeds.vigil.blob()))
         except (StoreError, OSError) as error:
@@ -283,12 +290,13 @@ class Daemon:
 
     def _moment(self) -> Moment:
         recorded = self.recorder.next if self.recorder.recording else None
-        return Moment(self.pump.pipeline.engine, self.history.signature(), self.feeds.positions(), recorded)
+        engine, positions = self.pump.pipeline.engine, self.feeds.positions()
+        return Moment(engine, self.history.signature(), positions, recorded, beside(self))
 
     async def _save_regularly(self) -> None:
         while True:
             await self.save()
-            await asyncio.sleep(self.snapshots.interval)
+            await self.checkpoints.pause(self.snapshots.interval)
 
     def calm(self) -> bool:
         """Whether no market is open."""

@@ -16,9 +16,10 @@ from typing import Any, Final, Protocol
 
 import structlog
 
+from stressd.alerts.inputs import of_command, of_note
 from stressd.alerts.people.commands import Command, CommandError, Done
 from stressd.alerts.pipeline import Pipeline, Routed
-from stressd.engine.events import Event, FeedNote
+from stressd.engine.events import FeedNote
 from stressd.feeds.base import Frame
 from stressd.market.tick import Tick
 from stressd.runtime.clock import Clock
@@ -71,7 +72,8 @@ class Pump:
 
     conditions: says what is wrong now, told as notes when it changes. beat: called after every pass. Counters: passes,
     frames, ticks, malformed (refused by a decoder), faults (decoders that raised what they must not), events by type;
-    `observe` is told the seconds of every pass that did something, `record` given its ticks before they are judged.
+    `observe` is told the seconds of every pass that did something, `record` given its ticks before they are judged,
+    `note` whatever else enters the pipeline, as the fields of an `alerts.inputs.Input`.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Pump:
         beat: Callable[[], None] = lambda: None,
         observe: Callable[[float], None] = lambda seconds: None,
         record: Callable[[Sequence[Tick]], None] = lambda ticks: None,
+        note: Callable[..., None] = lambda what, at, **said: None,
     ) -> None:
         self._mailbox = mailbox
         self.pipeline = pipeline
@@ -94,11 +97,12 @@ class Pump:
         self._beat = beat
         self._observe = observe
         self._record = record
+        self._note = note
         self._held: deque[_Held] = deque()
         self._faulty: set[str] = set()
         self._told: list[Routed] = []
         self._commands: deque[tuple[Command, Future[Done]]] = deque()
-        self._direct: list[tuple[Callable[[int], Event], Sequence[str], Future[str]]] = []
+        self._direct: list[tuple[Callable[[int], FeedNote], Sequence[str], Future[str]]] = []
         self.beside: Beside | None = None
         self._obeyed: list[Command] = []
         self._notes: list[Callable[[int], FeedNote]] = []
@@ -139,6 +143,7 @@ class Pump:
     def swap(self, pipeline: Pipeline, told: Sequence[Routed] = ()) -> None:
         """Go on with another pipeline from the next pass on. told: what its making told."""
         self.pipeline = pipeline
+        self._note("exchanged", pipeline.now, why="the configuration was read again")
         self._told += told
         self._mailbox.wake()
 
@@ -147,7 +152,7 @@ class Pump:
         self._notes.append(note)
         self._mailbox.wake()
 
-    def direct(self, note: Callable[[int], Event], sinks: Sequence[str]) -> Future[str]:
+    def direct(self, note: Callable[[int], FeedNote], sinks: Sequence[str]) -> Future[str]:
         """Tell these sinks of a note that is made for the time of the next pass; the id of its episode then."""
         future: Future[str] = Future()
         self._direct.append((note, sinks, future))
@@ -157,7 +162,9 @@ class Pump:
     def _tell_directly(self) -> list[Routed]:
         routed: list[Routed] = []
         for note, sinks, future in self._direct:
-            told = self.pipeline.direct(note(self.at), sinks)
+            event = note(self.at)
+            self._note("directed", self.pipeline.now, note=of_note(event), sinks=tuple(sinks))
+            told = self.pipeline.direct(event, sinks)
             routed += told
             if not future.cancelled():
                 future.set_result(told[-1].event.episode)
@@ -172,6 +179,7 @@ class Pump:
         if missed:
             # What nobody listened for is no silence: a process that stood still, a machine's clock that was set.
             log.warning("pump.stalled", seconds=round(missed / 1e9, 1))
+            self._note("stalled", self.pipeline.now, ns=missed)
             self.pipeline.engine.resume(self.pipeline.engine.now, missed)
         # one read of a fast socket can bring more than a pass takes: then half of what waits, lest it grows without end
         batch = self._mailbox.take(max(CHUNK, len(self._mailbox) // 2))
@@ -189,10 +197,10 @@ class Pump:
         if (steady := time.monotonic()) - self._looked >= LOOK_EVERY:
             self._looked = steady
             for note in self.conditions.observe(self.at, self._wrong()):
-                routed += self.pipeline.apply(note)
-            routed += self.pipeline.cover(*self.conditions.stopped(), self.at)
+                routed += self._apply(note)
+            routed += self._cover(*self.conditions.stopped())
         while self._notes:
-            routed += self.pipeline.apply(self._notes.pop(0)(self.at))
+            routed += self._apply(self._notes.pop(0)(self.at))
         self._finish(batch, routed, carried)
         self.passes += 1
         self.passed = time.monotonic()
@@ -203,6 +211,19 @@ class Pump:
         self._obeyed = []
         self._beat()
         return oldest is not None
+
+    def _apply(self, note: FeedNote) -> list[Routed]:
+        self._note("noted", self.pipeline.now, note=of_note(note))
+        return self.pipeline.apply(note)
+
+    def _cover(self, told: frozenset[str], soon: frozenset[str]) -> list[Routed]:
+        pipeline = self.pipeline
+        before, at = pipeline.covering(), self.at
+        routed = pipeline.cover(told, soon, at)
+        if routed or pipeline.covering() != before:
+            # asked four times a second: written down where it made a difference
+            self._note("covered", at, told=tuple(sorted(told)), soon=tuple(sorted(soon)))
+        return routed
 
     def _carry_out(self, routed: list[Routed]) -> list[tuple[Done, Future[Done]]]:
         """What people have commanded since the last pass. routed: to which is added what is told because of it."""
@@ -215,6 +236,8 @@ class Pump:
                 future.set_exception(error)
                 continue
             routed += done.routed
+            name, fields = of_command(command)
+            self._note("commanded", self.pipeline.now, name=name, command=fields)
             self._obeyed.append(command)
             carried.append((done, future))
         return carried

@@ -11,10 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 import structlog
 
+from stressd.alerts.inputs import Input, Word
 from stressd.config.state import DiskConfig, RecordingConfig, format_size
 from stressd.engine.spec import HIGH
 from stressd.feeds.ticklines import FLAGS
@@ -42,7 +44,11 @@ FLOOR: Final = 1_000_000_000
 """Free bytes below which the disk is nearly full, or SHARE of it where that is less."""
 SHARE: Final = 0.05
 
+STATES: Final = 10
+"""Part of `max_bytes` that the engine's states may take, as one in so many."""
+
 log = structlog.get_logger()
+encode: Final = msgspec.json.Encoder().encode
 
 _ALL: Final = sum(FLAGS.values())
 _WORDS: Final = [" ".join(word for word, flag in FLAGS.items() if flags & flag) for flags in range(_ALL + 1)]
@@ -61,7 +67,8 @@ def _one_line(text: str) -> str:
 
 
 class Recorder:
-    """`put` is the pump's; everything else happens on a thread. next: number of the next tick. dropped: ticks of which
+    """`put` is the pump's; everything else happens on a thread. next: number of the next tick; noted: of the next
+    input, which goes on over restarts since it begins with the time. dropped: ticks of which
     nothing is recorded. trouble: why nothing is, at present; full: what is said of a disk that is nearly full.
     bytes: of all recordings. free: bytes of the disk. waiting: ticks that are not written yet."""
 
@@ -81,7 +88,8 @@ class Recorder:
         self._now = now
         self._positions = positions
         self._told: dict[str, str] = {}
-        self._queue: queue.SimpleQueue[tuple[int, Sequence[Tick], str] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[int, Sequence[Tick], str] | Input | None] = queue.SimpleQueue()
+        self._lossy = False
         self.waiting = 0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -93,6 +101,7 @@ class Recorder:
         self._looked = self._synced = 0.0
         self._behind = False
         self.next = next_number
+        self.noted = now()
         self.dropped = 0
         self.bytes = 0
         self.free = 0
@@ -127,7 +136,13 @@ class Recorder:
             return
         if self.waiting + len(ticks) > MOST:
             self.dropped += len(ticks)
+            if not self._lossy:
+                self._lossy = True
+                self.note("lost", ticks[0].received, why="the disk was slower than the ticks")
             return
+        if self._lossy:
+            self._lossy = False
+            self.note("lost", ticks[0].received, why="the disk was slower than the ticks")
         said = ""
         if (positions := self._positions()) and positions != self._told:
             self._told = dict(positions)
@@ -136,6 +151,13 @@ class Recorder:
         with self._lock:
             self.waiting += len(ticks)
         self._queue.put((first, ticks, said))
+
+    def note(self, what: Word, at: int, **said: Any) -> None:
+        """Record something that entered the pipeline beside ticks, at its clock (ns UTC), with the fields of `Input`.
+        Never waits, never raises."""
+        if self._config is not None and self._thread is not None:
+            self._queue.put(Input(k=self.noted, n=self.next, at=at, what=what, **said))
+            self.noted += 1
 
     def stop(self, timeout: float = 5.0) -> None:
         """Write what waits, and end. A disk that hangs is left to itself."""
@@ -149,7 +171,7 @@ class Recorder:
     def _run(self) -> None:
         last = False
         while not last:
-            batches = []
+            batches: list[tuple[int, Sequence[Tick], str] | Input | None] = []
             try:
                 batches.append(self._queue.get(timeout=1.0))
                 while True:
@@ -157,12 +179,13 @@ class Recorder:
             except queue.Empty:
                 pass
             last = None in batches
-            whole = [batch for batch in batches if batch is not None]
+            whole = [batch for batch in batches if isinstance(batch, tuple)]
             with self._lock:
                 self.waiting -= sum(len(ticks) for _, ticks, _ in whole)
             try:
                 self._look()
                 self._write(whole)
+                self._write_inputs([batch for batch in batches if isinstance(batch, Input)])
                 if self.trouble and whole and not self.full:
                     log.info("recording.resumed", file=str(self._path))
                     self.trouble = ""
@@ -215,6 +238,18 @@ class Recorder:
             self._synced = time.monotonic()
             os.fdatasync(self._out)
 
+    def _write_inputs(self, given: Sequence[Input]) -> None:
+        if not given or self._config is None or self.full:
+            return
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        path = self._folder / recordings.inputs_name(given[0].at)
+        out = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            # a line of its own, whatever a process that was killed has left half written
+            os.write(out, b"\n" + b"\n".join(encode(each) for each in given) + b"\n")
+        finally:
+            os.close(out)
+
     def _next_file(self, start: int, first: int) -> None:
         self._close(sync=True)
         self._folder.mkdir(mode=0o700, exist_ok=True)
@@ -249,8 +284,8 @@ class Recorder:
         there = [each for each in recordings.files(self._folder) if self._out is None or each.path != self._path]
         total = sum(each.size for each in there) + (self._size if self._out is not None else 0)
         config = self._config
-        gone = 0
         oldest = 0 if config is None else self._now() - config.max_age
+        gone = 0 if config is None else recordings.let_go(self._folder, oldest, config.max_bytes // STATES)
         ends = [each.start for each in there[1:]] + [self._now()]
         for each, end in zip(list(there), ends, strict=False):
             if config is not None and (end < oldest or total > config.max_bytes):
@@ -260,6 +295,10 @@ class Recorder:
                 gone += 1
         self.free, size = recordings.free(self._state)
         floor = self._disk.floor if self._disk.floor is not None else min(FLOOR, int(size * SHARE))
+        if self.free < floor:
+            # what only explains goes before what the engine goes on from
+            gone += recordings.let_go(self._folder, 0, 0)
+            self.free, size = recordings.free(self._state)
         while self.free < floor and there:
             each = there.pop(0)
             each.path.unlink(missing_ok=True)

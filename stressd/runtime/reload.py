@@ -186,6 +186,7 @@ class Reloader:
                 feed.rename(new.loaded.resolver)
         d.shadows.take(new.shadow)
         d.recorder.configure(new.loaded.model.recording, new.loaded.model.disk)
+        d.checkpoints.begin_anew()
         d.probe.replace(d.standby.probe(new.loaded.model.probe))
         d.loaded_at = d.clock.now()
         self._seen = dict(new.seen)

@@ -71,6 +71,8 @@ class Moment:
     history: Mapping[str, str]
     positions: Mapping[str, Any] = field(default_factory=dict)
     recorded: int | None = None
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    """What a replay needs to go on from there elsewhere (`runtime.beside`)."""
 
 
 _decoder = msgspec.json.Decoder(Saved)
@@ -86,8 +88,8 @@ class Snapshots:
     """Saves and loads in the store's directory, and keeps the fixings that the engine makes.
 
     saved_at: engine time of the newest on disk, None before the first; saved_steady: monotonic s of this process' last
-    save. directory: where the files are. bytes: of the newest. longest: seconds that a slice has taken at most.
-    interval: seconds until the next.
+    save. recorded: the number of the tick that comes after it, None where nothing is recorded. directory: where the
+    files are. bytes: of the newest. longest: seconds that a slice has taken at most. interval: seconds until the next.
     """
 
     def __init__(self, store: Store) -> None:
@@ -97,6 +99,7 @@ class Snapshots:
         self._saving = asyncio.Lock()
         self.saved_at: int | None = None
         self.saved_steady: float | None = None
+        self.recorded: int | None = None
         self.bytes = 0
         self.longest = 0.0
         self.interval = EVERY
@@ -239,6 +242,7 @@ class _Taking:
             "history": now.history,
             "positions": now.positions,
             "recorded": now.recorded,
+            "beside": now.beside,
         }
         spent = time.perf_counter() - began
         try:
@@ -262,6 +266,7 @@ class _Taking:
             raise
         finally:
             checkpoint.end()
+        of.recorded = now.recorded
         of.interval = max(EVERY, spent / SHARE, writer.bytes / BYTES_A_SECOND)
         await of.saved(checkpoint.at, writer.bytes, self._fixings)
 

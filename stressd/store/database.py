@@ -282,6 +282,14 @@ class Store:
         statement = "SELECT json FROM event WHERE episode = ? ORDER BY seq"
         return [from_json(row[0]) for row in self._read(lambda c: c.execute(statement, (episode,)).fetchall())]
 
+    def told_between(self, start: int, end: int) -> list[tuple[str, str]]:
+        """(id, JSON) of the events with start <= time <= end (ns UTC), in order of commit."""
+        return self._read(
+            lambda connection: connection.execute(
+                "SELECT id, json FROM event WHERE time BETWEEN ? AND ? ORDER BY rowid", (start, end)
+            ).fetchall()
+        )
+
     def episodes(
         self, *, open_only: bool = False, limit: int | None = None, prefix: str | None = None
     ) -> list[Episode]:

@@ -1,5 +1,9 @@
 """Recordings on disk: tick files by time and number of their first tick, the newest plain, those before packed.
 
+Beside them lies what else a replay needs (`stressd.lab.bundle`): `inputs-20260120.ndjson`, a day's commands, stalls and
+notes among the ticks (`alerts.inputs`), and `state-20260120T210000Z-000000123456.snapshot`, the engine before tick
+123,456; `.rolling` while nobody has asked to keep it.
+
 `ticks-20260120T210000Z-000000123456.csv` holds the ticks from number 123,456 on, as the contract's tick file with what
 the engine must know beside: how far ask and bid were apart, flags, and after which line a feed had been read how far.
 Numbers go on over restarts, so that a snapshot can say which tick is the next.
@@ -12,6 +16,7 @@ import os
 import re
 import shutil
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +25,14 @@ from typing import BinaryIO, Final, cast
 FOLDER: Final = "recordings"
 HEADER: Final = b"time,series,value,source,received,ask_minus_bid,tick_flags,position\n"
 
+LAYOUT: Final = HEADER.removesuffix(b",position\n") + b"\n"
+"""The header of ticks that leave this machine: how far its files were read is nobody else's concern."""
+
+KEPT: Final = ".snapshot"
+ROLLING: Final = ".rolling"
+
+_STATE: Final = re.compile(r"state-(\d{8}T\d{6}Z)-(\d{12})(\.snapshot|\.rolling)")
+_INPUTS: Final = re.compile(r"inputs-(\d{8})\.ndjson")
 _NAME: Final = re.compile(r"ticks-(\d{8}T\d{6}Z)-(\d{12})\.csv(\.gz)?")
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 _SECOND: Final = 1_000_000_000
@@ -43,6 +56,58 @@ class Recorded:
 def name_of(start: int, first: int) -> str:
     """Of a file whose first tick was received at `start` (ns UTC) and has this number."""
     return f"ticks-{datetime.fromtimestamp(start // _SECOND, UTC):{_STAMP}}-{first:012d}.csv"
+
+
+def inputs_name(at: int) -> str:
+    """Of the file that holds what entered beside ticks at `at` (ns UTC)."""
+    return f"inputs-{datetime.fromtimestamp(at // _SECOND, UTC):%Y%m%d}.ndjson"
+
+
+def inputs(folder: Path) -> list[Path]:
+    """All files of inputs, oldest first. Raises OSError, but not where the folder is missing."""
+    return sorted(each for each in _listed(folder) if _INPUTS.fullmatch(each.name))
+
+
+def state_name(at: int, first: int, suffix: str) -> str:
+    """Of a state as of `at` (ns UTC) whose next tick has the number `first`."""
+    return f"state-{datetime.fromtimestamp(at // _SECOND, UTC):{_STAMP}}-{first:012d}{suffix}"
+
+
+def states(folder: Path) -> list[Recorded]:
+    """The engine's states that are kept, by number; `start` is their instant, to the second. Raises OSError."""
+    found = []
+    for path in _listed(folder):
+        if (match := _STATE.fullmatch(path.name)) is not None:
+            start = int(datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC).timestamp()) * _SECOND
+            with suppress(FileNotFoundError):
+                found.append(Recorded(path, start, int(match[2]), path.stat().st_size))
+    return sorted(found, key=lambda each: (each.first, each.start))
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+
+
+def let_go(folder: Path, oldest: int, most: int) -> int:
+    """Delete states and inputs from before `oldest` (ns UTC), and the oldest states beyond `most` bytes. How many files
+    went. Raises OSError."""
+    gone = 0
+    day = inputs_name(oldest) if oldest > 0 else ""
+    for path in inputs(folder):
+        if path.name < day:
+            path.unlink(missing_ok=True)
+            gone += 1
+    there = states(folder)
+    total = sum(each.size for each in there)
+    for each in there:
+        if each.start < oldest or total > most:
+            each.path.unlink(missing_ok=True)
+            total -= each.size
+            gone += 1
+    return gone
 
 
 def files(folder: Path) -> list[Recorded]:

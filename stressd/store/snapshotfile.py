@@ -57,6 +57,10 @@ class Pieces(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._packed)
 
+    def packed(self, name: str) -> bytes:
+        """The state of one as it stands in the file."""
+        return self._packed[name]
+
 
 def _frame(payload: bytes) -> bytes:
     return _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
@@ -70,6 +74,11 @@ def head(about: Mapping[str, Any], rest: Any) -> bytes:
 def piece(series: str, state: Any) -> bytes:
     """One series in it."""
     return _frame(series.encode() + b"\0" + _pack(state))
+
+
+def packed_piece(series: str, packed: bytes) -> bytes:
+    """The same of a state that is packed already."""
+    return _frame(series.encode() + b"\0" + packed)
 
 
 def tail(count: int) -> bytes:
@@ -161,6 +170,29 @@ def read(file: Path) -> tuple[dict[str, Any], Any, Pieces]:
         name, _, state = each.partition(b"\0")
         packed[name.decode()] = state
     return about, rest, Pieces(packed)
+
+
+def peek(file: Path) -> tuple[dict[str, Any], Any]:
+    """What it is and what belongs to no series, without reading the rest. Raises Damaged, FileNotFoundError."""
+    try:
+        with open(file, "rb") as stream:
+            data = stream.read(len(MAGIC))
+            if data != MAGIC:
+                raise Damaged("it is no state of an engine")
+            for _ in range(2):
+                start = stream.read(_HEAD.size)
+                data += start + (stream.read(_HEAD.unpack(start)[0]) if len(start) == _HEAD.size else b"")
+        what, rest = _frames(memoryview(data)[len(MAGIC) :])
+        about = msgspec.json.decode(what)
+        if not isinstance(about, dict) or about.get("format") != FORMAT:
+            raise Damaged("its format is another one")
+        return about, _unpack(rest)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Damaged(f"it cannot be read: {error.strerror}") from None
+    except (ValueError, msgspec.MsgspecError):
+        raise Damaged("it is not complete") from None
 
 
 def _frames(data: memoryview) -> Iterator[bytes]:

@@ -52,6 +52,8 @@ class Clock:
 class Steps:
     """A pipeline that writes down what it is asked, and tells an event for every tick above 4."""
 
+    now = 0
+
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any]] = []
         self.seq = 0
@@ -76,6 +78,9 @@ class Steps:
 
     def cover(self, told: frozenset[str], brewing: frozenset[str], at: int) -> list[Routed]:
         return []
+
+    def covering(self) -> tuple[object, ...]:
+        return ()
 
     def command(self, command: Command) -> Done:
         self.asked.append(("command", command.author))

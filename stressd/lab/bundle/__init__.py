@@ -1,0 +1,1 @@
+"""An incident in one file: what the engine knew before an episode, all that came then, and what was told of it."""
