@@ -75,9 +75,14 @@ class Episodes:
         events = self._quiet.cover(told, brewing, at)
         return events if self._book.hidden == before else events + self._sigma.seen_or_blind(at)
 
-    def covering(self) -> tuple[object, ...]:
-        """Equal before and after a call of `cover` that changed nothing."""
+    def covering(self) -> list[Any]:
+        """What `cover` goes by, as plain values: equal before and after a call that changed nothing. No part of the
+        snapshot (`Quiet.covering`)."""
         return self._quiet.covering()
+
+    def load_covering(self, state: list[Any]) -> None:
+        """Go on where `covering` was taken, after `restore`."""
+        self._quiet.load_covering(state)
 
     def advance(self, now: int) -> list[Event]:
         """What is due by `now` (ns, engine time), each at its own deadline."""

@@ -13,7 +13,7 @@ import msgspec
 
 from stressd.alerts.people.commands import Acknowledge, AddSilence, Command, EndSilence, Label
 from stressd.alerts.pipeline import Pipeline, Routed
-from stressd.engine.events import FeedNote
+from stressd.alerts.plain import note_of
 
 BREAKS: Final = ("started", "exchanged", "lost")
 """Where what came before does not say what follows: the daemon began, its configuration changed, ticks are missing."""
@@ -25,13 +25,10 @@ _COMMANDS: Final[dict[str, type[Command]]] = {
 }  # fmt: skip
 _NAMES: Final = {kind: name for name, kind in _COMMANDS.items()}
 
-NOTE: Final = ("at", "time", "rule", "market", "phase", "what", "series", "source", "severity", "text")
-"""Fields of a note, in the order in which it is made of them."""
-
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One of them. ns: of a stall. told, soon: feeds of which nothing can come, as people know and may be told soon.
-    note: about the daemon itself, its `NOTE`, kind and more. sinks: who alone is told of it. command: what a person
+    note: about a feed or the daemon itself (`alerts.plain`). sinks: who alone is told of it. command: what a person
     commanded, `name` says which. why: of a break, in words."""
 
     k: int
@@ -41,16 +38,11 @@ class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ns: int = 0
     told: tuple[str, ...] = ()
     soon: tuple[str, ...] = ()
-    note: tuple[Any, ...] = ()
+    note: list[Any] = []
     sinks: tuple[str, ...] = ()
     name: str = ""
     command: dict[str, Any] = {}
     why: str = ""
-
-
-def of_note(note: FeedNote) -> tuple[Any, ...]:
-    """What a note consists of."""
-    return (*(getattr(note, name) for name in NOTE), note.kind, note.more)
 
 
 def of_command(command: Command) -> tuple[str, dict[str, Any]]:
@@ -67,19 +59,12 @@ def apply(pipeline: Pipeline, given: Input) -> list[Routed]:
     elif given.what == "covered":
         told += pipeline.cover(frozenset(given.told), frozenset(given.soon), given.at)
     elif given.what == "noted":
-        told += pipeline.apply(_note(given.note))
+        told += pipeline.apply(note_of(given.note))
     elif given.what == "directed":
-        told += pipeline.direct(_note(given.note), given.sinks)
+        told += pipeline.direct(note_of(given.note), given.sinks)
     elif given.what == "commanded":
         told += pipeline.command(_command(given.name, given.command)).routed
     return told
-
-
-def _note(fields: tuple[Any, ...]) -> FeedNote:
-    *made, kind, more = fields
-    note = FeedNote(*made)
-    note.kind, note.more = str(kind), str(more)
-    return note
 
 
 def _command(name: str, fields: dict[str, Any]) -> Command:

@@ -50,7 +50,7 @@ class Pipeline:
         it."""
         return self._until(at) + self._route(self.episodes.cover(told, brewing, at))
 
-    def covering(self) -> tuple[object, ...]:
+    def covering(self) -> list[Any]:
         """Equal before and after a call of `cover` that changed nothing."""
         return self.episodes.covering()
 

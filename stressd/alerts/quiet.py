@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Any, Final
 
 from stressd.alerts.book import Book
 from stressd.alerts.episode import HALT, NOTE, SILENCE, Episode
 from stressd.alerts.event import Event
 from stressd.alerts.growth import grow
+from stressd.alerts.plain import note_of, of_note, of_silence, silence_of
 from stressd.alerts.routing import ONCE_TOLD
 from stressd.alerts.spec import SECOND
 from stressd.alerts.words import duration_text
@@ -95,9 +96,30 @@ class Quiet:
                 self._hide()
         return events
 
-    def covering(self) -> tuple[object, ...]:
-        """Equal before and after a call of `cover` that changed nothing."""
-        return (self._stopped, *(each.free for each in self._hidden))
+    def covering(self) -> list[Any]:
+        """What `cover` and `silence` go by, as plain values. It is no part of the snapshot: after a restart everything
+        that stops a feed is noticed anew."""
+        told, soon = self._stopped
+        hidden = [
+            ["silence", of_silence(each.event), each.free]
+            if isinstance(each.event, engine.Silence)
+            else ["note", of_note(each.event), each.free]
+            for each in self._hidden
+        ]
+        return [sorted(told), sorted(soon), hidden]
+
+    def load_covering(self, state: list[Any]) -> None:
+        """Go on where `covering` was taken."""
+        told, soon = (frozenset(each) for each in state[:2])
+        carriers = self._book.spec.carriers
+        self._stopped = told, soon
+        self._told, self._both = Reach(carriers, told), Reach(carriers, told | soon)
+        self._hidden = []
+        for kind, fields, free in state[2]:
+            hidden = Hidden(silence_of(fields) if kind == "silence" else note_of(fields))
+            hidden.free = free
+            self._hidden.append(hidden)
+        self._hide()
 
     def _forget(self, series: str) -> None:
         self._hidden = [each for each in self._hidden if series not in each.series]

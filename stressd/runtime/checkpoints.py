@@ -39,15 +39,15 @@ log = structlog.get_logger()
 
 def beside(d: Daemon) -> dict[str, Any]:
     """What goes into a snapshot beside the engine's own state, all of the same instant: the machine of episodes, what
-    it knows of feeds that cannot speak, and the configuration as a replay needs it."""
-    told, soon = d.pump.conditions.stopped()
+    it knows of feeds that cannot speak, the last event that was told, and the configuration as a replay needs it."""
     return {
         "origin": d.origin,
         "config": d.loaded.digest,
         "data": replayable(d.loaded),
         "machine": machine_state(d.pump.pipeline),
-        "stopped": [sorted(told), sorted(soon)],
+        "covering": d.pump.pipeline.covering(),
         "inputs": d.recorder.noted,
+        "last": d.pump.last,
     }
 
 

@@ -195,6 +195,7 @@ class Daemon:
             self.recorder.put,
             self.recorder.note,
         )
+        self.pump.newest = self.store.newest_event()
         self.pump.swap(built.pipeline, built.told)
         self.pump.conditions.resume([(rule, source) for rule, _, source in built.pipeline.episodes.noted()])
 

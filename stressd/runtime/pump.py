@@ -16,9 +16,10 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from stressd.alerts.inputs import of_command, of_note
+from stressd.alerts.inputs import of_command
 from stressd.alerts.people.commands import Command, CommandError, Done
 from stressd.alerts.pipeline import Pipeline, Routed
+from stressd.alerts.plain import of_note
 from stressd.engine.events import FeedNote
 from stressd.feeds.base import Frame
 from stressd.market.tick import Tick
@@ -72,8 +73,9 @@ class Pump:
 
     conditions: says what is wrong now, told as notes when it changes. beat: called after every pass. Counters: passes,
     frames, ticks, malformed (refused by a decoder), faults (decoders that raised what they must not), events by type;
-    `observe` is told the seconds of every pass that did something, `record` given its ticks before they are judged,
-    `note` whatever else enters the pipeline, as the fields of an `alerts.inputs.Input`.
+    newest: id of the event that was told last, "" for none. `observe` is told the seconds of every pass that did
+    something, `record` given its ticks before they are judged, `note` whatever else enters the pipeline, as the fields
+    of an `alerts.inputs.Input`.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Pump:
         self._held: deque[_Held] = deque()
         self._faulty: set[str] = set()
         self._told: list[Routed] = []
+        self.newest = ""
         self._commands: deque[tuple[Command, Future[Done]]] = deque()
         self._direct: list[tuple[Callable[[int], FeedNote], Sequence[str], Future[str]]] = []
         self.beside: Beside | None = None
@@ -146,6 +149,11 @@ class Pump:
         self._note("exchanged", pipeline.now, why="the configuration was read again")
         self._told += told
         self._mailbox.wake()
+
+    @property
+    def last(self) -> str:
+        """Id of the newest event of the pipeline, also of those that wait for the next pass."""
+        return self._told[-1].event.id if self._told else self.newest
 
     def say(self, note: Callable[[int], FeedNote]) -> None:
         """Tell something about the daemon itself once, by its routes, for the time of the next pass."""
@@ -268,6 +276,7 @@ class Pump:
         if routed or carried:
             for one in routed:
                 self.events[one.event.type] += not one.again
+                self.newest = self.newest if one.again else one.event.id
             commit = self._outbox.commit(routed, self.pipeline, [done for done, _ in carried])
             commit.add_done_callback(partial(_answer, carried))
         frames = batch.settled + batch.frames if batch.settled else batch.frames

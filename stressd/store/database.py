@@ -282,13 +282,19 @@ class Store:
         statement = "SELECT json FROM event WHERE episode = ? ORDER BY seq"
         return [from_json(row[0]) for row in self._read(lambda c: c.execute(statement, (episode,)).fetchall())]
 
-    def told_between(self, start: int, end: int) -> list[tuple[str, str]]:
-        """(id, JSON) of the events with start <= time <= end (ns UTC), in order of commit."""
-        return self._read(
-            lambda connection: connection.execute(
-                "SELECT id, json FROM event WHERE time BETWEEN ? AND ? ORDER BY rowid", (start, end)
-            ).fetchall()
+    def told_after(self, event_id: str, end: int) -> list[str]:
+        """The JSON of the events that were committed after that one ("" for none) and are of a time up to `end` (ns
+        UTC), in order of commit."""
+        statement = (
+            "SELECT json FROM event WHERE rowid > coalesce((SELECT rowid FROM event WHERE id = ?), 0) AND time <= ? "
+            "ORDER BY rowid"
         )
+        return [row[0] for row in self._read(lambda c: c.execute(statement, (event_id, end)).fetchall())]
+
+    def newest_event(self) -> str:
+        """The id of the event that was committed last, "" for none."""
+        found = self._read(lambda c: c.execute("SELECT id FROM event ORDER BY rowid DESC LIMIT 1").fetchone())
+        return "" if found is None else str(found[0])
 
     def episodes(
         self, *, open_only: bool = False, limit: int | None = None, prefix: str | None = None

@@ -79,8 +79,8 @@ class Steps:
     def cover(self, told: frozenset[str], brewing: frozenset[str], at: int) -> list[Routed]:
         return []
 
-    def covering(self) -> tuple[object, ...]:
-        return ()
+    def covering(self) -> list[Any]:
+        return []
 
     def command(self, command: Command) -> Done:
         self.asked.append(("command", command.author))

@@ -28,6 +28,9 @@ LIMIT: Final = 4_000_000_000
 
 _BLOCK: Final = 512
 _CHUNK: Final = 1 << 20
+_LAST: Final = 20 * _BLOCK
+"""Bytes of nothing with which a tar file may end."""
+
 _DAMAGE: Final = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
@@ -104,7 +107,8 @@ def _unpack(file: Path, folder: Path, limit: int) -> Manifest:
                         f"{file}: is damaged: {each.name} of {each.bytes} bytes is not where it should be"
                     )
                 _take(file, stream, each, folder)
-            if any(stream.read(_BLOCK)):
+            # read to its end, where gzip keeps its own sum
+            if any(rest := stream.read(_LAST + 1)) or len(rest) > _LAST:
                 raise BundleError(f"{file}: holds more than its {NAME} lists")
             return manifest
     except _DAMAGE as error:

@@ -34,11 +34,13 @@ SEGMENTS: Final = 99
 
 
 class Collected:
-    """start, end: engine time (ns UTC) of what was found; start is 0 where nothing was. missing: what was not, and why,
+    """start, end: engine time (ns UTC) of what was found; start is 0 where nothing was. last: id of the event that was
+    told before, "" for none. missing: what was not, and why,
     one sentence each."""
 
     def __init__(self, end: int) -> None:
         self.start = 0
+        self.last = ""
         self.end = end
         self.segments: list[Segment] = []
         self.missing: list[str] = []
@@ -59,7 +61,7 @@ def collect(state: Path, episode: Episode, folder: Path, now: int, most: int = M
             "nothing can be replayed"
         )
         return found
-    found.start = start.at
+    found.start, found.last = start.at, str(start.beside["last"])
     if start.at > episode.opened_at:
         found.missing.append(f"the first state of the engine that is kept is of {iso(start.at)}, after the opening")
     begins = "before the episode"
@@ -142,7 +144,7 @@ class _Stretch:
     def _write_state(self) -> None:
         """Without how far feeds had been read, and what the engine was warmed with."""
         about, rest, pieces = snapshotfile.read(self._point.path)
-        beside = {key: rest["beside"][key] for key in ("machine", "stopped")}
+        beside = {key: rest["beside"][key] for key in ("machine", "covering")}
         with (self._folder / f"state-{self._number}.snapshot").open("xb") as out:
             out.write(snapshotfile.head(about, {"engine": rest["engine"], "beside": beside}))
             for name in pieces:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from stressd import METHOD, __version__
+from stressd.alerts.event import to_json
 from stressd.lab.bundle.archive import held, pack
 from stressd.lab.bundle.check import Told, checked
 from stressd.lab.bundle.collect import MOST, Collected, collect
@@ -82,11 +83,10 @@ def make(
 
 
 def _write_store(store: Store, episode: Episode, found: Collected, folder: Path) -> None:
-    start = found.start or episode.opened_at
-    events = store.told_between(start, max(found.end, start))
+    events = store.told_after(found.last, found.end)
     if not found.segments:
-        events = [(each.id, msgspec.json.encode(each).decode()) for each in store.events_of(episode.id)]
-    (folder / EVENTS).write_text("".join(text + "\n" for _, text in events), encoding="utf-8")
+        events = [to_json(each).decode() for each in store.events_of(episode.id)]
+    (folder / EVENTS).write_text("".join(text + "\n" for text in events), encoding="utf-8")
     (folder / "episode.json").write_bytes(msgspec.json.format(msgspec.json.encode(_plain(episode))) + b"\n")
     deliveries = store.deliveries(episode=episode.id)
     _lines(folder / "deliveries.ndjson", (_plain(each) for each in deliveries))

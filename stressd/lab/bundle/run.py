@@ -108,10 +108,7 @@ def _pipeline(folder: Path, segment: Segment, detectors: Detectors) -> Pipeline:
             **{key: msgspec.json.decode(machine[name]) for key, name in MACHINE.items()},
         }
     )
-    told, soon = rest["beside"]["stopped"]
-    if told or soon:
-        # what feeds cannot say is looked at anew at every start, and no part of the state
-        pipeline.cover(frozenset(told), frozenset(soon), segment.at)
+    pipeline.episodes.load_covering(rest["beside"]["covering"])
     return pipeline
 
 
