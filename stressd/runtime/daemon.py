@@ -20,6 +20,7 @@ from stressd.config.registry import Registry
 from stressd.feeds.base import Feed
 from stressd.runtime import graph, vigil, warm
 from stressd.runtime.build import build_pipeline, fallbacks, make_feeds, make_sinks
+from stressd.runtime.bundles import Bundles
 from stressd.runtime.charts import Charts
 from stressd.runtime.checkpoints import Checkpoints, beside
 from stressd.runtime.clock import Clock, WallClock
@@ -113,6 +114,7 @@ class Daemon:
         self.losses: dict[str, tuple[float, str]] = {}
         self.legs = Legs(self)
         self.checkpoints = Checkpoints(state)
+        self.bundles = Bundles(state)
         self.upstream: tuple[Loaded, Mapping[str, tuple[str, ...]]] | None = None
         self.exercises = Exercises(self)
         self._stopping = asyncio.Event()
@@ -147,6 +149,7 @@ class Daemon:
                 await self._work(feeds)
             finally:
                 await self.server.stop()
+                await self.bundles.stop()
                 await self.deliverer.stop(min(self.drain, FINISH))
                 self.charts.close()
         finally:

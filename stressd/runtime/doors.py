@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -23,6 +24,7 @@ from stressd.config.model import Config
 from stressd.engine.spec import SEVERITIES
 from stressd.market.times import iso
 from stressd.runtime import notes
+from stressd.runtime.bundles import NotMade
 from stressd.runtime.report import silence_row
 from stressd.store import Episode as Row
 from stressd.store import Store, StoreError
@@ -141,6 +143,13 @@ class Reception:
     async def story(self, name: str) -> bytes:
         found = await self.episode(name)
         return await asyncio.to_thread(_story, self._daemon.store, found.id)
+
+    async def bundle(self, name: str) -> Path | None:
+        found = await self.episode(name)
+        try:
+            return await self._daemon.bundles.of(found.id)
+        except NotMade as error:
+            raise NotYet(str(error)) from None
 
     async def episodes(self, *, open_only: bool, limit: int) -> Sequence[Mapping[str, Any]]:
         rows = await asyncio.to_thread(self._daemon.store.episodes, open_only=open_only, limit=limit)

@@ -11,6 +11,7 @@ from aiohttp import web
 from stressd.web.act import add_act
 from stressd.web.api import add_api, refused, who_asks
 from stressd.web.body import LARGEST, Refusal
+from stressd.web.bundle import add_bundle
 from stressd.web.caller import READ, bearer, peer
 from stressd.web.doors import Doors
 from stressd.web.exercise import add_exercises
@@ -72,6 +73,7 @@ def make_app(provider: Provider, doors: Doors) -> web.Application:
     add_api(app, doors)
     add_reading(app)
     add_exercises(app)
+    add_bundle(app)
     add_act(app)
     add_reloading(app, doors)
     return app

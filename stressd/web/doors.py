@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from stressd.alerts.matching import Match
@@ -91,6 +92,10 @@ class Doors(Reloads, Protocol):
 
     async def story(self, name: str) -> bytes:
         """All that is known of the episode, as JSON; it is named as for `episode`. Raises Unknown, NotYet."""
+        ...
+
+    async def bundle(self, name: str) -> Path | None:
+        """The file of the episode's bundle; None while it is being made. Raises Unknown, NotYet."""
         ...
 
     def silences(self) -> Sequence[Mapping[str, Any]]:

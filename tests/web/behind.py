@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from stressd.alerts.matching import Match
@@ -28,6 +29,7 @@ class Behind:
         self.given: list[Command] = []
         self.clock = NOW
         self.refuse = ""
+        self.made: Path | None = None
         self.open = False
         self.tried: list[tuple[str, str | None, str]] = []
         self.revoked: set[str] = set()
@@ -94,6 +96,10 @@ class Behind:
 
     async def story(self, name: str) -> bytes:
         return b'{"episode":{"id":"%s"}}' % (await self.episode(name)).id.encode()
+
+    async def bundle(self, name: str) -> Path | None:
+        await self.episode(name)
+        return self.made
 
     def silences(self) -> Sequence[Mapping[str, Any]]:
         return [{"id": "s1", "match": "market JP"}]

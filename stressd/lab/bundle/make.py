@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,12 +20,13 @@ from stressd.lab.bundle.run import Detectors, replayed
 from stressd.market.times import iso
 from stressd.store import Store, StoreError
 from stressd.store.rows import Episode
+from stressd.store.shown import as_json
 from stressd.store.snapshotfile import Damaged
 
 PATIENCE: Final = 120.0
 """Seconds that the replay gets."""
 
-WITHHELD: Final = ("last_error", "remote_ref", "detail")
+WITHHELD: Final = dict.fromkeys(("last_error", "remote_ref", "detail"))
 """Of a delivery: what the other side said, which names hosts, channels and recipients."""
 
 README: Final = """\
@@ -87,19 +87,10 @@ def _write_store(store: Store, episode: Episode, found: Collected, folder: Path)
     if not found.segments:
         events = [to_json(each).decode() for each in store.events_of(episode.id)]
     (folder / EVENTS).write_text("".join(text + "\n" for text in events), encoding="utf-8")
-    (folder / "episode.json").write_bytes(msgspec.json.format(msgspec.json.encode(_plain(episode))) + b"\n")
+    (folder / "episode.json").write_bytes(msgspec.json.format(msgspec.json.encode(as_json(episode))) + b"\n")
     deliveries = store.deliveries(episode=episode.id)
-    _lines(folder / "deliveries.ndjson", (_plain(each) for each in deliveries))
-    _lines(folder / "people.ndjson", (_plain(each) for each in store.actions(subject=episode.id)))
-
-
-def _plain(row: Any) -> dict[str, Any]:
-    said = {key: value for key, value in dataclasses.asdict(row).items() if key not in WITHHELD or not _sent(row)}
-    return {key: iso(value) if (key == "at" or key.endswith("_at")) and value else value for key, value in said.items()}
-
-
-def _sent(row: Any) -> bool:
-    return hasattr(row, "remote_ref")
+    _lines(folder / "deliveries.ndjson", ({**as_json(each), **WITHHELD} for each in deliveries))
+    _lines(folder / "people.ndjson", (as_json(each) for each in store.actions(subject=episode.id)))
 
 
 def _lines(file: Path, rows: Iterable[dict[str, Any]]) -> None:
