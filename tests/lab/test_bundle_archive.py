@@ -7,6 +7,7 @@ import io
 import os
 import random
 import tarfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,14 @@ def refusal(file: Path) -> str:
     assert text.startswith(str(file)), text
     assert "\n" not in text
     return text
+
+
+def gives_the_same(file: Path) -> bool:
+    try:
+        with gzip.open(file) as changed:
+            return changed.read().startswith(NAME.encode())
+    except (OSError, EOFError, zlib.error):
+        return False
 
 
 def forged(to: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> Path:
@@ -87,7 +96,11 @@ def test_one_that_is_cut_anywhere_or_has_a_wrong_byte_is_refused(bundle: Path) -
         bundle.write_bytes(whole[:at])
         assert "damaged" in refusal(bundle) or "cut" in refusal(bundle)
         bundle.write_bytes(whole[:at] + bytes([whole[at] ^ (1 << rng.randrange(8))]) + whole[at + 1 :])
-        refusal(bundle)
+        if gives_the_same(bundle):
+            # a few bits between the compressed data and its sum mean nothing
+            assert at >= len(whole) - 12
+        else:
+            refusal(bundle)
     for data in (b"", b"\x1f\x8b", gzip.compress(b""), gzip.compress(b"time,series,value\n"), os.urandom(5_000)):
         bundle.write_bytes(data)
         refusal(bundle)
