@@ -1,5 +1,5 @@
 """`stressd demo`: a broker, the daemon and a scenario in one process; the alerts in this terminal as Slack would show
-them."""
+them, and on the daemon's page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from typing import Final, TextIO
 
 from stressd.alerts.event import Event, to_json
 from stressd.cli.main import INTERRUPTED
+from stressd.cli.page import add_listen, address_of, listen_of
 from stressd.config.load import Loaded, load_text
+from stressd.config.model import Listen
 from stressd.config.registry import Registry
 from stressd.lab.bridges import Bridges
 from stressd.lab.demo import FEED, Milestone, calendars, config_text, milestones, missing, publish
@@ -22,11 +24,13 @@ from stressd.lab.history import import_simulated
 from stressd.lab.scenario import DEFAULT, Scenario, load_scenario
 from stressd.market.tick import Tick
 from stressd.runtime import warm
-from stressd.runtime.clock import PacedClock
+from stressd.runtime.clock import SteeredClock
 from stressd.runtime.daemon import Daemon
 from stressd.runtime.logs import configure
+from stressd.runtime.playback import Playback
 from stressd.runtime.registry import registry
 from stressd.runtime.snapshots import Saved, Snapshots
+from stressd.runtime.stage import with_page
 from stressd.store import Store
 from stressd.testing.broker import LoopbackBroker
 
@@ -49,23 +53,26 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "demo",
         help="January 2026 through a real broker and the real daemon, in this terminal",
         description="Publishes a scenario as MQTT messages to a broker on the loopback and runs the daemon on them, "
-        "faster than time. Levels are published figures, the ticks between them simulated; every message says so.",
+        "faster than time. Levels are published figures, the ticks between them simulated; every message says so. The "
+        "daemon's page is on the loopback too; whoever has its address may pause the scenario there.",
     )
     parser.add_argument(
         "--once", action="store_true", help="end after the scenario; 0 only if the expected alerts came"
     )
     parser.add_argument("--json", action="store_true", help="events as JSON lines instead of messages")
     parser.add_argument("--speed", type=float, default=SPEED, metavar="N", help=f"times real time (default {SPEED:g})")
+    add_listen(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit status: 0 if JP became critical and US is among its followers."""
+    listen = listen_of(args)
     configure("warning", "text", sys.stderr)
     with tempfile.TemporaryDirectory(prefix="stressd-demo-") as folder:
-        return asyncio.run(_Demo(Path(folder), args.speed, args.json).run(args.once))
+        return asyncio.run(_Demo(Path(folder), args.speed, args.json, listen).run(args.once))
 
 
-class _Milliseconds(PacedClock):
+class _Milliseconds(SteeredClock):
     """Scenario time in whole milliseconds, as people write it."""
 
     def now(self) -> int:
@@ -75,10 +82,11 @@ class _Milliseconds(PacedClock):
 class _Demo:
     """One run. out: where its own words go, so that with --json only events are on standard output."""
 
-    def __init__(self, state: Path, speed: float, as_json: bool) -> None:
+    def __init__(self, state: Path, speed: float, as_json: bool, listen: Listen) -> None:
         self.state = state
         self.speed = speed
         self.as_json = as_json
+        self.listen = listen
         self.out: TextIO = sys.stderr if as_json else sys.stdout
         self.scenario: Scenario = load_scenario(DEFAULT)
         self.simulator = Bridges(self.scenario, calendars(self.scenario))
@@ -94,11 +102,11 @@ class _Demo:
         known = registry()
         async with LoopbackBroker() as broker:
             text = config_text(self.scenario, broker.url, console=not self.as_json)
-            loaded = load_text(text, Path("demo.yaml"), known)
+            loaded, token = with_page(load_text(text, Path("demo.yaml"), known), self.listen, self.state)
             await self._warm(loaded)
             ticks = self.simulator.ticks()
             self._banner(broker.url, len(ticks))
-            await self._play(loaded, known, ticks, broker, stop, once)
+            await self._play(loaded, known, ticks, broker, stop, once, token)
         if stop.is_set() and missing(self.events):
             self._say("stopped before the scenario was over")
             return INTERRUPTED
@@ -135,12 +143,16 @@ class _Demo:
         broker: LoopbackBroker,
         stop: asyncio.Event,
         once: bool,
+        token: str,
     ) -> None:
         clock = _Milliseconds(self.scenario.starts, self.speed)
         daemon = Daemon(loaded, known, self.state, clock, "simulated")
+        ends = self.scenario.ends + AFTERWARDS
+        daemon.playback = Playback(clock, "demo", self.scenario.starts, ends)
         async with asyncio.TaskGroup() as group:
             group.create_task(daemon.run(), name="daemon")
             await daemon.ready.wait()
+            self._say(f"page      {address_of(self.listen, daemon.server.port, token)}\n")
             showing = [
                 group.create_task(self._follow(daemon.store), name="follow"),
                 group.create_task(self._tell_time(clock), name="time"),
@@ -154,7 +166,7 @@ class _Demo:
             daemon.stop()
 
     async def _publish(
-        self, ticks: Sequence[Tick], clock: PacedClock, broker: LoopbackBroker, daemon: Daemon, once: bool
+        self, ticks: Sequence[Tick], clock: SteeredClock, broker: LoopbackBroker, daemon: Daemon, once: bool
     ) -> None:
         before = daemon.pump.ticks
         await publish(ticks, clock, broker.host, broker.port, lambda: daemon.pump.ticks - before, self._note)
@@ -188,7 +200,7 @@ class _Demo:
             for event in new:
                 print(to_json(event).decode(), flush=True)
 
-    async def _tell_time(self, clock: PacedClock) -> None:
+    async def _tell_time(self, clock: SteeredClock) -> None:
         for milestone in milestones(self.scenario, self.simulator):
             await clock.sleep_until(milestone.time)
             self._say(self._line(milestone))

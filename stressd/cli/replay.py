@@ -13,8 +13,9 @@ from stressd.alerts.event import to_json
 from stressd.cli.bundle_replay import replay_bundle, text_of
 from stressd.cli.errors import UserError
 from stressd.cli.place import read_config
+from stressd.cli.replay_page import add_page, show
 from stressd.cli.table import table
-from stressd.cli.watched import of_config, of_series, tell
+from stressd.cli.watched import of_config, of_series, on_page, tell
 from stressd.lab.bundle.archive import is_bundle
 from stressd.lab.offline import drive
 from stressd.lab.realised import Moves, SessionMeasures, measured, measures
@@ -40,6 +41,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="per series and session at the end: realised volatility, the part of it that came by jumps, and the "
         "Lee-Mykland test of the move that looks most like one",
     )  # fmt: skip
+    add_page(parser)
     parser.add_argument("--json", action="store_true", help="events as JSON lines, measures and quality last")
     parser.add_argument(
         "--quality",
@@ -51,6 +53,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def run(args: argparse.Namespace) -> int:
     """Exit status."""
     if any(is_bundle(path) for path in args.files):
+        if args.page:
+            raise UserError("--page plays tick files: a bundle is replayed without it")
         return replay_bundle(args)
     loaded = read_config(args.config, environment=False) if args.config else None
     resolver = loaded.resolver if loaded else CanonicalNames()
@@ -60,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
     ticks = in_order(files)
     if not ticks:
         raise UserError(f"no tick in {', '.join(args.files)}")
+    if args.page:
+        return show(loaded or on_page({tick.series for tick in ticks}), ticks, args)
     setup = of_config(loaded) if loaded else of_series({tick.series for tick in ticks})
     kept: dict[str, Moves] = {}
     if args.measures:

@@ -26,10 +26,15 @@ def replay(setup: Setup, ticks: Sequence[Tick]) -> Iterator[Event]:
 def pipeline(setup: Setup, ticks: Sequence[Tick]) -> Pipeline:
     """One for `ticks`, of which there is at least one; a series that comes from elsewhere than its feeds takes any
     source."""
+    return fitted(setup, ticks).pipeline(ticks[0].received, "replay")
+
+
+def fitted(setup: Setup, ticks: Sequence[Tick]) -> Setup:
+    """The same for where these ticks come from."""
     carried: dict[str, set[str]] = {}
     for tick in ticks:
         carried.setdefault(tick.series, set()).add(tick.source)
-    return setup.without_feeds(carried).pipeline(ticks[0].received, "replay")
+    return setup.without_feeds(carried)
 
 
 def quality(engine: Engine) -> dict[str, dict[str, Any]]:

@@ -202,3 +202,59 @@ class PacedClock(ScaledClock):
 
     def now(self) -> int:
         return min(super().now(), self._limit)
+
+
+class SteeredClock(PacedClock):
+    """A paced clock whose speed people change while it goes, that stands still when they say so, and hurries to a
+    time that they name."""
+
+    def __init__(self, start: int, speed: float, steady: Callable[[], int] = time.monotonic_ns) -> None:
+        super().__init__(start, speed, steady)
+        self.paused = False
+
+    @property
+    def speed(self) -> float:
+        """Times real time, while it is not paused."""
+        return self._speed
+
+    def wanted(self) -> int:
+        """How far it would have gone had it been let."""
+        return self._start if self.paused else super(PacedClock, self).now()
+
+    def now(self) -> int:
+        return min(self.wanted(), self._limit)
+
+    def pace(self, speed: float) -> None:
+        """Go on at this speed."""
+        if speed <= 0.0:
+            raise ValueError(f"a clock's speed must be positive, was {speed}")
+        self._anchor(self.wanted())
+        self._speed = speed
+
+    def pause(self, paused: bool) -> None:
+        """Stand still, also on the way to a time, or go on."""
+        self._anchor(self.now())
+        self.paused = paused
+
+    def hurry(self, to: int) -> None:
+        """Go to `to` (ns UTC) as fast as it is let; a time that is over changes nothing."""
+        self._anchor(max(to, self.wanted()))
+
+    def relent(self) -> None:
+        """What it was not let go is not made up for."""
+        self._anchor(self.now())
+
+    def seconds_until(self, t: int) -> float:
+        return _STANDING if self.paused and t > self.now() else super().seconds_until(t)
+
+    async def sleep_until(self, t: int) -> None:
+        while (wait := self.seconds_until(t)) > 0:
+            await asyncio.sleep(min(wait, _HEED))
+
+    def _anchor(self, start: int) -> None:
+        self._start, self._steady_at = start, self._steady()
+
+
+_STANDING: Final = 3_600.0
+_HEED: Final = 0.1
+"""Seconds: what a time that will not come is waited for, and how long a change of speed goes unnoticed."""

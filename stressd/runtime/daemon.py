@@ -37,6 +37,7 @@ from stressd.runtime.linkkey import signer
 from stressd.runtime.mailbox import Mailbox
 from stressd.runtime.metrics.scrape import Metrics
 from stressd.runtime.outbox import StoreOutbox
+from stressd.runtime.playback import Playback
 from stressd.runtime.probe import Probe, note
 from stressd.runtime.pump import Pump
 from stressd.runtime.recording import recording, resume
@@ -116,6 +117,7 @@ class Daemon:
         self.checkpoints = Checkpoints(state)
         self.bundles = Bundles(state)
         self.upstream: tuple[Loaded, Mapping[str, tuple[str, ...]]] | None = None
+        self.playback: Playback | None = None
         self.exercises = Exercises(self)
         self._stopping = asyncio.Event()
         self.reloader = Reloader(self)

@@ -17,7 +17,7 @@ import structlog
 from stressd.alerts.episode import Episode
 from stressd.alerts.ids import named
 from stressd.alerts.matching import Match
-from stressd.alerts.people.commands import Command, Done
+from stressd.alerts.people.commands import Command, CommandError, Done
 from stressd.config.exposed import reads_openly
 from stressd.config.fields import SecretError
 from stressd.config.model import Config
@@ -112,6 +112,13 @@ class Reception:
 
     def drilled(self) -> Mapping[str, Any] | None:
         return self._daemon.exercises.drilled()
+
+    def steer(self, paused: bool | None, speed: float | None, to: int | None) -> Mapping[str, Any]:
+        playback = self._daemon.playback
+        if playback is None:
+            raise CommandError("this daemon watches markets: there is no replay to steer")
+        playback.steer(paused, speed, to)
+        return playback.plain()
 
     async def episode(self, name: str, *, open_only: bool = False) -> Subject:
         wanted = name.strip().lstrip("#").lower()

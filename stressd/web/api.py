@@ -87,7 +87,7 @@ def who_asks(request: web.Request, right: str) -> Caller:
     if caller is not None:
         return caller
     token = bearer(request.headers)
-    if right == READ and not token:
+    if right == READ and not token and request.method in ("GET", "HEAD"):
         reader = _reader(request)
         if reader is not None:
             return reader

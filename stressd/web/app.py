@@ -19,6 +19,7 @@ from stressd.web.guard import add_headers, guarded
 from stressd.web.outline import outline
 from stressd.web.reading import add_reading
 from stressd.web.reloading import add_reloading
+from stressd.web.replaying import add_replaying
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -74,6 +75,7 @@ def make_app(provider: Provider, doors: Doors) -> web.Application:
     add_reading(app)
     add_exercises(app)
     add_bundle(app)
+    add_replaying(app)
     add_act(app)
     add_reloading(app, doors)
     return app

@@ -86,6 +86,10 @@ class Doors(Reloads, Protocol):
         """How the last exercise stands: `state` is running, done or failed. None before the first."""
         ...
 
+    def steer(self, paused: bool | None, speed: float | None, to: int | None) -> Mapping[str, Any]:
+        """Change how a replay goes, where a part is not None (to: ns UTC); how it goes then. Raises CommandError."""
+        ...
+
     async def episode(self, name: str, *, open_only: bool = False) -> Subject:
         """The episode with this id, or the one whose id ends or begins so. Raises Unknown."""
         ...

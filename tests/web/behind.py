@@ -88,6 +88,10 @@ class Behind:
     def drilled(self) -> Mapping[str, Any] | None:
         return {"state": "done"} if self.tried else None
 
+    def steer(self, paused: bool | None, speed: float | None, to: int | None) -> Mapping[str, Any]:
+        self.tried.append(("replay", str((paused, speed, to)), "grafana"))
+        return {"paused": paused, "speed": speed}
+
     async def episode(self, name: str, *, open_only: bool = False) -> Subject:
         for each in (OPEN, OVER):
             if each.id.lower().endswith(name.lower()) and (each.closed is None or not open_only):

@@ -21,6 +21,7 @@ ACTIONS: list[tuple[str, str, dict[str, Any] | None]] = [
     ("DELETE", "/api/v1/silences/s1", None),
     ("POST", "/api/v1/sinks/hook/test", None),
     ("POST", "/api/v1/drill", {"series": "JP.GOV.30Y"}),
+    ("POST", "/api/v1/replay", {"paused": True}),
 ]
 
 

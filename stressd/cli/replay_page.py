@@ -1,0 +1,120 @@
+"""`stressd replay --page`: a recording through the whole daemon, with its page, at a speed that people choose there."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from stressd.cli.errors import UserError
+from stressd.cli.main import INTERRUPTED
+from stressd.cli.page import add_listen, address_of, listen_of
+from stressd.cli.watched import of_config
+from stressd.config.load import Loaded
+from stressd.config.model import Listen
+from stressd.lab.offline import SETTLE
+from stressd.lab.replay import fitted
+from stressd.market.tick import Tick
+from stressd.runtime.clock import SteeredClock
+from stressd.runtime.daemon import Daemon
+from stressd.runtime.logs import configure
+from stressd.runtime.playback import FASTEST, SLOWEST, Playback, PlayedFeed, play
+from stressd.runtime.registry import registry
+from stressd.runtime.snapshots import Saved, Snapshots
+from stressd.runtime.stage import staged, with_page
+from stressd.store import Store
+
+SPEED: Final = 60.0
+
+
+def add_page(parser: argparse.ArgumentParser) -> None:
+    """The arguments for the page."""
+    parser.add_argument(
+        "--page", action="store_true",
+        help="play them on the page instead, at a speed that is chosen there; no message is sent to anybody",
+    )  # fmt: skip
+    parser.add_argument(
+        "--speed", type=float, default=SPEED, metavar="N", help=f"with --page: times real time (default {SPEED:g})"
+    )
+    add_listen(parser)
+
+
+def show(loaded: Loaded, ticks: Sequence[Tick], args: argparse.Namespace, saved: Saved | None = None) -> int:
+    """Exit status, once it is interrupted. ticks: in order of receipt, at least one; saved: the engine's state before
+    them."""
+    if not SLOWEST <= args.speed <= FASTEST:
+        raise UserError(f"--speed is from {SLOWEST:g} to {FASTEST:,.0f}")
+    listen = listen_of(args)
+    configure("warning", "text", sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="stressd-replay-") as folder:
+        file = ", ".join("standard input" if name == "-" else Path(name).name for name in args.files)
+        try:
+            return asyncio.run(_show(loaded, ticks, file, args.speed, listen, Path(folder), saved))
+        except OSError as error:
+            raise UserError(str(error)) from None
+
+
+async def _show(
+    loaded: Loaded, ticks: Sequence[Tick], file: str, speed: float, listen: Listen, state: Path, saved: Saved | None
+) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    staging = await prepare(loaded, ticks, file, speed, listen, state, saved)
+    daemon = staging.daemon
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(daemon.run(), name="daemon")
+        await asyncio.wait((group.create_task(daemon.ready.wait()), running), return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            print(f"page      {address_of(listen, daemon.server.port, staging.token)}", flush=True)
+            print(f"replay    {file}: {len(ticks):,} ticks, {speed:g} times real time; Ctrl-C ends it", flush=True)
+            playing = group.create_task(staging.play(), name="play")
+            await stop.wait()
+            playing.cancel()
+            daemon.stop()
+    return 0 if staging.playback.over else INTERRUPTED
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """A daemon for a recording, not yet running. token: may do everything on its page."""
+
+    daemon: Daemon
+    playback: Playback
+    ticks: Sequence[Tick]
+    feeds: Mapping[str, PlayedFeed]
+    token: str
+
+    async def play(self) -> None:
+        """Returns at the end of the recording."""
+        await play(self.playback, self.daemon.mailbox, self.ticks, self.feeds)
+
+
+async def prepare(
+    loaded: Loaded, ticks: Sequence[Tick], file: str, speed: float, listen: Listen | None, state: Path,
+    saved: Saved | None = None,
+) -> Staging:  # fmt: skip
+    """As `show` says. state: a directory of its own."""
+    known = registry()
+    own = replace(loaded, engine=fitted(of_config(loaded), ticks).spec)
+    own, played, feeds = staged(own, known, dict.fromkeys(tick.source for tick in ticks))
+    own, token = with_page(own, listen, state)
+    begins = ticks[0].received
+    if saved is not None:
+        store = Store.open(state)
+        try:
+            # what it was warmed with is not here, and is in it already
+            await Snapshots(store).save(replace(saved, history={}, positions={}, recorded=None))
+        finally:
+            store.close()
+        begins = min(begins, saved.at)
+    clock = SteeredClock(begins, speed)
+    daemon = Daemon(own, played, state, clock, "replay")
+    daemon.playback = Playback(clock, file, begins, ticks[-1].received + SETTLE)
+    return Staging(daemon, daemon.playback, ticks, feeds, token)
