@@ -30,6 +30,7 @@ PACED = {
     "runtime/delivery.py _rescan_for_ever": "every ten seconds",
     "runtime/daemon.py _save_regularly": "at the snapshots' own interval",
     "runtime/daemon.py _tell_systemd": "every five seconds",
+    "runtime/playback.py play": "every TURN, until the recording is over",
     "runtime/retention.py run": "at its own interval, in slices",
     "runtime/standins.py _watch": "at the next deadline, never below LEAST_WAIT",
 }
