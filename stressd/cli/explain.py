@@ -52,4 +52,9 @@ def _lines(story: Story) -> Iterator[str]:
         yield from (f"   {line}" for line in step.lines)
         yield from (f"   {message.text}" for message in step.messages)
         if not step.messages:
-            yield "   Nobody was told: it is for the record."
+            yield "   No message went out for this update."
+    if story.kept:
+        yield ""
+    for each in story.kept:
+        updates = f"{each.events} update{'s' if each.events > 1 else ''}"
+        yield f"{each.sink} was not told of {updates} so far, the last of {each.time}: {each.why}."

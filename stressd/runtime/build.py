@@ -23,9 +23,10 @@ from stressd.engine.detector import DETECTOR_OFF
 from stressd.engine.engine import Engine
 from stressd.engine.spec import EngineSpec
 from stressd.feeds.base import Feed
-from stressd.runtime.outbox import DESK, EPISODES, PEOPLE
+from stressd.runtime.outbox import EPISODES, PEOPLE
 from stressd.runtime.standins import Fallback
 from stressd.sinks.base import Sink
+from stressd.store.kept import DESK
 
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError)
 """What a state that was damaged, or written by something else, may raise."""

@@ -15,9 +15,9 @@ from stressd.alerts.event import EventType
 from stressd.alerts.people.commands import Done
 from stressd.alerts.pipeline import Pipeline, Routed
 from stressd.store import ActionRow, Commit, Store
+from stressd.store.kept import DESK
 
 EPISODES: Final = "episodes"
-DESK: Final = "router"
 PEOPLE: Final = "people"
 """Keys of the machine's state in the store."""
 

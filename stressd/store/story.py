@@ -18,6 +18,7 @@ from stressd.alerts.footing import data_text
 from stressd.alerts.words import series_name
 from stressd.market.times import iso, parse_time
 from stressd.store.database import Store
+from stressd.store.kept import Kept, kept_back
 from stressd.store.rows import ActionRow, Delivery, Episode, LabelRow
 from stressd.store.shown import as_json, delivery_text
 from stressd.store.standby import STANDBY
@@ -44,7 +45,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One event in the timeline. after_s: seconds since the episode's first event. lines: every number behind it.
-    messages: who was told; none where it is for the record."""
+    messages: who was told, perhaps nobody."""
 
     id: str
     seq: int
@@ -134,7 +135,8 @@ class SinkTold(msgspec.Struct, frozen=True, kw_only=True):
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
     """One episode. lasted_s: seconds from opening to closing, or to its newest event while it is open. path: of the
-    newest event that has one. source: which episode it followed, in words. people: what was done about it."""
+    newest event that has one. source: which episode it followed, in words. kept: who has not been told so
+    far, and why. people: what was done about it."""
 
     episode: Episode
     events: list[Event]
@@ -150,6 +152,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     base_rates: list[Rate]
     data: list[DataAt]
     sinks: list[SinkTold]
+    kept: list[Kept]
     people: list[ActionRow]
     labels: list[LabelRow]
     acknowledged: Acknowledged | None
@@ -165,7 +168,8 @@ def read_story(store: Store, episode_id: str) -> Story | None:
     if row is None or not events:
         return None
     deliveries = store.deliveries(episode=episode_id)
-    return _story(row, events, deliveries, store.actions(subject=episode_id), store.labels(episode_id))
+    people, labels = store.actions(subject=episode_id), store.labels(episode_id)
+    return _story(row, events, deliveries, kept_back(store, episode_id), people, labels)
 
 
 def story_json(story: Story) -> dict[str, Any]:
@@ -185,6 +189,7 @@ def _story(
     row: Episode,
     events: list[Event],
     deliveries: list[Delivery],
+    kept: list[Kept],
     people: list[ActionRow],
     labels: list[LabelRow],
 ) -> Story:
@@ -215,6 +220,7 @@ def _story(
         ],
         data=_data(events),
         sinks=_sinks(messages, deliveries),
+        kept=kept,
         people=people,
         labels=labels,
         acknowledged=next((event.acknowledged for event in reversed(events) if event.acknowledged is not None), None),

@@ -183,11 +183,18 @@ async def served(stories: dict[str, Any]) -> AsyncIterator[Frame]:
             return web.json_response({"error": wrong}, status=frame.status if frame.status != 200 else 404)
         return web.json_response(frame.stories[name])
 
+    async def bundle(request: web.Request) -> web.Response:
+        frame.asked.append("bundle")
+        if frame.asked.count("bundle") == 1:
+            return web.json_response({"state": "being made", "again_s": 0.05}, status=202)
+        return web.Response(body=b"\x1f\x8b", headers={"Content-Disposition": 'attachment; filename="incident.tar.gz"'})
+
     app = web.Application()
     for path in ("/", "/boot.js", "/look.css"):
         app.router.add_get(path, text)
     app.router.add_get("/state", now)
     app.router.add_get("/api/v1/episodes/{id}", story)
+    app.router.add_get("/api/v1/episodes/{id}/bundle", bundle)
     app.router.add_static("/static", MODULES)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

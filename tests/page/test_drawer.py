@@ -235,6 +235,24 @@ async def test_on_paper_the_drawer_is_the_page_with_its_numbers_unfolded(desk: D
     assert await desk.page.locator(".drawer-numbers details").first.get_attribute("open") is None
 
 
+async def test_a_bundle_that_is_still_being_made_is_asked_for_again_and_then_downloaded(desk: Desk) -> None:
+    await desk.open()
+    async with desk.page.expect_download() as download:
+        await desk.page.get_by_role("button", name="Bundle").click()
+    assert (await download.value).suggested_filename == "incident.tar.gz"
+    assert await desk.page.get_by_role("dialog").is_visible()
+
+
+async def test_why_nobody_was_told_is_said_at_a_glance(desk: Desk) -> None:
+    why = "silenced by maria until 20 Jan 07:00 UTC (BoJ operation)"
+    kept = {"sink": "desk-slack", "why": why, "events": 2, "time": "2026-01-20T05:31:07Z", "listed": False}
+    desk.frame.stories[EPISODE] |= {"kept": [kept], "sinks": []}
+    await desk.open()
+    said = f"desk-slack was not told of 2 updates: {why}"
+    assert said in await desk.page.locator(".drawer-glance").inner_text()
+    assert said in await desk.page.locator(".drawer-messages").inner_text()
+
+
 @pytest.mark.parametrize("width", [400, 1280, 2560])
 async def test_nothing_runs_out_of_the_window(desk: Desk, width: int) -> None:
     await desk.page.set_viewport_size({"width": width, "height": 900})

@@ -8,7 +8,7 @@ import os
 import pwd
 import stat
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -151,6 +151,40 @@ async def test_over_tcp_the_token_is_the_author_and_a_reload_takes_it_away(desk:
         daemon.reload()
         await until(lambda: daemon.loaded is not before)
         assert (await ask(f"{api}/episodes", "GET", headers=token))[0] == 401
+
+
+async def test_the_story_of_an_episode_is_read_from_the_running_daemon_and_says_why_nobody_was_told(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with desk.running() as daemon:
+        words = ["silence", "add", "--market", "JP", "--for", "2h", "--reason", "BoJ operation"]
+        assert (await stressd(desk, capsys, *words))[0] == 0
+        await desk.breach()
+        await until(daemon.pump.pipeline.episodes.open_episodes)
+        name = daemon.pump.pipeline.episodes.open_episodes()[0].id
+        api = f"http://127.0.0.1:{daemon.server.port}/api/v1"
+        wall = {"Authorization": "Bearer wall-0123456789abcdef"}
+
+        async def story(settled: Callable[[Any], object]) -> Any:
+            async with asyncio.timeout(20):
+                while True:
+                    status, said = await ask(f"{api}/episodes/{name[-4:]}", "GET", headers=wall)
+                    if status == 200 and settled(said):
+                        return said
+                    await asyncio.sleep(0.02)
+
+        said = await story(lambda said: said["kept"])
+        assert (said["episode"]["id"], said["sinks"]) == (name, [])
+        assert said["kept"][0]["sink"] == "hook"
+        assert "silenced by" in said["kept"][0]["why"]
+        assert said["track"][0]["series"] == "JP.GOV.30Y"
+        assert (await stressd(desk, capsys, "silence", "end", "s1"))[0] == 0
+        said = await story(lambda said: any(each["delivered"] for each in said["sinks"]))
+        assert said["kept"] == []
+        assert said["sinks"][0]["worst_ms"] >= 0.0
+        assert (await stressd(desk, capsys, "ack", name))[0] == 0
+        said = await story(lambda said: said["people"])
+        assert [each["verb"] for each in said["people"]] == ["acknowledged"]
 
 
 async def test_a_message_carries_links_that_work_and_outlive_a_restart(desk: Desk) -> None:

@@ -10,7 +10,9 @@ import pytest
 
 from stressd.alerts.canned import EPISODE, canned
 from stressd.alerts.event import Acknowledged, DataQuality, Event, Follower
+from stressd.alerts.ledger import Ledger
 from stressd.store import ActionRow, Commit, Store
+from stressd.store.kept import DESK
 from stressd.store.story import Story, read_story, story_json
 from tests.store.conftest import Sent, make
 
@@ -125,6 +127,23 @@ def test_the_json_holds_the_contracts_events_and_reads_back(story: Story) -> Non
     assert said["episode"]["opened_at"].endswith("Z")
     assert {"steps", "track", "numbers", "followed", "did_not", "could_not", "base_rates", "data", "sinks"} <= set(said)
     assert said["people"][0]["at"].endswith("Z")
+
+
+def test_who_has_not_been_told_so_far_is_named_with_the_reason(tmp_path: Path) -> None:
+    ledger = Ledger()
+    event = make()
+    ledger.put("slack", event, "silenced by maria until 20 Jan 07:00 UTC (BoJ operation)")
+    ledger.put("slack", make(seq=2, type="escalated"), "silenced by maria until 20 Jan 07:00 UTC (BoJ operation)")
+    ledger.put("mail", make(episode="JP-260120-bbbb"), "of another episode")
+    machine = {DESK: msgspec.json.encode({"other": 1, "ledger": ledger.snapshot()})}
+    store = Store.open(tmp_path)
+    store.commit(Commit([Sent(event, ())], machine)).result(10)
+    found = read_story(store, event.episode)
+    store.close()
+    assert found is not None
+    (kept,) = found.kept
+    assert (kept.sink, kept.events, kept.listed) == ("slack", 2, False)
+    assert kept.why == "silenced by maria until 20 Jan 07:00 UTC (BoJ operation)"
 
 
 def test_an_episode_that_the_store_does_not_have_has_no_story(tmp_path: Path) -> None:

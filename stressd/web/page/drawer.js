@@ -3,6 +3,7 @@
 import { fill, h, write } from "./dom.js";
 import { read } from "./read.js";
 import { tell } from "./story.js";
+import { tools } from "./tools.js";
 import { moment } from "./words.js";
 
 const LATE = 3000; // ms between looks at messages that are still under way
@@ -78,6 +79,7 @@ class Drawer {
     write(this.status, "Reading…");
     fill(this.inside);
     fill(this.tools);
+    delete this.tools.dataset.of;
     fill(this.deeds);
     if (!this.dialog.open) this.dialog.show();
     document.body.classList.add("has-drawer");
@@ -140,7 +142,7 @@ class Drawer {
     this.asked = asked;
     const id = this.id;
     try {
-      const story = await read(`/api/v1/episodes/${encodeURIComponent(id)}`, asked.signal);
+      const story = await read(`api/v1/episodes/${encodeURIComponent(id)}`, asked.signal);
       if (this.id !== id || asked.signal.aborted) return;
       this.show(story);
       if (story.sinks.some((sink) => sink.waiting > 0)) this.again(LATE);
@@ -162,8 +164,16 @@ class Drawer {
     for (const each of this.inside.querySelectorAll("details")) each.open = open.has(each.dataset.key);
     if (focused !== null) [...this.inside.querySelectorAll("details > summary, a")].find((each) => keyOf(each) === focused)?.focus();
     this.dialog.scrollTop = top;
-    fill(this.tools, tools(story));
+    this.offer(story);
     document.dispatchEvent(new CustomEvent("drawer:shown", { detail: { episode: story.episode, story, element: this.deeds } }));
+  }
+
+  // Made anew only where it says something else: a file may be on its way.
+  offer(story) {
+    const now = `${story.episode.id} ${story.episode.state} ${Boolean(story.acknowledged)}`;
+    if (this.tools.dataset.of === now) return;
+    this.tools.dataset.of = now;
+    fill(this.tools, tools(story));
   }
 
   // On paper everything is unfolded.
@@ -180,15 +190,4 @@ class Drawer {
 
 function keyOf(element) {
   return element.parentElement?.dataset.key ?? element.getAttribute("href") ?? "";
-}
-
-// What goes on from here: the same in a terminal, and the files of it.
-function tools({ episode, acknowledged }) {
-  const at = `/api/v1/episodes/${encodeURIComponent(episode.id)}`;
-  const waits = episode.state === "open" && episode.origin === "live" && !acknowledged;
-  return [
-    h("code", {}, `stressd explain ${episode.id}`),
-    waits ? h("code", {}, `stressd ack ${episode.id}`) : null,
-    h("a", { href: at }, "JSON"),
-  ];
 }

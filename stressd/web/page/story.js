@@ -51,7 +51,7 @@ function glance(story) {
   say("Answers", answersText(story));
   if (story.source) say("Source", story.source);
   say("Data", story.data.length ? story.data.at(-1).text : "no word of them");
-  say("Told", story.sinks.length ? story.sinks.map(sinkText).join("; ") : "nobody: it is for the record");
+  say("Told", [...story.sinks.map(sinkText), ...story.kept.map(keptText)].join("; ") || "nobody: no message went out");
   say("Taken on", acknowledged ? `by ${acknowledged.by} at ${moment(acknowledged.at)}${acknowledged.note ? `: ${acknowledged.note}` : ""}`
     : "nobody has acknowledged it");
   const origin = episode.origin === "live" ? null : h("p", { class: "drawer-origin" }, `This is no live episode but a ${episode.origin} one.`);
@@ -103,6 +103,11 @@ function sinkText(sink) {
   return `${sink.sink} ${sink.delivered} of ${sink.messages}${took}${more}`;
 }
 
+function keptText(each) {
+  const updates = `${count(each.events)} ${each.events === 1 ? "update" : "updates"}`;
+  return `${each.sink} was not told of ${updates}: ${each.why}${each.listed ? " (listed in another message)" : ""}`;
+}
+
 function picture(story) {
   if (!story.path) return null;
   return part("path", "How it got there", pathPicture(story.path, story.steps));
@@ -115,7 +120,7 @@ function timeline(story) {
     h("p", { class: "headline" }, step.headline),
     step.note ? h("p", { class: "note" }, step.note) : null,
     h("ul", { class: "drawer-told" }, step.messages.length ? step.messages.map((each) => h("li", { "data-state": each.state }, messageText(each)))
-      : h("li", {}, "Nobody was told: it is for the record.")),
+      : h("li", {}, "No message went out for this update.")),
     fold(`step-${step.seq}`, `Every number behind update ${step.seq}`, h("ul", { class: "drawer-lines" }, step.lines.map((line) => h("li", {}, line))))));
   return part("timeline", `Timeline (${count(story.steps.length)} ${story.steps.length === 1 ? "update" : "updates"})`, h("ol", {}, steps));
 }
@@ -172,12 +177,13 @@ function data(story) {
 }
 
 function messages(story) {
-  if (!story.sinks.length) return part("messages", "Messages", h("p", {}, "Nobody was told: it is for the record."));
+  const kept = story.kept.length ? h("ul", {}, story.kept.map((each) => h("li", {}, keptText(each)))) : null;
+  if (!story.sinks.length) return part("messages", "Messages", h("p", {}, "No message went out."), kept);
   const sums = story.sinks.map((each) => [each.sink, `${each.delivered} of ${each.messages}`, ms(each.p50_ms), ms(each.worst_ms),
     `${each.waiting}`, `${each.dead}`, each.last_error ?? ""]);
   const all = story.steps.flatMap((step) => step.messages).map((each) => [each.sink, `${each.seq} ${each.type}`, clock(each.committed),
     each.arrived ? clock(each.arrived) : "has not", each.arrived ? ms(each.latency_ms) : "?", `${each.attempts}`, each.state, each.error ?? ""]);
-  return part("messages", "Messages",
+  return part("messages", "Messages", kept,
     table(["Sink", "Arrived", "Median", "Worst", "Waiting", "Given up", "Last error"], sums, "What each sink was told"),
     fold("messages", `Each of the ${count(all.length)} messages`,
       table(["Sink", "Update", "Committed, UTC", "Arrived, UTC", "Took", "Attempts", "State", "Error"], all, "Every message")));
