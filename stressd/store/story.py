@@ -224,9 +224,16 @@ def _story(
         people=people,
         labels=labels,
         acknowledged=next((event.acknowledged for event in reversed(events) if event.acknowledged is not None), None),
-        outcome=last.outcome,
+        outcome=_outcome(row, events),
         path=next((event.path for event in reversed(events) if event.path is not None), None),
     )
+
+
+def _outcome(row: Episode, events: Sequence[Event]) -> Outcome | None:
+    """Of what is over; another market's answer may have come after its end."""
+    if row.closed_at is None:
+        return None
+    return next((event.outcome for event in reversed(events) if event.outcome is not None), None)
 
 
 def _step(event: Event, began: int, messages: list[Message]) -> Step:

@@ -142,7 +142,8 @@ def state() -> dict[str, Any]:
             "desk-slack": {"type": "slack", "state": "ok", "pending": 0, "dead": 0, "p50_ms": 212.0, "p99_ms": 1404.0,
                            "last_error": None, "last_delivery": "2026-01-20T08:43:08Z"},
             "rates-mail": {"type": "email", "state": "retrying", "pending": 3, "dead": 13, "p50_ms": None,
-                           "p99_ms": None, "last_error": "550 no such user", "last_delivery": None},
+                           "p99_ms": None, "last_error": "550 no such user", "last_delivery": None,
+                           "fallback": "desk-sms"},
         },
     }  # fmt: skip
 

@@ -66,6 +66,18 @@ async def test_the_markets_keep_their_places_and_the_focus_its_edge_when_an_edge
     assert await page.evaluate("document.activeElement.dataset.edge") == "JP>US"
 
 
+async def test_what_is_counted_over_all_events_says_of_how_many(page: Any) -> None:
+    await page.evaluate(
+        """() => window.change("graph", {edges: {"JP>US": {from: "JP", to: "US", beta: 0.3, p: 0.06, open_lag_s: 41,
+           wording: null, followed: 6, sources: 8, time: null, episode: null}}})"""
+    )
+    name = "US followed JP after 6 of 8 events, after 41 s of open time, 0.3 bp per bp, p .06"
+    assert await page.get_by_role("img", name=name, exact=True).count() == 1
+    await page.locator("#graph summary").click()
+    (row,) = await page.locator("#graph tbody tr").all_inner_texts()
+    assert row.split("\t")[2] == "followed 6 of 8"
+
+
 async def test_without_an_answer_the_ring_says_so(page: Any) -> None:
     await page.evaluate("window.change('graph', {nodes: {}, edges: {}})")
     assert await page.get_by_text("No market is known to have answered another one yet.").is_visible()
@@ -85,6 +97,7 @@ async def test_each_sink_says_what_waits_what_was_given_up_and_how_long_messages
     rows = await page.locator("#sinks tbody tr").all_inner_texts()
     for said in ("rates-mail email", "◐ retrying", "13", "never", "550 no such user"):
         assert said in rows[0]
+    assert "desk-sms is told in its place" in rows[0]
     for said in ("● ok", "212 ms", "1.4 s", "6 min 52 s ago"):
         assert said in rows[1]
 

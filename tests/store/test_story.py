@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stressd.alerts.canned import EPISODE, canned
+from stressd.alerts.canned import ENDED, EPISODE, canned
 from stressd.alerts.event import Acknowledged, DataQuality, Event, Follower
 from stressd.alerts.ledger import Ledger
 from stressd.store import ActionRow, Commit, Store
@@ -119,6 +119,15 @@ def test_the_data_are_told_where_they_change_and_incidents_are_marked(tmp_path: 
     )
     assert [(each.seq, each.incident) for each in story.data] == [(1, False), (3, True), (4, False)]
     assert story.acknowledged == by
+
+
+def test_what_became_of_it_is_known_once_it_is_over_and_not_forgotten_by_a_late_answer(tmp_path: Path) -> None:
+    ended = make(seq=2, type="resolved", outcome=ENDED)
+    late = make(seq=3, type="propagated", followers=[Follower(market="US", wording="followed", lag_s=60.0)])
+    again = make(seq=4, type="reopened")
+    for name, events, expected in (("over", [ended, late], ENDED), ("again", [ended, again], None)):
+        (tmp_path / name).mkdir()
+        assert told(tmp_path / name, [make(), *events]).outcome == expected
 
 
 def test_the_json_holds_the_contracts_events_and_reads_back(story: Story) -> None:

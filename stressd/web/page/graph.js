@@ -114,17 +114,29 @@ function lagText(edge) {
 }
 
 function sentence(edge) {
-  const what = edge.wording === "spilled over" ? `${edge.from} spilled over into ${edge.to}`
-    : edge.wording === "co-moved" ? `${edge.to} moved together with ${edge.from}` : `${edge.to} ${edge.wording ?? "has answered"} ${edge.wording === "followed" ? edge.from : `(${edge.from})`}`;
-  const said = [what];
-  if (known(edge.lag_s)) said.push(`after ${duration(edge.open_lag_s ?? edge.lag_s)} of open time, ${duration(edge.lag_s)} by the clock`);
+  const said = [claim(edge)];
+  const open = known(edge.open_lag_s) ? `after ${duration(edge.open_lag_s)} of open time` : "";
+  const wall = known(edge.lag_s) ? `${open ? "" : "after "}${duration(edge.lag_s)} by the clock` : "";
+  said.push(...[open, wall].filter(Boolean));
   if (known(edge.beta)) said.push(`${number(edge.beta)} bp per bp`);
   if (known(edge.p)) said.push(`p ${share(edge.p)}`);
+  if (edge.reason) said.push(edge.reason);
   return said.join(", ");
 }
 
+// What is claimed of a pair: by an episode, or counted over all events of the source.
+function claim({ from, to, wording, followed, sources }) {
+  if (wording === "spilled over") return `${from} spilled over into ${to}`;
+  if (wording === "co-moved") return `${to} moved together with ${from}`;
+  if (wording === "followed") return `${to} followed ${from}`;
+  if (wording) return `${to} ${wording} (${from})`;
+  return known(sources) ? `${to} followed ${from} after ${followed} of ${sources} events` : `${to} has answered ${from}`;
+}
+
+const what = (edge) => edge.wording ?? (known(edge.sources) ? `followed ${edge.followed} of ${edge.sources}` : "?");
+
 function line(edge) {
   return h("tr", {}, h("th", { scope: "row" }, edge.from), h("td", {}, edge.to),
-    h("td", {}, edge.episode ? h("a", { href: `#${edge.episode}` }, edge.wording ?? "?") : edge.wording ?? "?"),
+    h("td", {}, edge.episode ? h("a", { href: `#${edge.episode}` }, what(edge)) : what(edge)),
     h("td", {}, lagText(edge) || "?"), h("td", {}, number(edge.beta)), h("td", {}, share(edge.p)), h("td", {}, edge.time ? clock(edge.time) : "?"));
 }

@@ -79,7 +79,7 @@ function sinkRow(name) {
     root,
     show(sink) {
       write(kind, sink.type ?? "");
-      stated("sinks", state, root, sink.state, null);
+      stated("sinks", state, root, sink.state, sink.fallback ? `${sink.fallback} is told in its place` : null);
       write(pending, count(sink.pending));
       write(dead, count(sink.dead));
       mark(dead, "data-some", sink.dead > 0 ? "" : null);
