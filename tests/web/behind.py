@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stressd.alerts.matching import Match
 from stressd.alerts.people.commands import AddSilence, Command, CommandError, Done, EndSilence, Label
-from stressd.market.times import parse_time
+from stressd.market.times import iso, parse_time
 from stressd.web.caller import Caller
 from stressd.web.doors import Subject, Unknown
 from stressd.web.links import Signer
@@ -77,19 +78,25 @@ class Behind:
         if sink != "hook":
             raise Unknown(f"no sink is named `{sink}`; the configured ones are hook")
         self.tried.append(("test", sink, author))
-        return {"sink": sink, "delivered": True}
+        return {"sink": sink, "delivered": True, "receipt": "", "detail": "", "took_s": 0.2}
 
     async def drill(self, series: str | None, author: str) -> Mapping[str, Any]:
         if self.refuse:
             raise CommandError(self.refuse)
         self.tried.append(("drill", series, author))
-        return {"state": "running", "author": author}
+        return {**(self.drilled() or {}), "state": "running", "deliveries": []}
 
     def drilled(self) -> Mapping[str, Any] | None:
-        return {"state": "done"} if self.tried else None
+        if not self.tried:
+            return None
+        row = {"event_id": "JP-260120-7q2f.1", "type": "opened", "sink": "hook", "state": "dead", "error": "410"}
+        return {
+            "state": "done", "author": "grafana", "began": iso(NOW), "exercise": "JP.GOV.30Y +25bp", "error": None,
+            "took_s": 3.5, "deliveries": [row],
+        }  # fmt: skip
 
     def steer(self, paused: bool | None, speed: float | None, to: int | None) -> Mapping[str, Any]:
-        self.tried.append(("replay", str((paused, speed, to)), "grafana"))
+        self.tried.append(("replay", json.dumps([paused, speed, to]), "grafana"))
         return {"paused": paused, "speed": speed}
 
     async def episode(self, name: str, *, open_only: bool = False) -> Subject:
