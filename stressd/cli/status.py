@@ -34,8 +34,10 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--graph", action="store_true", help="which markets follow which, instead")
     parser.add_argument("--all", action="store_true", help="a row for every series, with its value")
     parser.add_argument(
-        "--watch", nargs="?", type=_seconds, const=2.0, metavar="S", help="again every so many seconds (default: 2)"
-    )
+        "--watch", nargs="?", type=_seconds, const=2.0, metavar="S",
+        help="a screen that stays, with the session of every series; again every so many seconds (default: 2). q ends "
+        "it. In a pipe one status after the other",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
@@ -60,6 +62,14 @@ def _asked(args: argparse.Namespace) -> dict[str, Any]:
     return status
 
 
+def _seen(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What one frame of the live screen is made of."""
+    status = _asked(args)
+    state = state_of(args)
+    today, stress = ask(state, "/api/v1/today"), ask(state, "/api/v1/stress?days=60")
+    return {**status, "days": stress["days"]}, today
+
+
 def _shown(status: dict[str, Any], every: bool) -> list[str]:
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     return [*verdict(status, colour), *screen(status, every)]
@@ -70,15 +80,19 @@ def _exit(status: dict[str, Any]) -> int:
 
 
 def _watch(args: argparse.Namespace) -> int:
-    """Until it is interrupted: the newest screen in the place of the former. A daemon that is away may come back."""
+    """Until it is interrupted: on a terminal the newest screen in the place of the former, elsewhere one after the
+    other. A daemon that is away may come back."""
+    if sys.stdout.isatty() and not args.json and os.environ.get("TERM", "dumb") != "dumb":
+        from stressd.cli.live.watch import watch
+
+        return watch(lambda: _seen(args), args.watch)
     while True:
         try:
             status = _asked(args)
             text = json.dumps(status, ensure_ascii=False) if args.json else "\n".join(_shown(status, args.all))
         except NoDaemon as nobody:
             text = f"DOWN: {nobody}"
-        clear = "\x1b[2J\x1b[H" if sys.stdout.isatty() and not args.json else ""
-        print(f"{clear}{text}", flush=True)
+        print(text, flush=True)
         time.sleep(args.watch)
 
 

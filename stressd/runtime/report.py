@@ -27,6 +27,7 @@ from stressd.runtime.footprint import BOUND, Footprints, resident
 from stressd.runtime.garbage import Garbage
 from stressd.runtime.graph import graph
 from stressd.runtime.reload import OUTCOMES
+from stressd.runtime.today import today
 
 if TYPE_CHECKING:
     from stressd.runtime.daemon import Daemon
@@ -152,6 +153,10 @@ class Reporter:
     def graph(self) -> dict[str, Any]:
         d = self._daemon
         return graph(d.loaded.engine, d.pump.pipeline.engine.graph(), d.clock.now())
+
+    async def today(self) -> dict[str, Any]:
+        d = self._daemon
+        return await today(d.loaded.engine, d.pump.pipeline.engine, d.clock.now())
 
     def summary(self) -> str:
         """One line for `systemctl status`."""

@@ -17,7 +17,7 @@ from stressd.web.doors import Doors
 from stressd.web.exercise import add_exercises
 from stressd.web.guard import add_headers, guarded
 from stressd.web.outline import outline
-from stressd.web.reading import add_reading
+from stressd.web.reading import add_reading, readable
 from stressd.web.reloading import add_reloading
 from stressd.web.replaying import add_replaying
 
@@ -51,6 +51,10 @@ class Provider(Protocol):
         """What the rules on trial would have told otherwise; None where there are none."""
         ...
 
+    async def today(self) -> Mapping[str, Any]:
+        """The session so far of every series, and the markets' clocks, ready for JSON."""
+        ...
+
     def graph(self) -> Mapping[str, Any]:
         """Which markets follow which, ready for JSON: `time`, `markets`, `edges`."""
         ...
@@ -70,6 +74,7 @@ def make_app(provider: Provider, doors: Doors) -> web.Application:
     app.router.add_get("/api/v1/status", _status)
     app.router.add_get("/api/v1/stress", _stress)
     app.router.add_get("/api/v1/graph", _graph)
+    app.router.add_get("/api/v1/today", readable(_today))
     app.router.add_get("/api/v1/shadow", _shadow)
     add_api(app, doors)
     add_reading(app)
@@ -122,6 +127,10 @@ async def _shadow(request: web.Request) -> web.Response:
     if peer(request) is None:
         return _text("what rules on trial would have told is said on the daemon's own host: `stressd shadow`", 403)
     return _json({"shadow": request.app[PROVIDER].shadow()})
+
+
+async def _today(request: web.Request) -> web.Response:
+    return _json(await request.app[PROVIDER].today())
 
 
 async def _graph(request: web.Request) -> web.Response:

@@ -74,7 +74,7 @@ async def test_a_checkpoint_of_a_long_run_is_before_its_episode_and_few_roll_on(
     there = recordings.states(world.state / recordings.FOLDER)
     assert len([each for each in there if each.path.suffix == recordings.ROLLING]) <= ROLL
     leads = []
-    for number in range(len([each for each in world.store.episodes() if each.kind == "market"])):
+    for number in range(0, len([each for each in world.store.episodes() if each.kind == "market"]), 4):
         manifest = made(world, tmp_path / "b.tar.gz", number)
         leads.append(manifest.opened - manifest.start)
     # one that comes right after a start has no more before it
