@@ -112,8 +112,8 @@ def test_on_eighty_columns_it_reads_from_the_verdict_down_to_the_sinks() -> None
     assert "stress 0.71: JP .41 US .18 correlation .12" in text
     assert "JP 09:31 open, until in 1 h 28 min · US 19:31 overnight, opens in 11 h 28 min" in text
     assert re.search(r"SERIES +NOW ON CLOSE OF 1d σ SESSION +LAST", text)
-    assert re.search(r"^ US 2Y +1\.10% +-1\.5bp +-0\.6σ +[▁-█]+ +400 ms$", text, re.MULTILINE)
-    assert re.search(r"^ JP 4Y +1\.300% +-4\.5bp +-1\.8σ.* closed$", text, re.MULTILINE)
+    assert re.search(r"^ US 2Y +1\.10% +-1\.5bp +-0\.6σ +[▁-█]+ +400 ms *$", text, re.MULTILINE)
+    assert re.search(r"^ JP 4Y +1\.300% +-4\.5bp +-1\.8σ.* closed *$", text, re.MULTILINE)
     assert re.search(r"^!UK 6Y ", text, re.MULTILINE)
     assert text.index("CRITICAL") < text.index("WARN ")
     assert "nobody has it" in text
