@@ -11,12 +11,17 @@ from stressd.alerts.event import Event, to_json
 from stressd.alerts.notification import Telling
 from stressd.alerts.render import render
 from stressd.cli.errors import UserError
+from stressd.cli.replay_page import Past, show
+from stressd.config.load import Loaded
 from stressd.lab.bundle.archive import unpacked
 from stressd.lab.bundle.check import Told, following
 from stressd.lab.bundle.manifest import BundleError, Manifest, packages
-from stressd.lab.bundle.run import ready, replayed, same_version
+from stressd.lab.bundle.run import REFUSALS, before, configured, ready, replayed, same_version, ticks_of
+from stressd.market.tick import Tick
 from stressd.market.times import iso
+from stressd.runtime.outbox import machine_state
 from stressd.runtime.registry import registry
+from stressd.runtime.snapshots import Saved
 
 
 def replay_bundle(args: argparse.Namespace) -> int:
@@ -32,6 +37,8 @@ def replay_bundle(args: argparse.Namespace) -> int:
         with unpacked(Path(args.files[0])) as (manifest, folder):
             ready(args.files[0], manifest)
             _tell_apart(manifest)
+            if args.page:
+                return _page(manifest, folder, args)
             told = Told(folder, version=not same_version(manifest))
             if not args.json:
                 print(f"{_about(manifest)}\n")
@@ -43,6 +50,28 @@ def replay_bundle(args: argparse.Namespace) -> int:
     sys.stdout.flush()
     print(f"{check.text()[:1].upper()}{check.text()[1:]}.", file=sys.stderr if args.json else sys.stdout)
     return 0 if check.identical else 1
+
+
+def _page(manifest: Manifest, folder: Path, args: argparse.Namespace) -> int:
+    """Its ticks on the page, from the first of its states."""
+    loaded, ticks, past = playable(manifest, folder)
+    return show(loaded, ticks, args, past)
+
+
+def playable(manifest: Manifest, folder: Path) -> tuple[Loaded, list[Tick], Past]:
+    """What of a bundle plays on the page: what people did and what was noted of feeds meanwhile does not. Raises
+    BundleError."""
+    first, detectors = manifest.segments[0], registry().detectors
+    try:
+        loaded, pipeline = configured(folder, first, detectors), before(folder, first, detectors)
+        parts = [ticks_of(folder / each.file("ticks", "csv")) for each in manifest.segments]
+        ticks = [tick for part in parts for batch in part for tick in batch]
+    except (*REFUSALS, OSError) as error:
+        raise BundleError(f"it cannot be played: {error}") from None
+    if not ticks:
+        raise BundleError("there is no tick in it")
+    saved = Saved(first.at, pipeline.engine.snapshot())
+    return loaded, sorted(ticks, key=lambda tick: tick.received), Past(saved, machine_state(pipeline))
 
 
 def text_of(event: Event) -> str:

@@ -53,8 +53,6 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def run(args: argparse.Namespace) -> int:
     """Exit status."""
     if any(is_bundle(path) for path in args.files):
-        if args.page:
-            raise UserError("--page plays tick files: a bundle is replayed without it")
         return replay_bundle(args)
     loaded = read_config(args.config, environment=False) if args.config else None
     resolver = loaded.resolver if loaded else CanonicalNames()

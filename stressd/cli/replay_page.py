@@ -28,7 +28,7 @@ from stressd.runtime.playback import FASTEST, SLOWEST, Playback, PlayedFeed, pla
 from stressd.runtime.registry import registry
 from stressd.runtime.snapshots import Saved, Snapshots
 from stressd.runtime.stage import staged, with_page
-from stressd.store import Store
+from stressd.store import Commit, Store
 
 SPEED: Final = 60.0
 
@@ -45,9 +45,16 @@ def add_page(parser: argparse.ArgumentParser) -> None:
     add_listen(parser)
 
 
-def show(loaded: Loaded, ticks: Sequence[Tick], args: argparse.Namespace, saved: Saved | None = None) -> int:
-    """Exit status, once it is interrupted. ticks: in order of receipt, at least one; saved: the engine's state before
-    them."""
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a daemon knew before a recording. machine: of episodes, routes and people, by the store's keys."""
+
+    saved: Saved
+    machine: Mapping[str, bytes]
+
+
+def show(loaded: Loaded, ticks: Sequence[Tick], args: argparse.Namespace, past: Past | None = None) -> int:
+    """Exit status, once it is interrupted. ticks: in order of receipt, at least one."""
     if not SLOWEST <= args.speed <= FASTEST:
         raise UserError(f"--speed is from {SLOWEST:g} to {FASTEST:,.0f}")
     listen = listen_of(args)
@@ -55,18 +62,18 @@ def show(loaded: Loaded, ticks: Sequence[Tick], args: argparse.Namespace, saved:
     with tempfile.TemporaryDirectory(prefix="stressd-replay-") as folder:
         file = ", ".join("standard input" if name == "-" else Path(name).name for name in args.files)
         try:
-            return asyncio.run(_show(loaded, ticks, file, args.speed, listen, Path(folder), saved))
-        except OSError as error:
-            raise UserError(str(error)) from None
+            return asyncio.run(_show(loaded, ticks, file, args.speed, listen, Path(folder), past))
+        except* OSError as group:
+            raise UserError(_first(group)) from None
 
 
 async def _show(
-    loaded: Loaded, ticks: Sequence[Tick], file: str, speed: float, listen: Listen, state: Path, saved: Saved | None
+    loaded: Loaded, ticks: Sequence[Tick], file: str, speed: float, listen: Listen, state: Path, past: Past | None
 ) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    staging = await prepare(loaded, ticks, file, speed, listen, state, saved)
+    staging = await prepare(loaded, ticks, file, speed, listen, state, past)
     daemon = staging.daemon
     async with asyncio.TaskGroup() as group:
         running = group.create_task(daemon.run(), name="daemon")
@@ -98,23 +105,29 @@ class Staging:
 
 async def prepare(
     loaded: Loaded, ticks: Sequence[Tick], file: str, speed: float, listen: Listen | None, state: Path,
-    saved: Saved | None = None,
+    past: Past | None = None,
 ) -> Staging:  # fmt: skip
     """As `show` says. state: a directory of its own."""
-    known = registry()
     own = replace(loaded, engine=fitted(of_config(loaded), ticks).spec)
-    own, played, feeds = staged(own, known, dict.fromkeys(tick.source for tick in ticks))
+    own, played, feeds = staged(own, registry().detectors, dict.fromkeys(tick.source for tick in ticks))
     own, token = with_page(own, listen, state)
     begins = ticks[0].received
-    if saved is not None:
+    if past is not None:
         store = Store.open(state)
         try:
             # what it was warmed with is not here, and is in it already
-            await Snapshots(store).save(replace(saved, history={}, positions={}, recorded=None))
+            await Snapshots(store).save(replace(past.saved, history={}, positions={}, recorded=None))
+            await asyncio.wrap_future(store.commit(Commit(machine=past.machine)))
         finally:
             store.close()
-        begins = min(begins, saved.at)
+        begins = min(begins, past.saved.at)
     clock = SteeredClock(begins, speed)
     daemon = Daemon(own, played, state, clock, "replay")
     daemon.playback = Playback(clock, file, begins, ticks[-1].received + SETTLE)
     return Staging(daemon, daemon.playback, ticks, feeds, token)
+
+
+def _first(group: BaseExceptionGroup[OSError]) -> str:
+    """The text of one of what went wrong."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else str(error)

@@ -15,6 +15,7 @@ from stressd.config.fields import SecretRef, SinkConfig
 from stressd.config.load import Loaded
 from stressd.config.model import Listen
 from stressd.config.registry import FeedType, Registry, SinkType
+from stressd.config.rules import DetectorConfig
 from stressd.runtime.playback import Config, PlayedFeed
 from stressd.sinks.base import Receipt, Traits
 
@@ -26,7 +27,9 @@ NOWHERE: Final = "recording"
 """The feed of ticks that do not say where they came from."""
 
 
-def staged(loaded: Loaded, known: Registry, sources: Iterable[str]) -> tuple[Loaded, Registry, dict[str, PlayedFeed]]:
+def staged(
+    loaded: Loaded, detectors: Mapping[str, type[DetectorConfig]], sources: Iterable[str]
+) -> tuple[Loaded, Registry, dict[str, PlayedFeed]]:
     """The same with played feeds, by the source of their ticks, and sinks that send nothing; no heartbeat, probe,
     recording or trial. It is of no file, so that nothing can reload what it stands for."""
     feeds = {source: PlayedFeed(_name(source)) for source in sources}
@@ -39,10 +42,8 @@ def staged(loaded: Loaded, known: Registry, sources: Iterable[str]) -> tuple[Loa
     )  # fmt: skip
     registry = Registry(
         feeds={"played": FeedType(Config, lambda config, resolver: by_name[config.name])},
-        sinks={
-            name: SinkType(sink.config, lambda config, instance: Unsent(config)) for name, sink in known.sinks.items()
-        },
-        detectors=known.detectors,
+        sinks={each.type: SinkType(type(each), lambda config, instance: Unsent(config)) for each in loaded.sinks},
+        detectors=dict(detectors),
     )
     configs = [Config(name=feed.name) for feed in feeds.values()]
     stage = replace(loaded, path=Path("replay.yaml"), model=model, feeds=list(configs), shadow=None)

@@ -12,14 +12,18 @@ import aiohttp
 import pytest
 
 from stressd.alerts.event import to_json
-from stressd.cli.replay_page import Staging, prepare
+from stressd.cli.bundle_replay import playable
+from stressd.cli.replay_page import Past, Staging, prepare
 from stressd.cli.watched import of_series, on_page
 from stressd.config.load import Loaded, load_text
 from stressd.config.model import Listen
+from stressd.lab.bundle.archive import unpacked
+from stressd.lab.bundle.run import replayed
 from stressd.lab.replay import replay
 from stressd.market.tick import Tick
 from stressd.market.times import iso
 from stressd.runtime.registry import registry
+from tests.lab.test_bundle import incident, made
 from tests.lab.test_replay import SERIES, stormy
 from tests.runtime.desk import until
 
@@ -43,9 +47,11 @@ def configured(tmp_path: Path) -> Loaded:
 
 
 @asynccontextmanager
-async def shown(loaded: Loaded, ticks: list[Tick], speed: float, state: Path) -> AsyncIterator[Staging]:
+async def shown(
+    loaded: Loaded, ticks: list[Tick], speed: float, state: Path, past: Past | None = None
+) -> AsyncIterator[Staging]:
     """The daemon at work on them, playing."""
-    staging = await prepare(loaded, ticks, "stormy.csv", speed, FREE, state)
+    staging = await prepare(loaded, ticks, "stormy.csv", speed, FREE, state, past)
     async with asyncio.TaskGroup() as group:
         group.create_task(staging.daemon.run())
         await staging.daemon.ready.wait()
@@ -128,3 +134,20 @@ async def test_nobody_is_told_and_nothing_of_the_configuration_is_reached(tmp_pa
         assert reload.outcome == "refused"
         said = (await daemon.exercises.test("hook", "page"))["detail"]
         assert said == "not sent: this is a replay"
+
+
+async def test_a_bundle_plays_from_its_own_state_with_its_own_configuration(tmp_path: Path) -> None:
+    world = await incident(tmp_path, 1, restarts=False)
+    file = tmp_path / "incident.tar.gz"
+    made(world, file, 1)
+    with unpacked(file) as (manifest, folder):
+        loaded, ticks, past = playable(manifest, folder)
+        told = list(replayed(folder, manifest.segments, registry().detectors))
+    expected = {(event.episode, event.headline) for event in told if event.kind == "market" and event.seq == 1}
+    assert expected
+    async with shown(loaded, ticks, 100_000.0, tmp_path / "page", past) as staging:
+        await until(lambda: staging.playback.over, 60)
+        store = staging.daemon.store
+        await asyncio.wrap_future(store.flush())
+        first = [store.events_of(each.id)[0] for each in store.episodes() if each.kind == "market"]
+    assert {(event.episode, event.headline) for event in first if event.seq == 1} == expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ from stressd.alerts.inputs import Input, apply
 from stressd.alerts.people.commands import CommandError
 from stressd.alerts.pipeline import Pipeline, Routed
 from stressd.config.faults import ConfigError
+from stressd.config.load import Loaded
 from stressd.config.replayable import revived
 from stressd.config.rules import DetectorConfig
 from stressd.feeds.tally import Fault
@@ -75,11 +77,11 @@ def replayed(folder: Path, segments: Sequence[Segment], detectors: Detectors) ->
 
 
 def _told(folder: Path, segment: Segment, detectors: Detectors) -> Iterator[Routed]:
-    pipeline = _pipeline(folder, segment, detectors)
+    pipeline = before(folder, segment, detectors)
     given = iter(_inputs(folder / segment.file("inputs", "ndjson")))
     coming = next(given, None)
     number = segment.first
-    for ticks in _ticks(folder / segment.file("ticks", "csv")):
+    for ticks in ticks_of(folder / segment.file("ticks", "csv")):
         at = 0
         while at < len(ticks):
             while coming is not None and coming.n <= number:
@@ -93,10 +95,16 @@ def _told(folder: Path, segment: Segment, detectors: Detectors) -> Iterator[Rout
     yield from pipeline.advance(segment.until)
 
 
-def _pipeline(folder: Path, segment: Segment, detectors: Detectors) -> Pipeline:
+def configured(folder: Path, segment: Segment, detectors: Detectors) -> Loaded:
+    """The configuration of a segment. Raises as of REFUSALS."""
     data = msgspec.json.decode((folder / segment.file("config", "json")).read_bytes(), type=dict[str, Any])
-    loaded = revived(data, detectors)
-    setup = Setup(loaded.engine, loaded.instance, loaded.desk, segment.config, loaded.people, loaded.pace)
+    return replace(revived(data, detectors), digest=segment.config)
+
+
+def before(folder: Path, segment: Segment, detectors: Detectors) -> Pipeline:
+    """The pipeline as it stood before a segment's ticks. Raises as of REFUSALS."""
+    loaded = configured(folder, segment, detectors)
+    setup = Setup(loaded.engine, loaded.instance, loaded.desk, loaded.digest, loaded.people, loaded.pace)
     about, rest, pieces = snapshotfile.read(folder / segment.file("state", "snapshot"))
     if about.get("at") != segment.at:
         raise ValueError("its state is of another instant")
@@ -126,7 +134,7 @@ def _inputs(file: Path) -> list[Input]:
     return [_given.decode(line) for line in file.read_bytes().split(b"\n") if line]
 
 
-def _ticks(file: Path) -> Iterator[list[Tick]]:
+def ticks_of(file: Path) -> Iterator[list[Tick]]:
     """In batches. Raises ValueError for a line that is none."""
     lines = TickLines(CanonicalNames())
     faults: list[Fault] = []
