@@ -96,6 +96,10 @@ class Episodes:
         """The whole state as plain data for JSON."""
         return self._book.snapshot()
 
+    def closed_episodes(self) -> list[Episode]:
+        """Those that an answer may still be about, in the order in which they were over. To be read, not changed."""
+        return list(self._book.links.closed)
+
     def encoded(self) -> bytes:
         """The snapshot as JSON."""
         return self._book.encoded()

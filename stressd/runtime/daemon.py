@@ -49,6 +49,7 @@ from stressd.runtime.sdnotify import Systemd
 from stressd.runtime.shadows import Shadows
 from stressd.runtime.snapshots import Moment, Snapshots
 from stressd.runtime.standby import Standby
+from stressd.runtime.state.scribe import Scribe
 from stressd.runtime.supervise import Crew
 from stressd.runtime.symptoms import symptoms
 from stressd.runtime.vigil import Expecting, Vigil, habits
@@ -57,6 +58,7 @@ from stressd.store import Delivery, Store, StoreError, snapshotfile
 from stressd.web.app import make_app
 from stressd.web.links import SECOND, actions
 from stressd.web.serve import SOCKET_NAME, Server
+from stressd.web.stream import STREAM
 
 STATUS_EVERY: Final = 5.0
 DRAIN: Final = 10.0
@@ -100,11 +102,13 @@ class Daemon:
         self.started = self.loaded_at = self.clock.now()
         self.started_steady = time.monotonic()
         self.reporter = Reporter(self)
+        self.scribe = Scribe(self)
         self.metrics = Metrics()
         self.systemd = Systemd()
         self.garbage = Garbage()
         self.footprints = Footprints()
-        self.server = Server(make_app(self.reporter, Reception(self)))
+        app = make_app(self.reporter, Reception(self))
+        self.server, self.page = Server(app), app[STREAM]
         self.mailbox = Mailbox(self.clock.now)
         self.crew = Crew()
         self.retention = Retention(self)

@@ -259,6 +259,7 @@ class Lane:
             "breaker": self.breaker.state,
             "failing_s": None if failing is None else monotonic - failing,
             "last_error": self.tally.last_error or None,
+            "delivered_s": None if self.tally.delivered_at is None else monotonic - self.tally.delivered_at,
             "latency_p50_s": seen[len(seen) // 2] if seen else None,
             "latency_p99_s": seen[len(seen) * 99 // 100] if seen else None,
         }

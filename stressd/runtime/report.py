@@ -101,7 +101,7 @@ class Reporter:
                 "reload": None if last is None else last.plain(),
                 "reloads": {outcome: d.reloader.counts[outcome] for outcome in OUTCOMES},
             },
-            "feeds": [_feed(d, name, now) for name in d.feeds.feeds],
+            "feeds": [feed_row(d, name, now) for name in d.feeds.feeds],
             "alerting": alerting,
             "curves": d.pump.pipeline.engine.curves.status(),
             "stress": d.pump.pipeline.engine.stress.reading,
@@ -120,6 +120,7 @@ class Reporter:
             "answers": answers(d.pump.pipeline.episodes.answers()),
             "sinks": [{**row, "template_failures": d.renderer.failed(row["name"])} for row in d.deliverer.report()],
             "shadow": d.shadows.brief(),
+            "page": {"clients": d.page.clients, "sent_bytes": d.page.sent, "dropped": d.page.dropped},
             "heartbeats": d.heart.report(),
             "probe": d.probe.report(),
             "conditions": [
@@ -149,6 +150,14 @@ class Reporter:
 
     def shadow(self) -> dict[str, Any] | None:
         return self._daemon.shadows.report()
+
+    async def state(self) -> dict[str, Any]:
+        """What the page shows."""
+        return await self._daemon.scribe.document()
+
+    def strip(self, series: str) -> dict[str, Any] | None:
+        """A series' session so far."""
+        return self._daemon.scribe.strip(series)
 
     def graph(self) -> dict[str, Any]:
         d = self._daemon
@@ -220,7 +229,8 @@ def agenda(spec: EngineSpec, now: int) -> list[dict[str, Any]]:
     ]
 
 
-def _feed(daemon: Daemon, name: str, now: int) -> dict[str, Any]:
+def feed_row(daemon: Daemon, name: str, now: int) -> dict[str, Any]:
+    """A feed's connection, counts and data. now: ns UTC."""
     state = daemon.feeds.feeds[name].health
     watch = daemon.feeds.vigil.of(name)
     return {

@@ -20,6 +20,7 @@ from stressd.web.outline import outline
 from stressd.web.reading import add_reading, readable
 from stressd.web.reloading import add_reloading
 from stressd.web.replaying import add_replaying
+from stressd.web.stream import add_stream
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -41,6 +42,14 @@ class Provider(Protocol):
 
     async def full(self) -> Mapping[str, Any]:
         """Everything that `stressd status` shows, ready for JSON."""
+        ...
+
+    async def state(self) -> Mapping[str, Any]:
+        """What the page shows, ready for JSON."""
+        ...
+
+    def strip(self, series: str) -> Mapping[str, Any] | None:
+        """A series' session so far, ready for JSON; None for one that is not known."""
         ...
 
     def stress(self, days: int) -> Mapping[str, Any]:
@@ -83,6 +92,7 @@ def make_app(provider: Provider, doors: Doors) -> web.Application:
     add_replaying(app)
     add_act(app)
     add_reloading(app, doors)
+    add_stream(app, provider.state, provider.strip)
     return app
 
 

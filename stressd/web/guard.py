@@ -22,6 +22,8 @@ WHOLE: Final = 30.0
 MOST: Final = 256
 """Connections over TCP at once; the Unix socket of the machine's own people is apart."""
 
+BOUND: Final = "stressd.bound"
+
 HEADERS: Final = {
     "Server": "stressd",
     "X-Content-Type-Options": "nosniff",
@@ -112,7 +114,8 @@ def guarded(page_url: Callable[[], str | None] | None = None, whole: float = WHO
         try:
             if page_url is not None and not _meant_for_us(request, page_url()):
                 return web.Response(status=421, text="This server is not called so here: `page_url` names it.\n")
-            async with asyncio.timeout(whole):
+            async with asyncio.timeout(whole) as bound:
+                request[BOUND] = bound
                 return await handler(request)
         except TimeoutError:
             late = web.Response(status=408, text="The request took too long to come.\n")
@@ -123,6 +126,13 @@ def guarded(page_url: Callable[[], str | None] | None = None, whole: float = WHO
                 connection.wait()
 
     return guard
+
+
+def lasting(request: web.Request) -> None:
+    """This answer goes on for as long as it is wanted."""
+    bound: asyncio.Timeout | None = request.get(BOUND)
+    if bound is not None:
+        bound.reschedule(None)
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -40,6 +40,12 @@ class Told:
     async def today(self) -> dict[str, Any]:
         return {"time": "2026-01-20T09:07:00Z", "markets": [], "series": {}}
 
+    async def state(self) -> dict[str, Any]:
+        return {"v": 1, "instance": "rates-tokyo", "time": "2026-01-20T09:07:00Z", "speed": None, "series": {}}
+
+    def strip(self, series: str) -> dict[str, Any] | None:
+        return {"series": series, "points": [[1_768_899_600_000, 3.765]]} if series == "JP.GOV.30Y" else None
+
     def graph(self) -> dict[str, Any]:
         return {"time": "2026-01-20T09:07:00Z", "markets": [], "edges": []}
 

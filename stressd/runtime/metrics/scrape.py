@@ -16,6 +16,7 @@ from stressd.runtime.metrics.feeds import feed_metrics
 from stressd.runtime.metrics.markets import agenda_metrics, answer_metrics, stress_metrics
 from stressd.runtime.metrics.memory import memory_metrics
 from stressd.runtime.metrics.outward import outward_metrics
+from stressd.runtime.metrics.page import page_metrics
 from stressd.runtime.metrics.people import people_metrics
 from stressd.runtime.metrics.pump import pump_metrics
 from stressd.runtime.metrics.series import engine_metrics
@@ -69,4 +70,5 @@ class _Scrape(CollectorRegistry):
         yield from answer_metrics(report["answers"])
         yield from people_metrics(report["silences"], report["episodes"])
         yield from shadow_metrics(report["shadow"])
+        yield from page_metrics(report["page"])
         yield from outward_metrics(report["heartbeats"], report["probe"])

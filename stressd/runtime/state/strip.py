@@ -1,0 +1,130 @@
+"""One series' session so far, for the strip: its path, the bands that it has to leave, sessions, halts and breaches.
+
+Taken from what the engine keeps: the session in sixty steps at most, the last half hour in steps of five seconds. So it
+is there without a recording, and costs a tick nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from stressd.alerts.episode import Episode
+from stressd.engine.horizon import DAILY, SESSION
+from stressd.engine.quiet import HALTED, sight
+from stressd.engine.series import SeriesState
+from stressd.engine.spec import SEVERITIES
+from stressd.market.times import iso, parse_time
+
+MS: Final = 1_000_000
+SPANS: Final = 40
+"""Stretches of open and closed time that are told at most."""
+
+
+def strip(state: SeriesState, episodes: Iterable[Episode], now: int) -> dict[str, Any]:
+    """Values in percent; times of points in ms since 1970, others ISO 8601. now: ns UTC.
+
+    points: [time, value]; range: [from, to, low, high] of each step of the path; bands: of each horizon that is
+    measured from one value, where a move enters, by severity; breaches: of episodes that hold the series.
+    """
+    points = _points(state)
+    today = state.horizons.today
+    start = today.open_time or (int(points[0][0]) * MS if points else now)
+    moves = [
+        {
+            "time": move.time,
+            "value": move.value,
+            "horizon": move.horizon,
+            "sigma": move.sigma,
+            "episode": episode.id,
+            "severity": SEVERITIES[episode.severity],
+        }
+        for episode in episodes
+        for move in episode.moves.values()
+        if move.series == state.id and move.time is not None and parse_time(move.time) >= start
+    ]
+    halted = sight(state, now)["state"] == HALTED
+    close = today.close if today.close_time and today.close == today.close else None
+    return {
+        "series": state.id,
+        "time": iso(now),
+        "points": points,
+        "range": _ranges(state),
+        "prior_close": None if close is None else {"value": close, "time": iso(today.close_time)},
+        "bands": [band for number in (SESSION, DAILY) for band in _bands(state, number)],
+        "sessions": _sessions(state, start, now),
+        "halts": [{"from": iso(state.t), "to": None}] if halted else [],
+        "breaches": sorted(moves, key=lambda each: str(each["time"])),
+    }
+
+
+def _points(state: SeriesState) -> list[list[float]]:
+    """The path, then the ring's slots as far as they reach, then the last tick."""
+    horizons = state.horizons
+    ring = horizons.ring
+    begin = horizons.today.open_time
+    fine = {t // MS: v for t, v in zip(ring.times, ring.values, strict=True) if t != 0 and t >= begin}
+    if state.t != 0:
+        fine[state.t // MS] = state.y
+    oldest = min(fine, default=0)
+    points: dict[int, float] = {}
+    if (path := _path(state)) is not None:
+        start, step, lasts, _, _ = path
+        ends = [min(start + (k + 1) * step, state.t) // MS for k in range(len(lasts))]
+        points = {t: v for t, v in zip(ends, lasts, strict=True) if v is not None and (not fine or t < oldest)}
+    elif state.t == 0:
+        points = {t // MS: v for v, t in state.fixings.recent}
+    return [[t, v] for t, v in sorted((points | fine).items())]
+
+
+def _path(state: SeriesState) -> Any:
+    today, horizons = state.horizons.today, state.horizons
+    if today.open_time == 0 or state.t < today.open_time:
+        return None
+    return today.path(state.y, state.t, min(horizons.low, state.y), max(horizons.high, state.y))
+
+
+def _ranges(state: SeriesState) -> list[list[float]]:
+    if (path := _path(state)) is None:
+        return []
+    start, step, _, lows, highs = path
+    return [
+        [(start + k * step) // MS, min(start + (k + 1) * step, max(state.t, start + k * step)) // MS, low, high]
+        for k, (low, high) in enumerate(zip(lows, highs, strict=True))
+        if low is not None and high is not None
+    ]
+
+
+def _bands(state: SeriesState, number: int) -> list[dict[str, Any]]:
+    horizon = state.horizons.all[number]
+    sigma = horizon.sigma or (horizon.scale.sigma if horizon.known else 0.0)
+    if not horizon.known or horizon.ref != horizon.ref or sigma <= 0.0:
+        return []
+    found: dict[str, float] = {}
+    for watch in horizon.watches:
+        for severity, enter in zip(watch.severities, watch.enters, strict=False):
+            bar = max(enter * sigma, watch.floor_bp)
+            name = SEVERITIES[severity]
+            found[name] = min(found.get(name, bar), bar)
+    return [
+        {
+            "horizon": horizon.name,
+            "severity": name,
+            "from": {"value": horizon.ref, "time": iso(horizon.ref_time)},
+            "bar_bp": round(bar, 2),
+            "lower": round(horizon.ref - bar * 0.01, 5),
+            "upper": round(horizon.ref + bar * 0.01, 5),
+        }
+        for name, bar in found.items()
+    ]
+
+
+def _sessions(state: SeriesState, start: int, now: int) -> list[dict[str, Any]]:
+    """Open and closed time from the session's first tick to the end of what is on now."""
+    found: list[dict[str, Any]] = []
+    at = start
+    while at <= now and len(found) < SPANS:
+        span = state.clock.calendar.span_at(at)
+        found.append({"from": iso(max(span.start, start)), "to": iso(span.end), "kind": span.reason})
+        at = span.end
+    return found
