@@ -31,6 +31,7 @@ PACED = {
     "runtime/daemon.py _save_regularly": "at the snapshots' own interval",
     "runtime/daemon.py _tell_systemd": "every five seconds",
     "runtime/playback.py play": "every TURN, until the recording is over",
+    "web/stream.py _make": "four times a second at most, while somebody reads",
     "runtime/retention.py run": "at its own interval, in slices",
     "runtime/standins.py _watch": "at the next deadline, never below LEAST_WAIT",
 }
@@ -38,7 +39,7 @@ PACED = {
 
 DRIVEN = {
     "runtime/pump.py run", "runtime/reload.py run", "runtime/standins.py _hand_over_for_ever", "store/writer.py _work",
-    "store/writer.py _refuse_rest", "runtime/recorder.py _run",
+    "store/writer.py _refuse_rest", "runtime/recorder.py _run", "web/stream.py take",
 }  # fmt: skip
 """Loops that wait for what is given to them."""
 
@@ -97,6 +98,7 @@ def test_long_lived_tasks_are_made_by_the_crew_alone() -> None:
         "runtime/exercises.py",  # one drill, which says how it ended, whatever happens
         "sinks/alertmanager.py",  # catches everything itself, and is begun again with the next message
         "sinks/mqtt.py",  # likewise
+        "web/stream.py",  # what readers are told: ended with the last of them
     ]
 
 

@@ -22,7 +22,7 @@ WHOLE: Final = 30.0
 MOST: Final = 256
 """Connections over TCP at once; the Unix socket of the machine's own people is apart."""
 
-BOUND: Final = "stressd.bound"
+BOUND: Final = web.RequestKey("bound", asyncio.Timeout)
 
 HEADERS: Final = {
     "Server": "stressd",
@@ -130,7 +130,7 @@ def guarded(page_url: Callable[[], str | None] | None = None, whole: float = WHO
 
 def lasting(request: web.Request) -> None:
     """This answer goes on for as long as it is wanted."""
-    bound: asyncio.Timeout | None = request.get(BOUND)
+    bound = request.get(BOUND)
     if bound is not None:
         bound.reschedule(None)
 

@@ -26,7 +26,7 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
             inner = difference(old, value)
             if inner:
                 patch[key] = inner
-        elif old is None or value != old:
+        elif value != old or type(value) is not type(old):
             patch[key] = value
     for key in before:
         if key not in after:

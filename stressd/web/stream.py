@@ -17,6 +17,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from stressd.web.api import answer
 from stressd.web.guard import lasting
 from stressd.web.patch import difference, known
 from stressd.web.reading import may_read, readable
@@ -218,17 +219,12 @@ def add_stream(
         name = request.match_info["id"]
         said = strip(name)
         if said is None:
-            raise web.HTTPNotFound(
-                body=msgspec.json.encode({"error": f"no series is called `{name}`", "field": None}),
-                content_type="application/json",
-            )
-        return web.Response(
-            body=msgspec.json.encode(said), headers={"Content-Type": "application/json", "Cache-Control": "no-store"}
-        )
+            return answer(404, {"error": f"no series is called `{name}`", "field": None})
+        return answer(200, said)
 
     app.router.add_get("/api/v1/state", readable(state))
     app.router.add_get("/api/v1/series/{id}/strip", readable(of_series))
-    app.router.add_get("/api/v1/stream", readable(_serve))
+    app.router.add_get("/api/v1/stream", readable(_serve), allow_head=False)
     app.on_shutdown.append(end)
 
 

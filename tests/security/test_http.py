@@ -58,6 +58,9 @@ def routes() -> list[tuple[str, str]]:
     return sorted((route.method, route.resource.canonical) for route in app.router.routes() if route.resource)
 
 
+ENDLESS = ("/api/v1/stream",)
+
+
 @pytest.mark.parametrize(("method", "path"), routes())
 async def test_what_changes_anything_needs_a_token_the_socket_or_a_signature(
     served: tuple[Behind, int, Path], method: str, path: str
@@ -81,7 +84,7 @@ async def test_what_changes_anything_needs_a_token_the_socket_or_a_signature(
         assert behind.given == []
         if method in ("GET", "HEAD"):
             async with session.request(method, url, headers={"Authorization": "Bearer grafana-token"}) as answer:
-                await answer.read()
+                await (answer.content.readline() if path in ENDLESS else answer.read())
             assert behind.given == []
     assert socket.stat().st_mode & 0o007 == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from hypothesis import given
@@ -32,7 +33,7 @@ def test_whoever_applies_the_patch_has_the_new_document(before: dict[str, Any], 
     old, new = known(before), known(after)
     patch = difference(old, new)
     assert merge(old, patch) == new
-    assert (patch == {}) == (old == new)
+    assert (patch == {}) == (json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True))
 
 
 @given(DOCUMENTS)
@@ -51,4 +52,3 @@ def test_an_unchanged_part_is_not_told() -> None:
 
 def test_one_that_is_false_and_one_that_is_zero_are_different() -> None:
     assert difference({"on": False}, {"on": 0}) == {"on": 0}
-    assert difference({"on": 1}, {"on": 1.0}) in ({}, {"on": 1.0})

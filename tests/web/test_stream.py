@@ -117,20 +117,19 @@ async def test_nothing_is_made_while_nobody_reads(served: Served) -> None:
 
 
 async def test_two_readers_are_told_the_same_of_one_making(served: Served) -> None:
-    async with aiohttp.ClientSession() as session:
-        async with session.get(f"{served.url}/api/v1/stream") as one, session.get(f"{served.url}/api/v1/stream") as two:
-            first, second = events(one), events(two)
-            await anext(first)
-            await anext(second)
-            served.desk.document["series"]["JP.GOV.30Y"]["value"] = 3.7
+    async def change(coming: AsyncIterator[tuple[str, int, Any]]) -> tuple[int, Any]:
+        async for name, number, patch in coming:
+            if name == "patch" and "series" in patch:
+                return number, patch
+        raise AssertionError
 
-            async def change(coming: AsyncIterator[tuple[str, int, Any]]) -> tuple[int, Any]:
-                async for name, number, patch in coming:
-                    if name == "patch" and "series" in patch:
-                        return number, patch
-                raise AssertionError
-
-            assert await change(first) == await change(second)
+    url = f"{served.url}/api/v1/stream"
+    async with aiohttp.ClientSession() as session, session.get(url) as one, session.get(url) as two:
+        first, second = events(one), events(two)
+        await anext(first)
+        await anext(second)
+        served.desk.document["series"]["JP.GOV.30Y"]["value"] = 3.7
+        assert await change(first) == await change(second)
 
 
 async def test_one_that_never_reads_is_let_go_and_the_others_go_on(
@@ -142,17 +141,19 @@ async def test_one_that_never_reads_is_let_go_and_the_others_go_on(
     stuck.connect(("127.0.0.1", served.server.port))
     stuck.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
     try:
-        async with aiohttp.ClientSession(read_bufsize=1 << 22) as session:
-            async with session.get(f"{served.url}/api/v1/stream") as answer:
-                coming, turn = events(answer), 0
-                async with asyncio.timeout(60):
-                    while served.stream.dropped == 0:
-                        turn += 1
-                        served.desk.document["series"] = {f"S{n}.GOV.10Y": {"value": turn + n} for n in range(4_000)}
-                        await anext(coming)
-                assert served.stream.clients == 1
-                name, _, _ = await anext(coming)
-                assert name in ("patch", "beat")
+        async with (
+            aiohttp.ClientSession(read_bufsize=1 << 22) as session,
+            session.get(f"{served.url}/api/v1/stream") as answer,
+        ):
+            coming, turn = events(answer), 0
+            async with asyncio.timeout(60):
+                while served.stream.dropped == 0:
+                    turn += 1
+                    served.desk.document["series"] = {f"S{n}.GOV.10Y": {"value": turn + n} for n in range(4_000)}
+                    await anext(coming)
+            assert served.stream.clients == 1
+            name, _, _ = await anext(coming)
+            assert name in ("patch", "beat")
     finally:
         stuck.close()
 

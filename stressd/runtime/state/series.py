@@ -18,9 +18,9 @@ WORDS: Final = {
 
 
 def row(state: SeriesState, order: int, now: int, deaf: Collection[str]) -> dict[str, Any]:
-    """Values in percent, changes and sigma_bp in bp; sigma and the bars (`warn`, `high`, `critical`) in daily sigma.
+    """Values in percent, changes and sigma_bp in bp; sigma and the bars (by severity) in daily sigma.
 
-    low, high: of this session. state: live, closed, stale, halted, unknown, or warming where it ticks and its daily
+    day_low, day_high: of this session. state: live, closed, stale, halted, unknown, or warming where it ticks and its daily
     scale is not known yet. deaf: feeds without a connection, whose series cannot be seen.
     """
     parsed = parse_series(state.id)
@@ -48,11 +48,11 @@ def row(state: SeriesState, order: int, now: int, deaf: Collection[str]) -> dict
         "sigma": None if change is None or sigma_bp is None else round(change / sigma_bp, 2),
         "sigma_bp": None if sigma_bp is None else round(sigma_bp, 2),
         "horizon": daily.name,
-        **_bars(state),
+        "bars": _bars(state),
         "state": seen,
         "breach": state.breaches.active > 0,
-        "low": low,
-        "high": high,
+        "day_low": low,
+        "day_high": high,
         "decimals": 3 if parsed.market.startswith("JP") else 2,
     }
 
