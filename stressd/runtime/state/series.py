@@ -20,8 +20,8 @@ WORDS: Final = {
 def row(state: SeriesState, order: int, now: int, deaf: Collection[str]) -> dict[str, Any]:
     """Values in percent, changes and sigma_bp in bp; sigma and the bars (by severity) in daily sigma.
 
-    day_low, day_high: of this session. state: live, closed, stale, halted, unknown, or warming where it ticks and its daily
-    scale is not known yet. deaf: feeds without a connection, whose series cannot be seen.
+    day_low, day_high: of this session. state: live, closed, stale, halted, unknown, or warming where it ticks and its
+    daily scale is not known yet. deaf: feeds without a connection, whose series cannot be seen.
     """
     parsed = parse_series(state.id)
     daily = state.horizons.all[DAILY]
