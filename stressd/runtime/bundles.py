@@ -61,6 +61,10 @@ class Bundles:
         self._making.pop(episode, None)
         return task.result()
 
+    def tidy(self) -> None:
+        """At the start: what a process that died has left."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
     async def stop(self) -> None:
         """Nothing is made any more, and what was made goes."""
         tasks = list(self._making.values())
@@ -68,7 +72,7 @@ class Bundles:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.to_thread(shutil.rmtree, self._folder, True)
+        await asyncio.to_thread(self.tidy)
 
     async def _make(self, episode: str, file: Path) -> Path:
         async with self._one:

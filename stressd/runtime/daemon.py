@@ -169,6 +169,7 @@ class Daemon:
 
     def _prepare(self, feeds: dict[str, Feed], sinks: dict[str, Sink]) -> None:
         snapshotfile.tidy(self.state)
+        self.bundles.tidy()
         saved = self.snapshots.load()
         if saved is not None:
             self.snapshots.saved_at = saved.at

@@ -21,6 +21,7 @@ from stressd.engine.spec import MINUTE, SECOND
 from stressd.feeds.base import Frame
 from stressd.market.times import parse_time
 from stressd.runtime.build import build_pipeline
+from stressd.runtime.catchup import CatchUp
 from stressd.runtime.checkpoints import Checkpoints, beside
 from stressd.runtime.clock import WallClock
 from stressd.runtime.mailbox import Mailbox
@@ -181,6 +182,27 @@ class World:
         self.now += self.rng.randrange(1, 600) * SECOND
         engine = Engine(self.loaded.engine, self.now)
         engine.restore(saved.engine)
+        engine.resume(self.now)
+        self.wrong = []
+        self._begin(engine, self.store.machine())
+        await self.save()
+
+    async def kill(self) -> None:
+        """It is gone without a word, and the last tenth of a second of its recording with it; another one begins."""
+        await asyncio.wrap_future(self.store.flush())
+        await asyncio.to_thread(self.recorder.stop)
+        newest = recordings.files(self.state / recordings.FOLDER)[-1].path
+        if newest.suffix == ".csv":
+            data = newest.read_bytes()
+            newest.write_bytes(data[: max(len(recordings.HEADER), len(data) - 150)])
+        saved = self.snapshots.load()
+        assert saved is not None
+        assert saved.recorded is not None
+        self.now += 30 * SECOND
+        engine = Engine(self.loaded.engine, self.now)
+        engine.restore(saved.engine)
+        for batch in CatchUp(self.state, saved.recorded).batches():
+            engine.feed(batch)
         engine.resume(self.now)
         self.wrong = []
         self._begin(engine, self.store.machine())

@@ -29,7 +29,7 @@ def looks_in_every_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pump, "LOOK_EVERY", 0.0)
 
 
-async def incident(folder: Path, seed: int, *, restarts: bool) -> World:
+async def incident(folder: Path, seed: int, *, restarts: bool, killed: bool = False) -> World:
     world = World(folder, seed)
     await world.save()
     await world.run(0, 1_200)
@@ -37,6 +37,8 @@ async def incident(folder: Path, seed: int, *, restarts: bool) -> World:
         await world.restart()
         await world.run(1_200, 1_700)
         await world.restart()
+    if killed:
+        await world.kill()
     await world.run(1_700 if restarts else 1_200, 2_500)
     await world.end()
     return world
@@ -219,3 +221,15 @@ async def test_another_version_says_so(tmp_path: Path, form: str, capsys: pytest
         assert status == 0, said.err
         assert "was made by stressd 0.0.9" in said.err
         assert "apart from the version that they name" in said.err
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_daemon_that_was_killed_leaves_a_bundle_that_says_what_it_lacks(tmp_path: Path, seed: int) -> None:
+    world = await incident(tmp_path, seed, restarts=False, killed=True)
+    for number in (-4, -1):
+        manifest = made(world, tmp_path / "b.tar.gz", number)
+        check = manifest.check
+        assert check is not None
+        assert not check.other, manifest.verdict
+        assert check.identical or check.missed or check.further
+    world.store.close()
