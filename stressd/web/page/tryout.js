@@ -6,6 +6,7 @@ import { read } from "./read.js";
 import { act, may, watch } from "./token.js";
 import { duration, moment } from "./words.js";
 
+const PLAIN = /^[A-Z0-9]+\.[A-Z0-9]+\.\d+[YM]$/; // a yield: spreads follow from them
 const LOOK = 1000; // ms between two looks at a drill that is under way
 
 // Below the health of the sinks.
@@ -55,7 +56,7 @@ export function drilling(store) {
   };
   const ends = [
     store.subscribe("series", (all) => {
-      const plain = Object.keys(all ?? {}).sort((a, b) => (all[a].order ?? 0) - (all[b].order ?? 0)).filter((id) => all[id].years !== null);
+      const plain = Object.keys(all ?? {}).sort((a, b) => (all[a].order ?? 0) - (all[b].order ?? 0)).filter((id) => PLAIN.test(id));
       offer(series, ["", ...plain], { "": "the longest of JP, else the first" });
     }),
     watch(() => { if (may("drill")) look(); }),
