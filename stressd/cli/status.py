@@ -13,6 +13,7 @@ from typing import Any
 from stressd.cli.ask import NoDaemon, ask
 from stressd.cli.errors import UserError
 from stressd.cli.graph_text import graph_lines
+from stressd.cli.live.frame import Seen
 from stressd.cli.place import add_state, state_of
 from stressd.cli.records import open_store
 from stressd.cli.status_screen import screen
@@ -62,12 +63,12 @@ def _asked(args: argparse.Namespace) -> dict[str, Any]:
     return status
 
 
-def _seen(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
+def _seen(args: argparse.Namespace) -> Seen:
     """What one frame of the live screen is made of."""
-    status = _asked(args)
-    state = state_of(args)
-    today, stress = ask(state, "/api/v1/today"), ask(state, "/api/v1/stress?days=60")
-    return {**status, "days": stress["days"]}, today
+    status, place = _asked(args), state_of(args)
+    state, paths = ask(place, "/api/v1/state"), ask(place, "/api/v1/paths")
+    days = ask(place, "/api/v1/stress?days=60")["days"]
+    return Seen(status, state, paths["paths"], [each["value"] for each in days])
 
 
 def _shown(status: dict[str, Any], every: bool) -> list[str]:

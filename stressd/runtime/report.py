@@ -26,8 +26,8 @@ from stressd.runtime.alerting import in_slices
 from stressd.runtime.footprint import BOUND, Footprints, resident
 from stressd.runtime.garbage import Garbage
 from stressd.runtime.graph import graph
+from stressd.runtime.paths import paths
 from stressd.runtime.reload import OUTCOMES
-from stressd.runtime.today import today
 
 if TYPE_CHECKING:
     from stressd.runtime.daemon import Daemon
@@ -163,9 +163,8 @@ class Reporter:
         d = self._daemon
         return graph(d.loaded.engine, d.pump.pipeline.engine.graph(), d.clock.now())
 
-    async def today(self) -> dict[str, Any]:
-        d = self._daemon
-        return await today(d.loaded.engine, d.pump.pipeline.engine, d.clock.now())
+    async def paths(self) -> dict[str, Any]:
+        return await paths(self._daemon.pump.pipeline.engine, self._daemon.clock.now())
 
     def summary(self) -> str:
         """One line for `systemctl status`."""

@@ -60,8 +60,8 @@ class Provider(Protocol):
         """What the rules on trial would have told otherwise; None where there are none."""
         ...
 
-    async def today(self) -> Mapping[str, Any]:
-        """The session so far of every series, and the markets' clocks, ready for JSON."""
+    async def paths(self) -> Mapping[str, Any]:
+        """The path of every series through its session so far, ready for JSON."""
         ...
 
     def graph(self) -> Mapping[str, Any]:
@@ -83,7 +83,7 @@ def make_app(provider: Provider, doors: Doors) -> web.Application:
     app.router.add_get("/api/v1/status", _status)
     app.router.add_get("/api/v1/stress", _stress)
     app.router.add_get("/api/v1/graph", _graph)
-    app.router.add_get("/api/v1/today", readable(_today))
+    app.router.add_get("/api/v1/paths", readable(_paths))
     app.router.add_get("/api/v1/shadow", _shadow)
     add_api(app, doors)
     add_reading(app)
@@ -139,8 +139,8 @@ async def _shadow(request: web.Request) -> web.Response:
     return _json({"shadow": request.app[PROVIDER].shadow()})
 
 
-async def _today(request: web.Request) -> web.Response:
-    return _json(await request.app[PROVIDER].today())
+async def _paths(request: web.Request) -> web.Response:
+    return _json(await request.app[PROVIDER].paths())
 
 
 async def _graph(request: web.Request) -> web.Response:

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from stressd.cli.live.charset import COLOURS, Charset, charset, fitted, width
-from stressd.cli.live.frame import Size, frame
+from stressd.cli.live.frame import Seen, Size, frame
 from stressd.config.printable import printable
 from tests.cli.test_status import status_of
 from tests.runtime.desk import Desk, desk_in
@@ -39,7 +39,7 @@ def a_status(count: int = 40, *, wrong: int = 0) -> dict[str, Any]:
             "series": f"{('JP', 'US', 'UK')[k % 3]}.GOV.{k + 1}Y", "market": "JP",
             "state": ("live", "closed")[k % 7 == 3],
             "value": 1.0 + k / 10 if k % 11 else None, "age_s": 0.4 * k, "active": int(k == 5),
-            "sigma_bp": {"1d": 2.5} if k % 5 else {},
+
         }
         for k in range(count)
     ]  # fmt: skip
@@ -62,34 +62,29 @@ def a_status(count: int = 40, *, wrong: int = 0) -> dict[str, Any]:
         "instance": "rates-tokyo", "state": "degraded" if wrong else "ok", "reasons": reasons, "standby": None,
         "config": {"path": "/etc/stressd.yaml", "rejected": None}, "state_dir": "/var/lib/stressd", "conditions": [],
         "feeds": feeds, "sinks": sinks, "episodes": episodes, "stress": stress, "time": "2026-01-20T00:31:05Z",
-        "alerting": {"ready": count, "series": count, "detail": detail}, "days": [{"value": v / 60} for v in range(60)],
+        "alerting": {"ready": count, "series": count, "detail": detail},
     }  # fmt: skip
 
 
-def a_day(status: dict[str, Any]) -> dict[str, Any]:
+def seen_of(status: dict[str, Any]) -> Seen:
     path = [None, None, *[2.0 + 0.1 * (k % 7) for k in range(40)]]
-    series = {
-        row["series"]: {"change_bp": (-1) ** k * 1.5 * k, "path": path if k % 3 else []}
-        for k, row in enumerate(status["alerting"]["detail"])
-    }
-    clocks = [
-        {"market": "JP", "zone": "Asia/Tokyo", "open": True, "reason": None, "next": "2026-01-20T02:00:00Z"},
-        {
-            "market": "US",
-            "zone": "America/New_York",
-            "open": False,
-            "reason": "overnight",
-            "next": "2026-01-20T12:00:00Z",
-        },
-    ]
-    return {"time": status["time"], "markets": clocks, "series": series}
+    series, paths = {}, {}
+    for k, row in enumerate(status["alerting"]["detail"]):
+        change = (-1) ** k * 1.5 * k
+        series[row["series"]] = {"change_bp": change, **({"sigma": change / 2.5} if k % 5 else {})}
+        paths[row["series"]] = {"values": path if k % 3 else []}
+    markets = {
+        "US": {"order": 1, "zone": "America/New_York", "phase": "closed", "reason": "overnight",
+               "until": "2026-01-20T12:00:00Z"},
+        "JP": {"order": 0, "zone": "Asia/Tokyo", "phase": "open", "until": "2026-01-20T02:00:00Z"},
+    }  # fmt: skip
+    return Seen(status, {"series": series, "markets": markets}, paths, [v / 60 for v in range(60)])
 
 
 def shown(
     columns: int, rows: int, chars: Charset = PLAIN, count: int = 40, wrong: int = 0, down: str = ""
 ) -> list[str]:
-    status = a_status(count, wrong=wrong)
-    return frame(status, a_day(status), Size(columns, rows), chars, "q ends · every 2 s", down)
+    return frame(seen_of(a_status(count, wrong=wrong)), Size(columns, rows), chars, "q ends · every 2 s", down)
 
 
 @pytest.mark.parametrize("chars", [PLAIN, COLOURED, ASCII], ids=["unicode", "colours", "ascii"])
@@ -110,7 +105,7 @@ def test_on_eighty_columns_it_reads_from_the_verdict_down_to_the_sinks() -> None
     text = "\n".join(shown(80, 50, count=12))
     assert text.startswith("OK: rates-tokyo: all is well: 2 feeds, 12 of 12 series can alert, 9 open\nepisodes,")
     assert "stress 0.71: JP .41 US .18 correlation .12" in text
-    assert "JP 09:31 open, until in 1 h 28 min · US 19:31 overnight, opens in 11 h 28 min" in text
+    assert "JP 09:31 open, closes in 1 h 28 min · US 19:31 overnight, opens in 11 h 28 min" in text
     assert re.search(r"SERIES +NOW ON CLOSE OF 1d σ SESSION +LAST", text)
     assert re.search(r"^ US 2Y +1\.10% +-1\.5bp +-0\.6σ +[▁-█]+ +400 ms *$", text, re.MULTILINE)
     assert re.search(r"^ JP 4Y +1\.300% +-4\.5bp +-1\.8σ.* closed *$", text, re.MULTILINE)
@@ -286,8 +281,6 @@ async def test_in_a_pipe_there_is_one_status_after_the_other_without_any_control
 
 async def test_the_status_of_a_real_daemon_fits_the_frame(desk: Desk) -> None:
     status = await status_of(desk, broken=True)
-    lines = frame(
-        {**status, "days": []}, {"time": status["time"], "markets": [], "series": {}}, Size(80, 40), PLAIN, "x"
-    )
+    lines = frame(Seen(status, {"markets": {}, "series": {}}, {}, []), Size(80, 40), PLAIN, "x")
     assert lines[0] == "BLIND: test-desk can tell nothing: no feed is connected"
     assert any(line.startswith("feed desk ") for line in lines)

@@ -37,8 +37,8 @@ class Told:
     def stress(self, days: int) -> dict[str, Any]:
         return {"value": 0.71, "days": [{"date": "2026-01-20", "value": 0.7}][:days]}
 
-    async def today(self) -> dict[str, Any]:
-        return {"time": "2026-01-20T09:07:00Z", "markets": [], "series": {}}
+    async def paths(self) -> dict[str, Any]:
+        return {"time": "2026-01-20T09:07:00Z", "paths": {}}
 
     async def state(self) -> dict[str, Any]:
         return {"v": 1, "instance": "rates-tokyo", "time": "2026-01-20T09:07:00Z", "speed": None, "series": {}}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from textwrap import wrap
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from stressd.alerts.words import series_name, yield_text
@@ -54,19 +54,28 @@ class Cell:
 Line = list[Cell]
 
 
-def frame(
-    status: Mapping[str, Any], today: Mapping[str, Any], size: Size, chars: Charset, foot: str, down: str = ""
-) -> list[str]:
+class Seen(NamedTuple):
+    """What the daemon says: its status, the page's state (in which what is not known is left out), the path of each
+    series, the closes of the stress index."""
+
+    status: Mapping[str, Any]
+    state: Mapping[str, Any]
+    paths: Mapping[str, Any]
+    days: Sequence[float]
+
+
+def frame(seen: Seen, size: Size, chars: Charset, foot: str, down: str = "") -> list[str]:
     """The lines, none wider than the terminal, no more than it has rows. foot: the last line. down: why what is shown
     is old, "" where it is not."""
     few = max(1, min(MOST, size.rows // 8))
+    status = seen.status
     head = _head(status, down, size.columns, 3 * few)
-    about = _stress(status, chars, size.columns) + _clocks(today, status["time"])
+    about = _stress(seen, chars, size.columns) + _clocks(seen.state["markets"], status["time"])
     episodes = _episodes(status["episodes"], status["time"], few)
     below = _parts("feed", status["feeds"], _feed, few) + _parts("sink", status["sinks"], _sink, few)
     fixed = len(head) + len(about) + len(episodes) + len(below) + 2
     room = max(3, size.rows - fixed - 3)
-    series = _series(status["alerting"]["detail"], today["series"], size.columns, room, chars)
+    series = _series(seen, size.columns, room, chars)
     lines: list[Line] = [*head, *about, [], *series, [], *episodes, *below]
     kept = [_drawn(line, size.columns, chars) for line in lines[: max(0, size.rows - 1)]]
     return [*kept, chars.paint(chars.fit(foot, size.columns), "dim")][-max(1, size.rows) :]
@@ -97,26 +106,26 @@ def _head(status: Mapping[str, Any], down: str, columns: int, most: int) -> list
     return lines
 
 
-def _stress(status: Mapping[str, Any], chars: Charset, columns: int) -> list[Line]:
-    reading = status.get("stress")
+def _stress(seen: Seen, chars: Charset, columns: int) -> list[Line]:
+    reading = seen.status.get("stress")
     if not reading:
         return []
     text = stress_lines(reading)[0]
-    days = [each["value"] for each in status.get("days", ())]
-    spark = chars.spark(days, max(0, min(30, columns - width(text) - 2))) if len(days) > 1 else ""
+    spark = chars.spark(seen.days, max(0, min(30, columns - width(text) - 2))) if len(seen.days) > 1 else ""
     return [[Cell(text, "head"), Cell(f"  {spark}" if spark else "")]]
 
 
-def _clocks(today: Mapping[str, Any], time: str) -> list[Line]:
+def _clocks(markets: Mapping[str, Any], time: str) -> list[Line]:
     """The markets in one line, each on its own clock."""
     now = parse_time(time)
     told: Line = []
-    for each in today["markets"]:
+    for name, each in sorted(markets.items(), key=lambda pair: int(pair[1]["order"])):
         local = datetime.fromtimestamp(now // 1_000_000_000, UTC).astimezone(ZoneInfo(each["zone"]))
-        left = age(max(0.0, (parse_time(each["next"]) - now) / 1e9))
-        what = "open, until" if each["open"] else f"{each['reason']}, opens"
-        told += [Cell(" · " if told else ""), Cell(f"{each['market']} {local:%H:%M} {what} in {left}",
-                                                   "" if each["open"] else "dim")]  # fmt: skip
+        left = age(max(0.0, (parse_time(each["until"]) - now) / 1e9))
+        ticks = each.get("reason") is None
+        what = f"{each['phase']}, closes" if ticks else f"{each['reason']}, opens"
+        told.append(Cell(" · " if told else ""))
+        told.append(Cell(f"{name} {local:%H:%M} {what} in {left}", "" if ticks else "dim"))
     return [told] if told else []
 
 
@@ -184,11 +193,20 @@ def _sink(sink: Mapping[str, Any]) -> tuple[str, bool]:
 # --- series -----------------------------------------------------------------------------------------------------------
 
 
-def _series(
-    detail: Sequence[Mapping[str, Any]], today: Mapping[str, Any], columns: int, room: int, chars: Charset
-) -> list[Line]:
+class _Series(NamedTuple):
+    """One series as the status and the state have it, and its path."""
+
+    status: Mapping[str, Any]
+    state: Mapping[str, Any]
+    path: Sequence[float | None]
+
+
+def _series(seen: Seen, columns: int, room: int, chars: Charset) -> list[Line]:
     """As many as there is room for, in one column or several. Where not all fit: those that moved farthest."""
-    rows = [(row, today.get(row["series"], {}), _sigmas(row, today.get(row["series"], {}))) for row in detail]
+    known: Mapping[str, Any] = seen.state["series"]
+    none: Mapping[str, Any] = {}
+    rows = [_Series(row, known.get(row["series"], none), seen.paths.get(row["series"], {}).get("values", []))
+            for row in seen.status["alerting"]["detail"]]  # fmt: skip
     bare = NAME + VALUE + CHANGE + 3
     full = bare + SIGMA + LEAST_SPARK + LAST + 3
     wide = full + SPARK - LEAST_SPARK
@@ -201,12 +219,13 @@ def _series(
     most = (room - 1) * side
     left = ""
     if len(rows) > most:
-        rows.sort(key=lambda row: (not row[0]["active"], -abs(row[2] or 0.0)))
+        rows.sort(key=lambda row: (not row.status["active"], -abs(row.state.get("sigma") or 0.0)))
         rest = rows[max(1, most - side) :]
         rows = rows[: max(1, most - side)]
-        far = max([abs(size) for _, _, size in rest if size is not None], default=None)
+        sizes = [abs(row.state["sigma"]) for row in rest if "sigma" in row.state]
+        far = max(sizes, default=None)
         left = f"and {len(rest)} more series" + (f", none beyond {far:.1f}σ of its day" if far is not None else "")
-    cells = [_row(row, day, size, sigma, spark, last, chars) for row, day, size in rows]
+    cells = [_row(row, sigma, spark, last, chars) for row in rows]
     height = -(-len(cells) // side) if cells else 0
     lines: list[Line] = [_beside([head] * min(side, len(cells) or 1))]
     lines += [_beside([cells[k] for k in range(line, len(cells), height)]) for line in range(height)]
@@ -228,17 +247,8 @@ def _head_of_series(sigma: bool, spark: int, last: bool) -> Line:
     return [Cell(text + (padded("LAST", LAST) if last else ""), "dim")]
 
 
-def _sigmas(row: Mapping[str, Any], day: Mapping[str, Any]) -> float | None:
-    """The change since the close in sigma of a day."""
-    sigma, change = row["sigma_bp"].get("1d"), day.get("change_bp")
-    return change / sigma if sigma and change is not None else None
-
-
-def _row(
-    row: Mapping[str, Any], day: Mapping[str, Any], size: float | None, sigma: bool, spark: int, last: bool,
-    chars: Charset,
-) -> Line:  # fmt: skip
-    change = day.get("change_bp")
+def _row(of: _Series, sigma: bool, spark: int, last: bool, chars: Charset) -> Line:
+    row, change, size = of.status, of.state.get("change_bp"), of.state.get("sigma")
     quiet = row["state"] != "live"
     moved = "" if quiet or not change or (size is not None and abs(size) < 1.0) else "up" if change > 0 else "down"
     plain = "dim" if quiet else ""
@@ -252,7 +262,7 @@ def _row(
     if sigma:
         cells.append(Cell(f" {padded('-' if size is None else f'{size:+.1f}σ', SIGMA, right=True)}", moved or plain))
     if spark:
-        cells.append(Cell(f" {padded(chars.spark(day.get('path') or [], spark), spark)}", plain))
+        cells.append(Cell(f" {padded(chars.spark(of.path, spark), spark)}", plain))
     if last:
         cells.append(Cell(f" {padded(fitted(row['state'] if quiet else age(row['age_s']), LAST), LAST)}", plain))
     return cells
