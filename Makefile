@@ -21,13 +21,16 @@ export PYTHON
 demo: $(DONE)/installed
 	@$(BIN)/stressd demo
 
-test: check
-	@tests/run.sh
+# the compiler on one core, beside it the tests' packages and the checks
+test:
+	@$(MAKE) --no-print-directory --jobs=2 $(DONE)/wheel check
+	@$(MAKE) --no-print-directory $(DONE)/test
+	@$(BIN)/python tests/run.py
 
 soak: $(DONE)/test
 	@PYTHONSAFEPATH=1 $(BIN)/pytest -m soak -v --timeout 0 tests
 
-check: $(DONE)/test
+check: $(DONE)/test-tools
 	@$(BIN)/ruff format --check $(CHECKED)
 	@$(BIN)/ruff check $(CHECKED)
 	@$(BIN)/mypy stressd setup.py benchmarks release
@@ -88,13 +91,16 @@ $(DONE)/sources: FORCE | $(BIN)/python
 	@echo '$(SOURCES)' | cmp -s - $@ || echo '$(SOURCES)' > $@
 
 # the wheel, compiled wherever there is a compiler; a compiler that fails is then an error
-$(DONE)/installed: $(SOURCES) $(DONE)/sources $(DONE)/runtime pyproject.toml setup.py
-	@echo "stressd: building and installing it (the engine is compiled: a minute or so)"
+$(DONE)/wheel: $(SOURCES) $(DONE)/sources $(DONE)/runtime pyproject.toml setup.py
+	@echo "stressd: building it (the engine is compiled: two minutes or so)"
 	@rm -rf build/wheel
 	@if [ -z "$$STRESSD_PURE" ] && command -v cc >/dev/null && \
 	    $(BIN)/python -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null; \
 	    then export STRESSD_COMPILED=1; fi; \
 	    $(PIP) wheel . --no-deps --no-build-isolation --wheel-dir build/wheel
+	@touch $@
+
+$(DONE)/installed: $(DONE)/wheel
 	@$(PIP) install --no-deps --force-reinstall build/wheel/*.whl
 	@PYTHONSAFEPATH=1 $(BIN)/python -c 'from stressd.engine.form import FORM; print(FORM)' > $(DONE)/form
 	@echo "stressd: installed, engine $$(cat $(DONE)/form)"
@@ -104,8 +110,12 @@ $(DONE)/debian-test: requirements/debian.txt requirements/debian.sh $(DONE)/debi
 	@requirements/debian.sh test
 	@touch $@
 
-$(DONE)/test: requirements/test.txt $(DONE)/installed $(DONE)/debian-test
-	@[ -z "$(filter requirements/test.txt,$?)" ] || { echo "stressd: installing what the tests need"; $(INSTALL) -r $<; }
+$(DONE)/test-tools: requirements/test.txt $(DONE)/runtime
+	@echo "stressd: installing what the tests need"
+	@$(INSTALL) -r $<
+	@touch $@
+
+$(DONE)/test: $(DONE)/test-tools $(DONE)/installed $(DONE)/debian-test
 	@touch $@
 
 # --- locks: names, versions and hashes, whatever index this machine is set to use ---

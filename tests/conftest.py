@@ -95,9 +95,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     target = os.environ.get("STRESSD_NOT_RUN_FILE")
     if target:
-        form = os.environ.get("STRESSD_EXPECT_FORM", "")
-        with Path(target).open("a", encoding="utf-8") as file:
-            file.writelines(f"{form}: {line}\n" for line in lines)
+        Path(target).write_text("\n".join(lines) + "\n", encoding="utf-8")
         return
     terminalreporter.section(f"NOT RUN HERE: {len(lines)} tests", sep="=", yellow=True, bold=True)
     for line in lines:
