@@ -16,6 +16,7 @@ from stressd.web.caller import READ, bearer, peer
 from stressd.web.doors import Doors
 from stressd.web.exercise import add_exercises
 from stressd.web.guard import add_headers, guarded
+from stressd.web.home import add_home
 from stressd.web.outline import outline
 from stressd.web.reading import add_reading, readable
 from stressd.web.reloading import add_reloading
@@ -93,6 +94,7 @@ def make_app(provider: Provider, doors: Doors) -> web.Application:
     add_act(app)
     add_reloading(app, doors)
     add_stream(app, provider.state, provider.strip)
+    add_home(app, provider.state)
     return app
 
 

@@ -24,8 +24,9 @@ MOST: Final = 256
 
 BOUND: Final = web.RequestKey("bound", asyncio.Timeout)
 
+SERVER: Final = "stressd"
+
 HEADERS: Final = {
-    "Server": "stressd",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
@@ -139,6 +140,8 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     """For `on_response_prepare`."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    # aiohttp has written its own and Python's version there by now
+    response.headers["Server"] = SERVER
 
 
 def _meant_for_us(request: web.Request, page_url: str | None) -> bool:

@@ -20,7 +20,17 @@ from stressd.web.serve import SOCKET_NAME, Server
 from tests.web.behind import OPEN, Behind
 from tests.web.test_app import Told
 
-OPEN_TO_ALL = {"/healthz", "/readyz", "/metrics", "/api/v1/status", "/api/v1/stress", "/api/v1/graph", "/act"}
+OPEN_TO_ALL = {
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/api/v1/status",
+    "/api/v1/stress",
+    "/api/v1/graph",
+    "/act",
+    "/",
+    "/static/{name}",
+}
 """What may be read without a token: whether it works, figures, and the page behind a link, which has a signature."""
 
 BY_LINK = {"/act"}
@@ -59,6 +69,7 @@ def routes() -> list[tuple[str, str]]:
 
 
 ENDLESS = ("/api/v1/stream",)
+PAGE = ("/",)
 
 
 @pytest.mark.parametrize(("method", "path"), routes())
@@ -79,7 +90,9 @@ async def test_what_changes_anything_needs_a_token_the_socket_or_a_signature(
                 assert answer.status in ((403,) if path in BY_LINK else (401, 403)), path
             assert b"Traceback" not in body
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
-            assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+            allowed = "'self'" if path in PAGE and answer.status == 200 else "'none'"
+            assert f"default-src {allowed}" in answer.headers["Content-Security-Policy"]
+            assert answer.headers["Server"] == "stressd"
             assert "Access-Control-Allow-Origin" not in answer.headers
         assert behind.given == []
         if method in ("GET", "HEAD"):

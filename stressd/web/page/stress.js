@@ -1,0 +1,66 @@
+// The stress index with what adds up to it, and beside it what a glance must not miss: open episodes, feeds, deliveries, budgets.
+
+import { body, fill, h, keyed, mark, write } from "./dom.js";
+import { known } from "./words.js";
+
+const ARROWS = { up: "▲", down: "▼", flat: "▬" };
+const TRENDS = { up: "above", down: "below", flat: "as" };
+
+export function mount(element, store) {
+  const value = h("strong", { class: "index-value" });
+  const trend = h("span", { class: "index-trend" });
+  const meter = h("ul", { class: "parts", "aria-label": "What adds up to it, by market" });
+  const facts = h("dl", { class: "facts" });
+  fill(body(element), h("div", { class: "index" }, value, trend), meter, facts);
+  const parts = new Map();
+  const rows = new Map();
+  const show = () => {
+    const { stress = {}, episodes = {}, feeds = {}, sinks = {}, budget = {} } = store.state ?? {};
+    write(value, known(stress.value) ? stress.value.toFixed(2) : "?");
+    write(trend, known(stress.previous)
+      ? `${ARROWS[stress.trend]} ${TRENDS[stress.trend]} ${stress.previous.toFixed(2)} of the last close${stress.young ? ", little history" : ""}`
+      : "of 1; no close to compare with yet");
+    const contributions = stress.contributions ?? {};
+    const names = Object.keys(contributions).sort((a, b) => contributions[b] - contributions[a]);
+    keyed(meter, parts, names, part, (name) => ({ share: contributions[name], whole: Math.max(stress.value ?? 0, 0.01) }));
+    const open = Object.values(episodes).filter((each) => !each.closed);
+    const listening = Object.values(feeds).filter((each) => ["live", "connected", "closed", "ended", "stopped", "waiting for data"].includes(each.state));
+    const waiting = Object.values(sinks).reduce((sum, each) => sum + each.pending, 0);
+    const failing = Object.values(sinks).filter((each) => each.state !== "ok").length;
+    const told = [
+      ["Open episodes", `${open.length}`, open.some((each) => each.severity === "critical") ? "bad" : null],
+      ["Feeds well", `${listening.length} of ${Object.keys(feeds).length}`, listening.length < Object.keys(feeds).length ? "bad" : null],
+      ["Deliveries waiting", failing ? `${waiting}, ${failing} sinks not well` : `${waiting}`, failing ? "bad" : null],
+      ...(known(stress.correlation) ? [["Of these not in step", stress.correlation.toFixed(2), null]] : []),
+      ...Object.entries(budget).map(([rule, each]) => [`${rule} this month`, `${each.opened} opened, budget ${each.budget}`, null]),
+    ];
+    keyed(facts, rows, told.map(([name]) => name), fact, (name) => told.find(([each]) => each === name));
+  };
+  const ends = ["stress", "episodes", "feeds", "sinks", "budget"].map((section) => store.subscribe(section, show));
+  return () => ends.forEach((end) => end());
+}
+
+function part(name) {
+  const text = h("span", {});
+  const bar = h("span", { class: "bar", "aria-hidden": "true" });
+  const root = h("li", {}, text, bar);
+  return {
+    root,
+    show({ share, whole }) {
+      write(text, `${name} ${share.toFixed(2)}`);
+      bar.style.setProperty("--share", String(Math.max(0, Math.min(1, share / whole))));
+    },
+  };
+}
+
+function fact(name) {
+  const value = h("dd", {});
+  const root = h("div", {}, h("dt", {}, name), value);
+  return {
+    root,
+    show([, text, kind]) {
+      write(value, text);
+      mark(root, "data-kind", kind);
+    },
+  };
+}
