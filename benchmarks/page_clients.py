@@ -182,9 +182,8 @@ def main() -> None:
         print(json.dumps(asdict(found)))
         return
     print(f"engine {found.form}; {found.series} series that change {RATE:g} times a second")
-    print(
-        f"  nobody reads: {found.alone:.1f} % of a core; one reader: {found.one:.1f} %; {found.clients}: {found.all:.1f} %"
-    )
+    shares = f"{found.alone:.1f} % with no reader, {found.one:.1f} % with one, {found.all:.1f} % with all"
+    print(f"  of a core: {shares}")
     print(f"  a reader gets {found.bytes_a_second / 1e3:.1f} kB a second")
     print(
         f"  one that never reads: {found.before:.0f} MB before, {found.after:.0f} MB after {3 * asked.seconds:g} s, "
