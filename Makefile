@@ -91,7 +91,7 @@ $(DONE)/sources: FORCE | $(BIN)/python
 	@echo '$(SOURCES)' | cmp -s - $@ || echo '$(SOURCES)' > $@
 
 # the wheel, compiled wherever there is a compiler; a compiler that fails is then an error
-$(DONE)/wheel: $(SOURCES) $(DONE)/sources $(DONE)/runtime pyproject.toml setup.py
+$(DONE)/wheel: $(SOURCES) $(DONE)/sources $(DONE)/runtime pyproject.toml setup.py $(wildcard requirements/page/*)
 	@echo "stressd: building it (the engine is compiled: two minutes or so)"
 	@rm -rf build/wheel
 	@if [ -z "$$STRESSD_PURE" ] && command -v cc >/dev/null && \

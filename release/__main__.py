@@ -51,6 +51,8 @@ def make(out: Path, work: Path, pythons: Sequence[str]) -> Path:
     for each in found:
         print(f"stressd: compiling for Python {each.version}", file=sys.stderr)
         own.append(wheels.compiled(ROOT, work, each, epoch))
+    if not bom.has_charts(own[0]):
+        print("stressd: WITHOUT THE PAGE'S CHARTS: npm is not here, or could not fetch them", file=sys.stderr)
     lock = ROOT / "requirements/runtime.txt"
     for python in VERSIONS:
         dependencies.download(lock, python, work / "wheels")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import email.parser
 import email.policy
 import json
@@ -30,13 +31,17 @@ CLASSIFIED: Final = {
 }
 """Names of the packaging world that leave no doubt which licence is meant; "BSD License" does."""
 
+CHARTS: Final = "stressd/web/charts/"
+"""Where stressd's own wheels hold the page's charting library, with a note of what it is."""
+
 
 def bill(own: Sequence[Path], others: Mapping[str, Sequence[Path]], epoch: int) -> dict[str, Any]:
     """own: stressd's wheels; others: wheels by name of package; epoch: s UTC, the time of the document."""
     parts = {name: _metadata(paths[0]) for name, paths in others.items()}
     main = _metadata(own[0])
     everything = {"stressd": main, **parts}
-    document = {
+    library = _charts(own[0])
+    document: dict[str, Any] = {
         "$schema": f"http://cyclonedx.org/schema/bom-{SPEC.to_version()}.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": SPEC.to_version(),
@@ -45,11 +50,14 @@ def bill(own: Sequence[Path], others: Mapping[str, Sequence[Path]], epoch: int) 
             "timestamp": datetime.fromtimestamp(epoch, UTC).isoformat().replace("+00:00", "Z"),
             "component": {**_component("stressd", main, own), "type": "application"},
         },
-        "components": [_component(name, parts[name], others[name]) for name in sorted(parts)],
+        "components": [*(_component(name, parts[name], others[name]) for name in sorted(parts)), *library],
         "dependencies": [
             {"ref": _purl(name, each), "dependsOn": _needs(each, everything)} for name, each in everything.items()
         ],
     }
+    for each in library:
+        document["dependencies"][0]["dependsOn"].append(each["bom-ref"])
+        document["dependencies"].append({"ref": each["bom-ref"], "dependsOn": []})
     text = json.dumps(document, sort_keys=True)
     return {**document, "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, text)}"}
 
@@ -91,6 +99,35 @@ def _component(name: str, metadata: EmailMessage, wheels: Sequence[Path]) -> dic
             for wheel in wheels
         ],
     }
+
+
+def has_charts(wheel: Path) -> bool:
+    """Whether a wheel of stressd's has the page's charting library in it."""
+    with zipfile.ZipFile(wheel) as archive:
+        return f"{CHARTS}uplot.json" in archive.namelist()
+
+
+def _charts(wheel: Path) -> list[dict[str, Any]]:
+    """The page's charting library; empty where the wheel was built without it."""
+    if not has_charts(wheel):
+        return []
+    with zipfile.ZipFile(wheel) as archive:
+        note = json.loads(archive.read(f"{CHARTS}uplot.json"))
+        licence = archive.read(f"{CHARTS}uplot.LICENSE").decode()
+    purl = f"pkg:npm/{note['name']}@{note['version']}"
+    content = base64.b64decode(note["integrity"].removeprefix("sha512-")).hex()
+    return [
+        {
+            "type": "library",
+            "bom-ref": purl,
+            "name": note["name"],
+            "version": note["version"],
+            "description": "The charts of the page",
+            "purl": purl,
+            "hashes": [{"alg": "SHA-512", "content": content}],
+            "licenses": [{"license": {"id": note["license"], "text": {"content": licence}}}],
+        }
+    ]
 
 
 def _purl(name: str, metadata: EmailMessage) -> str:

@@ -16,7 +16,7 @@ from typing import Final
 VERSIONS: Final = ("3.11", "3.12", "3.13")
 """Of Python, for which a release holds all wheels."""
 
-SOURCES: Final = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "stressd")
+SOURCES: Final = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "requirements/page", "stressd")
 BARE: Final = {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 """A pip that only builds what is here needs nothing of this machine's settings."""
 

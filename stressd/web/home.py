@@ -17,9 +17,12 @@ from stressd.web.patch import known
 from stressd.web.reading import may_read
 
 FOLDER: Final = Path(__file__).parent / "page"
+CHARTS: Final = Path(__file__).parent / "charts"
+"""The charting library, which a build without npm has not."""
 TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 SHEETS: Final = (
-    "page.css", "glance.css", "episodes.css", "drawer.css", "graph.css", "health.css", "deeds.css", "replay.css",
+    "page.css", "glance.css", "charts.css", "episodes.css", "drawer.css", "graph.css", "health.css", "deeds.css",
+    "replay.css",
 )  # fmt: skip
 
 POLICY: Final = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -40,7 +43,8 @@ def add_home(app: web.Application, document: Callable[[], Awaitable[Mapping[str,
     """GET / and GET /static/..."""
     files = {
         path.name: (data := path.read_bytes(), TYPES[path.suffix], f'"{hashlib.sha256(data).hexdigest()[:24]}"')
-        for path in sorted(FOLDER.iterdir())
+        for folder in (FOLDER, CHARTS)
+        for path in (sorted(folder.iterdir()) if folder.is_dir() else ())
         if path.suffix in TYPES
     }
 
@@ -74,6 +78,7 @@ def page(state: Mapping[str, Any] | None, instance: str, refused: str | None = N
         instance=instance,
         refused=refused,
         sheets=SHEETS,
+        charts=(CHARTS / "uplot.js").is_file(),
         tenors=tenors,
         rows=rows,
         episodes=_ordered(state["episodes"]) if state is not None else [],

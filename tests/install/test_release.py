@@ -53,6 +53,21 @@ def test_it_holds_what_an_installation_needs(release: Path) -> None:
     assert release.name == f"stressd-{__version__}"
 
 
+def test_every_wheel_of_ours_holds_the_page_and_its_charts_with_their_licence(release: Path) -> None:
+    note = json.loads((release / "bom.cdx.json").read_text())
+    [library] = [each for each in note["components"] if each["purl"].startswith("pkg:npm/")] or [None]
+    if library is None:
+        pytest.skip("npm is not here, or could not fetch the charting library: the release has no charts")
+    assert (library["name"], library["licenses"][0]["license"]["id"]) == ("uplot", "MIT")
+    assert "Permission is hereby granted" in library["licenses"][0]["license"]["text"]["content"]
+    assert library["purl"] in next(d for d in note["dependencies"] if "/stressd@" in d["ref"])["dependsOn"]
+    for wheel in release.glob("stressd-*.whl"):
+        with zipfile.ZipFile(wheel) as archive:
+            names = set(archive.namelist())
+        assert {f"stressd/web/charts/uplot.{kind}" for kind in ("js", "css", "LICENSE", "json")} <= names
+        assert {"stressd/web/page/page.html.j2", "stressd/web/page/main.js", "stressd/web/page/page.css"} <= names
+
+
 def test_no_file_of_ours_names_an_index_or_this_machine(release: Path, root: Path) -> None:
     local = re.compile("|".join(map(re.escape, {str(root), str(release.parent), str(Path.home()) + "/"})))
     index = re.compile(r"py" + r"pi\.org|python" + r"hosted|https?://[^\s]*/simple")

@@ -15,6 +15,7 @@ export function mount(element, store) {
   fill(body(element), h("div", { class: "heat-wide", tabindex: "0", role: "region", "aria-label": "Moves by market and tenor" }, table), legend(), detail);
   const kept = new Map();
   let chosen = null;
+  let byHand = false;
   let shape = "";
 
   const show = (series, state) => {
@@ -35,12 +36,18 @@ export function mount(element, store) {
     }
     keyed(rows, kept, markets, (market) => row(market, tenors, choose), (market) => ({ ids: grid.get(market), series }));
     tabStop(rows);
-    if (chosen === null || !series[chosen]) chosen = strongest(plain);
+    // Until somebody has chosen, a breach that begins takes the place of what is not in one.
+    const best = strongest(plain);
+    if (best !== null && (!series[chosen] || (!byHand && series[best].breach && !series[chosen].breach))) turn(best);
     tell();
   };
   const choose = (id) => {
-    chosen = id;
+    byHand = true;
+    turn(id);
     tell();
+  };
+  const turn = (id) => {
+    chosen = id;
     document.dispatchEvent(new CustomEvent("series:chosen", { detail: id }));
   };
   const tell = () => {
@@ -103,8 +110,10 @@ function sentence(id, each, zone) {
   return parts.join(" · ");
 }
 
+// What is in a breach before what is live before the rest, and of those the most unusual.
 function strongest(plain) {
-  return plain.reduce((best, [id, each]) => (best === null || Math.abs(each.sigma ?? 0) > Math.abs(best[1].sigma ?? 0) ? [id, each] : best), null)?.[0] ?? null;
+  const rank = (each) => (each.breach ? 200 : 0) + (each.state === "live" ? 100 : 0) + Math.min(99, Math.abs(each.sigma ?? 0));
+  return plain.reduce((best, next) => (best === null || rank(next[1]) > rank(best[1]) ? next : best), null)?.[0] ?? null;
 }
 
 function legend() {

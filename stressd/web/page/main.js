@@ -2,6 +2,7 @@
 
 import { mount as deeds, needToken } from "./deeds.js";
 import { mount as clocks } from "./clocks.js";
+import { mount as curves } from "./curves.js";
 import { mount as drawer } from "./drawer.js";
 import { mount as episodes } from "./episodes.js";
 import { mount as graph } from "./graph.js";
@@ -10,6 +11,7 @@ import { mount as health } from "./health.js";
 import { mount as heatmap } from "./heatmap.js";
 import { mount as replay } from "./replay.js";
 import { connect, makeStore } from "./state.js";
+import { mount as strip } from "./strip.js";
 import { mount as stress } from "./stress.js";
 
 const store = makeStore();
@@ -31,6 +33,8 @@ function begin() {
   for (const each of document.querySelectorAll("main.closed, .not-live")) each.remove();
   at("main").hidden = false;
   stress(at("stress"), store);
+  curves(at("curves"), store);
+  strip(at("strip"), store);
   heatmap(at("heat"), store);
   episodes(at("episodes"), store);
   graph(at("graph"), store);
