@@ -93,6 +93,9 @@ function level(plot, value, colour, since, dash, side, word, sides) {
   ctx.textAlign = side;
   ctx.textBaseline = "bottom";
   const x = side === "left" ? bbox.left + 6 * devicePixelRatio : bbox.left + bbox.width - 6 * devicePixelRatio;
+  ctx.strokeStyle = ink("--card");
+  ctx.lineWidth = 4 * devicePixelRatio;
+  ctx.strokeText(word, x, y - 2 * devicePixelRatio);
   ctx.fillText(word, x, y - 2 * devicePixelRatio);
 }
 
