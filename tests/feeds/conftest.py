@@ -36,6 +36,7 @@ async def background() -> AsyncIterator[Callable[[Awaitable[None]], asyncio.Task
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    tasks.clear()  # what ended with an error holds its sockets, and pytest this function until after the test
 
 
 @pytest.fixture
