@@ -202,16 +202,16 @@ class StandIns:
             about = set(event.data.sources) if event is not None else set()
             # In memory first: what is neither queued nor on its way into the store by now is in the store
             holders = {name for name, lane in self._lanes.items() if lane.holds(episode, item.event_id)}
-            if any(item.event_id in lane.unsettled for lane in self._lanes.values()) or any(
-                name not in about and self._well(name, item) for name in holders - {sink}
-            ):
+            settling = {name for name, lane in self._lanes.items() if item.event_id in lane.unsettled}
+            if settling - about or any(name not in about and self._well(name, item) for name in holders - {sink}):
                 return None
             rows = await asyncio.to_thread(self._store.deliveries, event_id=item.event_id)
         except StoreError as error:
             log.warning("outbox.unreadable", error=str(error))
             item.placed = False
             return None
-        if any(row.state in ("delivered", "superseded") for row in rows):
+        # That the one it is about took it proves nothing: what it says may be that messages get lost there
+        if any(row.state in ("delivered", "superseded") and row.sink not in about for row in rows):
             return None
         if sink not in about and sink in holders and self._well(sink, item):
             item.placed = False

@@ -21,7 +21,7 @@ FAST = "5000"
 
 
 def test_the_demo_does_the_main_job(capsys: pytest.CaptureFixture[str]) -> None:
-    status = main(["demo", "--once", "--json", "--speed", FAST])
+    status = main(["demo", "--once", "--json", "--speed", FAST, "--listen", "127.0.0.1:0"])
     said = capsys.readouterr()
     events = [json.loads(line) for line in said.out.splitlines()]
     assert status == 0, said.err

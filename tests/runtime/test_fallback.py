@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from stressd.alerts.event import DataQuality
 from stressd.runtime.breaker import CAP, THRESHOLD, Breaker
+from stressd.runtime.lane import Item
+from stressd.runtime.standins import StandIns
 from stressd.sinks.base import SinkError
 from stressd.store import Commit
 from tests.runtime.outbox_bench import JP, US, Bench, FakeSink, Sent, make
@@ -253,6 +255,23 @@ async def test_an_alert_about_a_sink_goes_through_another_where_its_route_names_
     assert "fallback for ops" in desk.received[0].text
     await bench.tell("ops", **about("ops", seq=2, type="resolved"))
     assert heard(desk) == heard(ops) == ["opened", "resolved"], "its end goes where its beginning went"
+
+
+async def test_an_alert_about_a_sink_that_takes_it_at_once_goes_through_another_all_the_same(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ops, desk = bench.sink("ops"), bench.sink("desk")
+    look = StandIns._somebody_for
+
+    async def late(self: StandIns, sink: str, episode: str, item: Item) -> str | None:
+        while bench.row(item.event_id, "ops").state != "delivered":
+            await asyncio.sleep(0)
+        return await look(self, sink, episode, item)
+
+    monkeypatch.setattr(StandIns, "_somebody_for", late)
+    await bench.start()
+    await bench.tell("ops", **about("ops"))
+    assert heard(desk) == heard(ops) == ["opened"]
 
 
 async def test_an_alert_about_stressd_finds_a_sink_that_is_well(bench: Bench) -> None:
