@@ -28,24 +28,14 @@ POLICY = "default-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 NOW = "2026-01-20T08:50:00Z"
 
 BOOT = """
+import { makeStore } from "/static/state.js";
 import { mount as episodes } from "/static/episodes.js";
 import { mount as drawer } from "/static/drawer.js";
 import { mount as graph } from "/static/graph.js";
 import { mount as health } from "/static/health.js";
-const heard = new Map();
-const store = {
-  state: await (await fetch("/state")).json(),
-  subscribe(section, fn) {
-    const all = heard.get(section) ?? new Set();
-    heard.set(section, all.add(fn));
-    fn(store.state[section], store.state);
-    return () => all.delete(fn);
-  },
-};
-window.change = (section, value) => {
-  store.state[section] = value;
-  for (const fn of heard.get(section) ?? []) fn(value, store.state);
-};
+const store = makeStore();
+store.replace(await (await fetch("/state")).json());
+window.change = (section, value) => store.replace({ ...store.state, [section]: value });
 window.store = store;
 const at = (id) => document.getElementById(id);
 episodes(at("episodes"), store);

@@ -24,22 +24,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HOSTILE = '<img src=x onerror="window.owned=1">'
 BOOT = """
+import { makeStore } from "/modules/state.js";
 import { mount as deeds, needToken } from "/modules/deeds.js";
 import { mount as replay } from "/modules/replay.js";
-const heard = new Map();
-const store = {
-  state: await (await fetch("/state")).json(),
-  subscribe(section, fn) {
-    const all = heard.get(section) ?? new Set();
-    heard.set(section, all.add(fn));
-    fn(store.state[section], store.state);
-    return () => all.delete(fn);
-  },
-};
-window.change = (section, value) => {
-  store.state[section] = value;
-  for (const fn of heard.get(section) ?? []) fn(value, store.state);
-};
+const store = makeStore();
+store.replace(await (await fetch("/state")).json());
+window.change = (section, value) => store.replace({ ...store.state, [section]: value });
 window.show = (episode) => document.dispatchEvent(new CustomEvent("drawer:shown",
   {detail: {episode, story: {acknowledged: null}, element: document.getElementById("tools")}}));
 window.needToken = needToken;

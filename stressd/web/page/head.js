@@ -11,15 +11,15 @@ export function mount(element, store) {
   const now = element.querySelector("#now");
   const strong = document.createElement("strong");
   const why = document.createElement("span");
-  let line = "lost";
+  let line = null; // nothing is known of it yet: what the server wrote stands
   const show = () => {
     const state = store.state;
-    if (!state) return;
+    if (line === null || (line === "live" && !state)) return;
     if (!strong.isConnected) verdict.replaceChildren(strong, " ", why);
     mark(strong, "data-state", line === "live" ? state.state : "stale");
     write(strong, line === "live" ? state.state : "old");
     write(why, line === "live" ? (state.reasons ?? []).join("; ") : WORDS[line]);
-    write(now, moment(state.time));
+    if (state) write(now, moment(state.time));
     mark(document.documentElement, "data-stale", line === "live" ? null : "");
   };
   for (const section of ["state", "reasons", "time"]) store.subscribe(section, show);

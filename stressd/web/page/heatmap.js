@@ -11,8 +11,9 @@ export function mount(element, store) {
   const head = h("tr", {});
   const rows = h("tbody", {});
   const table = h("table", { class: "heat" }, h("caption", { class: "visually-hidden" }, "Change since the prior close in bp, and in daily sigma"), h("thead", {}, head), rows);
-  const detail = h("p", { class: "heat-detail", "aria-live": "polite" });
-  fill(body(element), h("div", { class: "heat-wide", tabindex: "0", role: "region", "aria-label": "Moves by market and tenor" }, table), legend(), detail);
+  const detail = h("p", { class: "heat-detail" });
+  const said = h("p", { class: "visually-hidden", role: "status" }); // what was chosen; not every tick of it
+  fill(body(element), h("div", { class: "heat-wide", tabindex: "0", role: "region", "aria-label": "Moves by market and tenor" }, table), legend(), detail, said);
   const kept = new Map();
   let chosen = null;
   let byHand = false;
@@ -45,6 +46,7 @@ export function mount(element, store) {
     byHand = true;
     turn(id);
     tell();
+    write(said, detail.textContent);
   };
   const turn = (id) => {
     chosen = id;

@@ -55,14 +55,15 @@ export function connect(store, needToken, heard) {
     heard("live");
   };
   const open = () => {
+    store.told = performance.now();
     source = new EventSource("api/v1/stream");
     source.addEventListener("state", (event) => { came(); store.replace(JSON.parse(event.data)); });
     source.addEventListener("patch", (event) => { came(); store.patch(JSON.parse(event.data)); });
     source.addEventListener("beat", came);
-    source.addEventListener("error", lost);
+    source.addEventListener("error", () => lost("lost"));
   };
-  const lost = async () => {
-    heard("lost");
+  const lost = async (how) => {
+    heard(how);
     source.close();
     const status = await fetch("api/v1/state", { method: "HEAD" }).then((answer) => answer.status, () => 0);
     if (status === 401) await needToken();
@@ -70,6 +71,10 @@ export function connect(store, needToken, heard) {
     tries += 1;
     setTimeout(open, status === 401 ? 0 : wait);
   };
-  setInterval(() => { if (store.told && performance.now() - store.told > STALE) heard("stale"); }, 1000);
+  // A line over which nothing comes may be dead without anybody having said so: it is made anew.
+  setInterval(() => {
+    if (source.readyState === EventSource.CLOSED || performance.now() - store.told <= STALE) return;
+    lost("stale");
+  }, 1000);
   open();
 }
