@@ -12,6 +12,9 @@ from stressd.engine.spec import SEVERITIES
 from stressd.market.series import parse_series
 from stressd.market.times import iso
 
+DECIMALS: Final = 3
+"""Of a yield in percent, as JGBs and Treasuries are quoted."""
+
 WORDS: Final = {
     LIVE: "live", CLOSED: "closed", SILENT: "stale", HALTED: "halted", NOT_KNOWN: "unknown", NEVER_SEEN: "unknown",
 }  # fmt: skip
@@ -53,7 +56,7 @@ def row(state: SeriesState, order: int, now: int, deaf: Collection[str]) -> dict
         "breach": state.breaches.active > 0,
         "day_low": low,
         "day_high": high,
-        "decimals": 3 if parsed.market.startswith("JP") else 2,
+        "decimals": DECIMALS,
     }
 
 
