@@ -65,7 +65,7 @@ export function connect(store, needToken, heard) {
   const lost = async (how) => {
     heard(how);
     source.close();
-    const status = await fetch("api/v1/state", { method: "HEAD" }).then((answer) => answer.status, () => 0);
+    const status = await fetch("api/v1/state", { method: "HEAD", signal: AbortSignal.timeout(5000) }).then((answer) => answer.status, () => 0);
     if (status === 401) await needToken();
     const wait = Math.min(LONGEST, 500 * 2 ** tries) * (0.5 + Math.random() / 2);
     tries += 1;
