@@ -174,7 +174,7 @@ class FileFeed:
             self.health.detail = ""
             self.health.connects += 1
             self._log.info("feed.connected", connects=self.health.connects)
-            rest = await self._skip(stream, lines)
+            rest = await self._pass_on(await self._skip(stream, lines), lines, inbox)
             while True:
                 block = await asyncio.to_thread(_read_some, stream)
                 if block:

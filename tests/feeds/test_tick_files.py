@@ -240,6 +240,15 @@ async def test_a_followed_file_is_read_as_it_grows_and_anew_when_it_is_replaced(
     assert desk.health.rejects[0][2] == "line 4: 'oops' is not a number"
 
 
+async def test_the_only_line_of_a_followed_file_does_not_wait_for_another(tmp_path: Path, background: Start) -> None:
+    inbox = KeepingInbox(lambda: START)
+    path = tmp_path / "t.ndjson"
+    path.write_text(f'{{"time": {START}, "series": "JP.GOV.30Y", "value": 1}}\n')
+    desk = feed(path, follow=True)
+    background(desk.run(inbox))
+    assert [tick.value for tick in await drain(desk, inbox, lambda: desk.health.ticks == 1)] == [1]
+
+
 async def test_a_file_without_a_header_is_refused_at_every_piece(inbox: KeepingInbox, tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("2026-01-20T06:00:00Z;JP.GOV.30Y;3.7\n")
