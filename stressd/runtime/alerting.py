@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
@@ -10,11 +9,9 @@ from stressd.engine.engine import Engine
 from stressd.engine.spec import HORIZONS, EngineSpec
 from stressd.engine.status import row
 from stressd.market.times import iso
+from stressd.runtime.slices import sliced
 
 SECOND: Final = 1_000_000_000
-
-SLICE: Final = 50
-"""Series between two turns of the event loop: about two milliseconds."""
 
 SAMPLE: Final = {"1m": 60, "5m": 300, "30m": 1800}
 """Seconds of open time that one sample of an intraday horizon takes."""
@@ -38,10 +35,8 @@ async def in_slices(spec: EngineSpec, engine: Engine, now: int, deaf: Collection
     """The same, with a turn of the event loop after every slice of series: each is told as it is then."""
     horizons, other = _watched(spec)
     detail = []
-    for k, state in enumerate(engine.states(), 1):
+    async for state in sliced(engine.states()):
         detail.append(_series(spec, row(state, engine.now), horizons, other, now, deaf))
-        if k % SLICE == 0:
-            await asyncio.sleep(0)
     return _summed(detail)
 
 

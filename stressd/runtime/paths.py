@@ -1,34 +1,38 @@
-"""The path of every series through its session so far, for sparklines; all other figures are in the state."""
+"""The path of a series through its session so far, as the engine keeps it: for sparklines, and for the strip."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Final
 
 from stressd.engine.engine import Engine
 from stressd.engine.series import SeriesState
+from stressd.engine.today import Row
 from stressd.market.times import iso
+from stressd.runtime.slices import sliced
 
 SECOND: Final = 1_000_000_000
-
-SLICE: Final = 50
-"""Series between two turns of the event loop."""
 
 
 async def paths(engine: Engine, now: int) -> dict[str, Any]:
     """By series the last value (percent) in each of at most 60 steps since the open, null where nothing ticked; a
     series without a session has none. now: ns UTC."""
     found = {}
-    for k, state in enumerate(engine.states(), 1):
-        if state.t and state.horizons.today.open_time:
-            found[state.id] = _of(state)
-        if k % SLICE == 0:
-            await asyncio.sleep(0)
+    async for state in sliced(engine.states()):
+        if (path := path_of(state)) is not None:
+            start, step, lasts, _, _ = path
+            found[state.id] = {"start": iso(start), "step_s": step / SECOND, "values": lasts}
     return {"time": iso(now), "paths": found}
 
 
-def _of(state: SeriesState) -> dict[str, Any]:
-    horizons, value = state.horizons, state.y
-    low, high = min(horizons.low, value), max(horizons.high, value)
-    start, step, lasts, _, _ = horizons.today.path(value, state.t, low, high)
-    return {"start": iso(start), "step_s": step / SECOND, "values": lasts}
+def path_of(state: SeriesState) -> Row | None:
+    """Of one series, its last tick included; None where it has no session."""
+    reach = range_of(state)
+    return None if reach is None else state.horizons.today.path(state.y, state.t, *reach)
+
+
+def range_of(state: SeriesState) -> tuple[float, float] | None:
+    """Lowest and highest value (percent) since the slot began that is under way; None where it has no session."""
+    horizons = state.horizons
+    if state.t == 0 or horizons.today.open_time == 0 or state.t < horizons.today.open_time:
+        return None
+    return min(horizons.low, state.y), max(horizons.high, state.y)

@@ -228,9 +228,7 @@ class Recorder:
             text = [line(tick) for tick in ticks[:-1]]
             text.append(line(ticks[-1], said))
             data = "".join(text).encode("utf-8", "replace")
-            written = os.write(self._out, data)
-            while written < len(data):
-                written += os.write(self._out, data[written:])
+            _write_whole(self._out, data)
             self._size += len(data)
             self.bytes += len(data)
             self._upto = first + len(ticks)
@@ -246,7 +244,7 @@ class Recorder:
         out = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             # a line of its own, whatever a process that was killed has left half written
-            os.write(out, b"\n" + b"\n".join(encode(each) for each in given) + b"\n")
+            _write_whole(out, b"\n" + b"\n".join(encode(each) for each in given) + b"\n")
         finally:
             os.close(out)
 
@@ -317,3 +315,10 @@ class Recorder:
         elif self.full and self.free > floor + floor // 10:
             self.full = ""
             log.info("disk.freed", free=self.free, floor=floor, path=str(self._state))
+
+
+def _write_whole(out: int, data: bytes) -> None:
+    """A disk that fills up may take a part. Raises OSError."""
+    written = os.write(out, data)
+    while written < len(data):
+        written += os.write(out, data[written:])

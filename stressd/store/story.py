@@ -1,4 +1,4 @@
-"""The whole story of one episode, built once for `stressd explain`, the page's drawer and the post-mortem.
+"""The whole story of one episode, built once for `stressd explain`, the API and the page's drawer.
 
 Everything in it is read from the store, so that it is the same while the daemon runs, after a restart and on a copy.
 """

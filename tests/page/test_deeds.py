@@ -16,7 +16,7 @@ from aiohttp import web
 from stressd.alerts.people.commands import Acknowledge, AddSilence, EndSilence, Label
 from stressd.web.app import make_app
 from stressd.web.serve import SOCKET_NAME, Server
-from tests.page.frame import LOOK, MODULES, POLICY, chromium, state
+from tests.page.frame import LOOK, MODULES, POLICY, state
 from tests.web.behind import OPEN, Behind
 from tests.web.test_app import Told
 
@@ -76,12 +76,6 @@ class Desk:
         """What came of it."""
         over = f"form[aria-label^='{form}']:not([data-outcome=''])[data-outcome] .deed-said"
         return str(await self.page.locator(over).inner_text())
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Any]:
-    async with chromium() as started:
-        yield started
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from stressd.alerts.canned import EPISODE
-from tests.page.frame import Frame, chromium, kept, lived, served
+from tests.page.frame import Frame, kept, lived, served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -41,12 +41,6 @@ class Desk:
         return str(
             await self.page.evaluate("document.activeElement.id || document.activeElement.dataset.episode || ''")
         )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Any]:
-    async with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.page.frame import chromium, served
+from tests.page.frame import served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Any]:
-    async with chromium() as started:
-        yield started
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -14,16 +14,9 @@ import pytest
 import pytest_asyncio
 
 from stressd.runtime.daemon import Daemon
-from tests.page.frame import chromium
 from tests.runtime.desk import Desk, desk_in, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Any]:
-    async with chromium() as started:
-        yield started
 
 
 @pytest_asyncio.fixture(loop_scope="module")

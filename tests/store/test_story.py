@@ -1,4 +1,4 @@
-"""The story of an episode: one builder for `explain`, the page's drawer and the post-mortem."""
+"""The story of an episode: one builder for `explain`, the API and the page's drawer."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class Host:
     def install(self, root: Path, release: str) -> None:
         """As docs/install.md says, from the release's folder alone."""
         page = root / "docs/install.md"
-        self.run("rm -rf /root/.local/state/stressd")  # of whoever uses this machine otherwise
+        self.run("rm -rf ~/.local/state/stressd")  # of whoever uses this machine otherwise
         for block in commands(page, "The program"):
             self.run(f"cd {release}\n{block}", timeout=170)
         self.run(f"cd {release}\n{commands(page, 'The configuration')[0]}")

@@ -13,6 +13,7 @@ from stressd.engine.form import FORM
 from stressd.market.times import iso
 from stressd.runtime import health as verdict
 from stressd.runtime.report import SECOND, feed_row, silence_row
+from stressd.runtime.slices import sliced
 from stressd.runtime.state import episodes, health, markets, series
 from stressd.runtime.state.strip import strip
 from stressd.store import Episode as Row
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 """Of the document: raised when something in it changes its meaning."""
-
-SLICE: Final = 50
-"""Series between two turns of the event loop: about two milliseconds."""
 
 NEWEST: Final = 500
 """Episodes that are read from the store."""
@@ -50,10 +48,8 @@ class Scribe:
         engine, now = d.pump.pipeline.engine, d.clock.now()
         deaf = {n for n, feed in d.feeds.feeds.items() if feed.health.state not in ("connected", "stopped")}
         rows: dict[str, dict[str, Any]] = {}
-        for order, state in enumerate(engine.states()):
-            rows[state.id] = series.row(state, order, now, deaf)
-            if order % SLICE == SLICE - 1:
-                await asyncio.sleep(0)
+        async for state in sliced(engine.states()):
+            rows[state.id] = series.row(state, len(rows), now, deaf)
         pipeline = d.pump.pipeline
         known = [*pipeline.episodes.open_episodes(), *pipeline.episodes.closed_episodes()]
         halted = {row["market"] for row in rows.values() if row["state"] == "halted"}

@@ -11,6 +11,7 @@ from stressd.engine.series import SeriesState
 from stressd.engine.spec import SEVERITIES
 from stressd.market.series import parse_series
 from stressd.market.times import iso
+from stressd.runtime.paths import range_of
 
 DECIMALS: Final = 3
 """Of a yield in percent, as JGBs and Treasuries are quoted."""
@@ -73,10 +74,8 @@ def _where(state: SeriesState) -> tuple[float | None, int, float | None, int]:
 
 
 def _range(state: SeriesState) -> tuple[float | None, float | None]:
-    today = state.horizons.today
-    if today.open_time == 0 or state.t < today.open_time:
-        return None, None
-    return min(today.low, state.horizons.low, state.y), max(today.high, state.horizons.high, state.y)
+    today, newest = state.horizons.today, range_of(state)
+    return (None, None) if newest is None else (min(today.low, newest[0]), max(today.high, newest[1]))
 
 
 def _bars(state: SeriesState) -> dict[str, float | None]:

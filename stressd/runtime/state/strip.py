@@ -14,7 +14,9 @@ from stressd.engine.horizon import DAILY, SESSION
 from stressd.engine.quiet import HALTED, sight
 from stressd.engine.series import SeriesState
 from stressd.engine.spec import SEVERITIES
+from stressd.engine.today import Row
 from stressd.market.times import iso, parse_time
+from stressd.runtime.paths import path_of
 
 MS: Final = 1_000_000
 SPANS: Final = 40
@@ -27,7 +29,8 @@ def strip(state: SeriesState, episodes: Iterable[Episode], now: int) -> dict[str
     points: [time, value]; range: [from, to, low, high] of each step of the path; bands: of each horizon that is
     measured from one value, where a move enters, by severity; breaches: of episodes that hold the series.
     """
-    points = _points(state)
+    path = path_of(state)
+    points = _points(state, path)
     today = state.horizons.today
     start = today.open_time or (int(points[0][0]) * MS if points else now)
     moves = [
@@ -49,7 +52,7 @@ def strip(state: SeriesState, episodes: Iterable[Episode], now: int) -> dict[str
         "series": state.id,
         "time": iso(now),
         "points": points,
-        "range": _ranges(state),
+        "range": _ranges(path, state.t),
         "prior_close": None if close is None else {"value": close, "time": iso(today.close_time)},
         "bands": [band for number in (SESSION, DAILY) for band in _bands(state, number)],
         "sessions": _sessions(state, start, now),
@@ -58,7 +61,7 @@ def strip(state: SeriesState, episodes: Iterable[Episode], now: int) -> dict[str
     }
 
 
-def _points(state: SeriesState) -> list[list[float]]:
+def _points(state: SeriesState, path: Row | None) -> list[list[float]]:
     """The path, then the ring's slots as far as they reach, then the last tick."""
     horizons = state.horizons
     ring = horizons.ring
@@ -68,7 +71,7 @@ def _points(state: SeriesState) -> list[list[float]]:
         fine[state.t // MS] = state.y
     oldest = min(fine, default=0)
     points: dict[int, float] = {}
-    if (path := _path(state)) is not None:
+    if path is not None:
         start, step, lasts, _, _ = path
         ends = [min(start + (k + 1) * step, state.t) // MS for k in range(len(lasts))]
         points = {t: v for t, v in zip(ends, lasts, strict=True) if v is not None and (not fine or t < oldest)}
@@ -77,19 +80,13 @@ def _points(state: SeriesState) -> list[list[float]]:
     return [[t, v] for t, v in sorted((points | fine).items())]
 
 
-def _path(state: SeriesState) -> Any:
-    today, horizons = state.horizons.today, state.horizons
-    if today.open_time == 0 or state.t < today.open_time:
-        return None
-    return today.path(state.y, state.t, min(horizons.low, state.y), max(horizons.high, state.y))
-
-
-def _ranges(state: SeriesState) -> list[list[float]]:
-    if (path := _path(state)) is None:
+def _ranges(path: Row | None, last: int) -> list[list[float]]:
+    """last: time of the last tick, ns."""
+    if path is None:
         return []
     start, step, _, lows, highs = path
     return [
-        [(start + k * step) // MS, min(start + (k + 1) * step, max(state.t, start + k * step)) // MS, low, high]
+        [(start + k * step) // MS, min(start + (k + 1) * step, max(last, start + k * step)) // MS, low, high]
         for k, (low, high) in enumerate(zip(lows, highs, strict=True))
         if low is not None and high is not None
     ]
