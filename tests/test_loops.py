@@ -92,9 +92,9 @@ def test_what_tries_again_waits_by_the_one_policy() -> None:
 
 def test_long_lived_tasks_are_made_by_the_crew_alone() -> None:
     assert sorted(calls("create_task")) == [
-        "runtime/bundles.py",  # one bundle: ended after some minutes
         "runtime/connect.py",  # check --connect: ended after some seconds
         "runtime/daemon.py",  # the pump: its end is the process' end
+        "runtime/errands.py",  # one file: ended after some minutes
         "runtime/exercises.py",  # one drill, which says how it ended, whatever happens
         "sinks/alertmanager.py",  # catches everything itself, and is begun again with the next message
         "sinks/mqtt.py",  # likewise

@@ -129,6 +129,13 @@ def duration_text(seconds: float) -> str:
     return f"{whole // size} {big}" + (f" {rest} {small}" if rest else "")
 
 
+def took_text(milliseconds: float) -> str:
+    """How long a message took: "6 ms", and from a second on "1.4 s", "2 min 5 s"."""
+    if milliseconds >= 999.5:
+        return duration_text(milliseconds / 1000.0)
+    return f"{milliseconds:.0f} ms" if milliseconds >= 0.5 else "under 1 ms"
+
+
 def moment_text(time: str) -> str:
     """An ISO time as "20 Jan 2026 20:30 UTC", with seconds where they are not zero."""
     moment = datetime.fromtimestamp(parse_time(time) // SECOND, UTC)

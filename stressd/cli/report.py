@@ -1,4 +1,4 @@
-"""`stressd report`: the periodic report of the user's markets, or the connectedness table of any file of columns."""
+"""`stressd report`: of a period, of an episode, or the connectedness table of any file of columns."""
 
 from __future__ import annotations
 
@@ -23,10 +23,17 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     """The command's arguments."""
     parser = subparsers.add_parser(
         "report",
-        help="connectedness, lags, co-exceedances, links and episodes of a period",
-        description="Without --connectedness: what a period was like in your markets, from the store and the daemon's "
-        "state, or straight from daily files. With it: the Diebold-Yilmaz table of a CSV of date,<node>...",
+        help="the post-mortem of an episode; connectedness, lags, links and episodes of a period",
+        description="With EPISODE: who led, who followed, how fast it was given back, what was wrong with the data, "
+        "when messages arrived and what it used of its budget, as Markdown or as one page. Without it: what a period "
+        "was like in your markets, from the store and the daemon's state, or straight from daily files. With "
+        "--connectedness: the Diebold-Yilmaz table of a CSV of date,<node>...",
     )
+    parser.add_argument("subject", metavar="EPISODE", nargs="?", help="for example JP-260120-7q2f, or 7q2f")
+    parser.add_argument(
+        "--due", action="store_true",
+        help="make the reports that are missing in the state directory, as the daemon does after each close",
+    )  # fmt: skip
     parser.add_argument("--connectedness", metavar="FILE", help="the table of this file's columns, and nothing else")
     parser.add_argument(
         "--lags", type=_count, default=None, metavar="P", help="lags of its autoregression (default: 4)"
@@ -51,11 +58,16 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )  # fmt: skip
     parser.add_argument("--gauges", action="store_true", help="each market by its gauge, not by all its tenors")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write it as one page that needs nothing else")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="of an episode: write it as Markdown")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit status: 1 where a file cannot be read or there is nothing to report on."""
+    if args.subject is not None or args.due:
+        return _kept(args)
+    if args.markdown is not None:
+        raise UserError("--markdown is for the report of an episode")
     if args.connectedness is not None:
         return _columns(args)
     for name in ("lags", "horizon", "window", "half_life"):
@@ -64,6 +76,22 @@ def run(args: argparse.Namespace) -> int:
     from stressd.cli.report_period import period
 
     return period(args, DAYS)
+
+
+def _kept(args: argparse.Namespace) -> int:
+    """Raises UserError where options are given that belong to another report."""
+    alone = {"connectedness", "since", "until", "days", "daily", "ticks", "gauges", "window", "half_life"}
+    wrong = sorted(name for name in alone if getattr(args, name) not in (None, [], False))
+    what = "--due" if args.due else "an episode"
+    if wrong:
+        raise UserError(f"--{wrong[0].replace('_', '-')} is for the report of a period, not for {what}")
+    from stressd.cli import report_episode
+
+    if not args.due:
+        return report_episode.episode(args)
+    if args.subject is not None or args.html is not None or args.markdown is not None or args.json:
+        raise UserError("--due makes what is missing in the state directory, and takes nothing else but --state and -c")
+    return report_episode.due(args)
 
 
 def _columns(args: argparse.Namespace) -> int:

@@ -24,7 +24,7 @@ from stressd.config.fields import Bp, Duration, File, HttpUrl, KeyFault, Model, 
 from stressd.config.hours import ClockTime, EndTime
 from stressd.config.routes import DigestConfig, InhibitConfig, MatchConfig, RouteConfig, Storm, StormConfig
 from stressd.config.shadow import ShadowConfig
-from stressd.config.state import DiskConfig, Recording, RecordingConfig, RetentionConfig
+from stressd.config.state import DiskConfig, Recording, RecordingConfig, Reports, ReportsConfig, RetentionConfig
 from stressd.market.series import CROSS, FLY, SLOPE, parse_series, series_id
 from stressd.market.tenors import tenor_months
 from stressd.market.times import parse_day
@@ -311,6 +311,8 @@ class Config(Model):
     """Ticks as they came, for `stressd replay` and to lose nothing at a crash; `none` records nothing."""
     retention: RetentionConfig = RetentionConfig()
     """For how long the store keeps what is over."""
+    reports: Reports = ReportsConfig()
+    """Reports that are kept, and for how long; `none` keeps none. Example: `{max_age: 365d}`."""
     disk: DiskConfig = DiskConfig()
     """What is done before the disk is full."""
     listen: Annotated[Listen | None, BeforeValidator(_listen), WithJsonSchema({"type": ["string", "null"]})] = written(

@@ -56,6 +56,15 @@ class RetentionConfig(Model):
     """Deliveries that are done, and their log."""
 
 
+class ReportsConfig(Model):
+    """Post-mortems of episodes and summaries of days, kept as files in the state directory."""
+
+    max_age: Annotated[Duration, Field(ge=86_400 * 10**9)] = written("1095d")
+    """For how long."""
+    max_bytes: Annotated[Size, Field(ge=1_000_000)] = written("1GB")
+    """How much, all files together; the oldest go first."""
+
+
 class DiskConfig(Model):
     """What the daemon does before the disk is full."""
 
@@ -73,3 +82,9 @@ Recording = Annotated[
     BeforeValidator(_none, json_schema_input_type=RecordingConfig | Literal["none"]),
 ]
 """`none` records nothing."""
+
+Reports = Annotated[
+    ReportsConfig | None,
+    BeforeValidator(_none, json_schema_input_type=ReportsConfig | Literal["none"]),
+]
+"""`none` keeps none."""

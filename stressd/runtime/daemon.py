@@ -20,13 +20,13 @@ from stressd.config.registry import Registry
 from stressd.feeds.base import Feed
 from stressd.runtime import graph, vigil, warm
 from stressd.runtime.build import build_pipeline, fallbacks, make_feeds, make_sinks
-from stressd.runtime.bundles import Bundles
 from stressd.runtime.charts import Charts
 from stressd.runtime.checkpoints import Checkpoints, beside
 from stressd.runtime.clock import Clock, WallClock
 from stressd.runtime.deadletters import DeadLetter
 from stressd.runtime.delivery import Deliverer
 from stressd.runtime.doors import Reception
+from stressd.runtime.errands import Errands
 from stressd.runtime.exercises import Exercises
 from stressd.runtime.feedset import FeedSet
 from stressd.runtime.footprint import Footprints
@@ -44,6 +44,7 @@ from stressd.runtime.recording import recording, resume
 from stressd.runtime.reload import Reloader, address
 from stressd.runtime.rendering import Renderer
 from stressd.runtime.report import Reporter
+from stressd.runtime.reports import Reports
 from stressd.runtime.retention import Retention
 from stressd.runtime.sdnotify import Systemd
 from stressd.runtime.shadows import Shadows
@@ -119,7 +120,9 @@ class Daemon:
         self.losses: dict[str, tuple[float, str]] = {}
         self.legs = Legs(self)
         self.checkpoints = Checkpoints(state)
-        self.bundles = Bundles(state)
+        self.bundles = Errands(state, "bundles", "bundle", {".tar.gz": ("bundle", "--patience", "30", "-o")})
+        self.asked = Errands(state, "asked", "report", {".html": ("report", "--html"), ".md": ("report", "--markdown")})
+        self.reports = Reports(self)
         self.upstream: tuple[Loaded, Mapping[str, tuple[str, ...]]] | None = None
         self.playback: Playback | None = None
         self.exercises = Exercises(self)
@@ -155,7 +158,7 @@ class Daemon:
                 await self._work(feeds)
             finally:
                 await self.server.stop()
-                await self.bundles.stop()
+                await asyncio.gather(self.bundles.stop(), self.asked.stop())
                 await self.deliverer.stop(min(self.drain, FINISH))
                 self.charts.close()
         finally:
@@ -170,6 +173,7 @@ class Daemon:
     def _prepare(self, feeds: dict[str, Feed], sinks: dict[str, Sink]) -> None:
         snapshotfile.tidy(self.state)
         self.bundles.tidy()
+        self.asked.tidy()
         saved = self.snapshots.load()
         if saved is not None:
             self.snapshots.saved_at = saved.at
@@ -225,6 +229,7 @@ class Daemon:
                 keep("reloader", self.reloader.run),
                 keep("probe", self.probe.run),
                 keep("retention", self.retention.run),
+                keep("reports", self.reports.run),
             ]
             self.shadows.take(await self.shadows.make(self.loaded))
             await self.server.start(self.state / SOCKET_NAME)

@@ -24,7 +24,7 @@ from stressd.config.model import Config
 from stressd.engine.spec import SEVERITIES
 from stressd.market.times import iso
 from stressd.runtime import notes
-from stressd.runtime.bundles import NotMade
+from stressd.runtime.errands import NotMade
 from stressd.runtime.report import silence_row
 from stressd.store import Episode as Row
 from stressd.store import Store, StoreError
@@ -154,7 +154,14 @@ class Reception:
     async def bundle(self, name: str) -> Path | None:
         found = await self.episode(name)
         try:
-            return await self._daemon.bundles.of(found.id)
+            return await self._daemon.bundles.of(found.id, ".tar.gz")
+        except NotMade as error:
+            raise NotYet(str(error)) from None
+
+    async def report(self, name: str, ending: str) -> Path | None:
+        found = await self.episode(name)
+        try:
+            return await self._daemon.asked.of(found.id, ending)
         except NotMade as error:
             raise NotYet(str(error)) from None
 

@@ -21,6 +21,7 @@ from stressd.web.outline import outline
 from stressd.web.reading import add_reading, readable
 from stressd.web.reloading import add_reloading
 from stressd.web.replaying import add_replaying
+from stressd.web.report import add_report
 from stressd.web.stream import add_stream
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -90,6 +91,7 @@ def make_app(provider: Provider, doors: Doors) -> web.Application:
     add_reading(app)
     add_exercises(app)
     add_bundle(app)
+    add_report(app)
     add_replaying(app)
     add_act(app)
     add_reloading(app, doors)

@@ -102,6 +102,11 @@ class Doors(Reloads, Protocol):
         """The file of the episode's bundle; None while it is being made. Raises Unknown, NotYet."""
         ...
 
+    async def report(self, name: str, ending: str) -> Path | None:
+        """The file of the episode's report, with `.html` or `.md` at its end; None while it is being made. Raises
+        Unknown, NotYet."""
+        ...
+
     def silences(self) -> Sequence[Mapping[str, Any]]:
         """Those that are on or wait for their start, ready for JSON."""
         ...

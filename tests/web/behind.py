@@ -112,6 +112,10 @@ class Behind:
         await self.episode(name)
         return self.made
 
+    async def report(self, name: str, ending: str) -> Path | None:
+        await self.episode(name)
+        return None if self.made is None else self.made.with_suffix(ending)
+
     def silences(self) -> Sequence[Mapping[str, Any]]:
         return [{"id": "s1", "match": "market JP"}]
 

@@ -13,6 +13,7 @@ from stressd.alerts.words import count_text
 from stressd.lab.connectedness import Connectedness
 from stressd.lab.report import pictures
 from stressd.lab.report.columns import ColumnsReport
+from stressd.lab.report.document import Document
 from stressd.lab.report.findings import findings
 from stressd.lab.report.flows import LATELY, shown
 from stressd.lab.report.report import KINDS, Report
@@ -21,6 +22,7 @@ from stressd.market.times import day_iso
 
 PERIOD: Final = "period.html.j2"
 COLUMNS: Final = "columns.html.j2"
+DOCUMENT: Final = "document.html.j2"
 DARKEST: Final = 20.0
 """Percent from which on a cell of a heat map is darkest, unless another one has more."""
 
@@ -63,6 +65,11 @@ def period_page(report: Report) -> str:
         stack=Markup("") if report.stress is None else pictures.stacked(report.stress),
         links=None if report.links is None else report.links.plain(),
     )
+
+
+def document_page(document: Document) -> str:
+    """The page of an episode or of a day."""
+    return _render(DOCUMENT, document=document)
 
 
 def _render(name: str, **given: Any) -> str:

@@ -5,21 +5,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta, tzinfo
 from html import escape
 from typing import Final
 
 from markupsafe import Markup
 
+SECOND: Final = 1_000_000_000
+STEPS: Final = (
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
+)  # fmt: skip
+"""Seconds between two names of an axis of time."""
+
 WIDTH: Final = 480.0
 """Units across: a picture is shown between 340 and 620 pixels wide, and its text between 9 and 16."""
 
+WIDE: Final = 760.0
+"""Of one that has a page's width; on a phone it is moved sideways."""
 
-def svg(height: float, title: str, shapes: Iterable[str]) -> Markup:
+
+def svg(height: float, title: str, shapes: Iterable[str], width: float = WIDTH) -> Markup:
     """A picture. title: what it shows, for those who cannot see it."""
     inside = "".join(shapes)
+    kind = ' class="wide"' if width > WIDTH else ""
     return Markup(  # noqa: S704  # nosec B704
-        f'<svg viewBox="0 0 {WIDTH:g} {height:g}" role="img" aria-label="{escape(title)}">{inside}</svg>'
+        f'<svg{kind} viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(title)}">{inside}</svg>'
     )
 
 
@@ -85,17 +95,37 @@ def dates(first: int, last: int) -> list[tuple[int, str]]:
     return found
 
 
+def clock(first: int, last: int, zone: tzinfo, about: int = 6) -> list[tuple[float, str]]:
+    """Round times between two instants (ns UTC) on a clock there, as (seconds since 1970, name); days by their date."""
+    raw = max((last - first) / SECOND / about, 1.0)
+    step = next((k for k in STEPS if k >= raw), STEPS[-1])
+    at = datetime.fromtimestamp(first // SECOND, zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    found: list[tuple[float, str]] = []
+    day, count = at.date(), 0
+    while at.timestamp() * SECOND <= last and count < 100_000:
+        if at.timestamp() * SECOND >= first:
+            whole = f"{at.day} {at:%b}"
+            name = f"{at:%H:%M:%S}" if step < 60 else f"{at:%H:%M}"
+            found.append((at.timestamp(), whole if step >= 86_400 or (at.date() != day and found) else name))
+            day = at.date()
+        # by the clock on the wall, so that a changed clock moves no name off its round hour
+        at = at + timedelta(seconds=step)
+        count += 1
+    return found
+
+
 class Frame:
     """Axes of a picture: days across, numbers upward. left, right, top, bottom: of the plane, in units."""
 
     __slots__ = ("bottom", "first", "high", "last", "left", "low", "right", "top")
 
     def __init__(
-        self, first: float, last: float, low: float, high: float, *, left: float = 38.0, bottom: float = 176.0
-    ) -> None:
+        self, first: float, last: float, low: float, high: float, *, left: float = 38.0, bottom: float = 176.0,
+        right: float = WIDTH - 8.0,
+    ) -> None:  # fmt: skip
         self.first, self.last = first, last if last > first else first + 1.0
         self.low, self.high = low, high if high > low else low + 1.0
-        self.left, self.right, self.top, self.bottom = left, WIDTH - 8.0, 10.0, bottom
+        self.left, self.right, self.top, self.bottom = left, right, 10.0, bottom
 
     def x(self, value: float) -> float:
         return self.left + (value - self.first) / (self.last - self.first) * (self.right - self.left)
@@ -103,13 +133,13 @@ class Frame:
     def y(self, value: float) -> float:
         return self.bottom - (value - self.low) / (self.high - self.low) * (self.bottom - self.top)
 
-    def shapes(self, unit: str = "") -> list[str]:
-        """Grid and labels, days across."""
+    def shapes(self, unit: str = "", across: Sequence[tuple[float, str]] | None = None) -> list[str]:
+        """Grid and labels. across: what stands below, days where it is None."""
         out = []
         for value in ticks(self.low, self.high):
             out += [line(self.left, self.y(value), self.right, self.y(value), "grid")]
             out += [words(self.left - 5.0, self.y(value) + 4.0, f"{value:g}{unit}", "label", "end")]
-        for day, name in dates(int(self.first), int(self.last)):
-            out += [line(self.x(day), self.bottom, self.x(day), self.bottom + 4.0, "axis")]
-            out += [words(self.x(day), self.bottom + 17.0, name, "label", "middle")]
+        for at, name in dates(int(self.first), int(self.last)) if across is None else across:
+            out += [line(self.x(at), self.bottom, self.x(at), self.bottom + 4.0, "axis")]
+            out += [words(self.x(at), self.bottom + 17.0, name, "label", "middle")]
         return [*out, line(self.left, self.bottom, self.right, self.bottom, "axis")]

@@ -102,18 +102,18 @@ def by_rule(
 ) -> list[RuleRow]:
     """A row for every rule and market that had an episode in the period, or a budget for one. sessions: by market,
     those of the period; first, last: ends of the period, in days."""
-    budgets = _budgets(spec)
-    keys = dict.fromkeys([*budgets, *((each.rule, each.market) for each in episodes)])
+    allowed = budgets(spec)
+    keys = dict.fromkeys([*allowed, *((each.rule, each.market) for each in episodes)])
     rows = []
     for rule, market in sorted(keys):
         own = [each for each in episodes if (each.rule, each.market) == (rule, market)]
         severities = {name: sum(each.severity == name for each in own) for name in SEVERITIES}
-        found = rate(first, last, [each.at for each in own], budgets.get((rule, market)))
+        found = rate(first, last, [each.at for each in own], allowed.get((rule, market)))
         rows.append(RuleRow(rule, market, sessions.get(market, 0), found, severities))
     return rows
 
 
-def _budgets(spec: EngineSpec) -> dict[tuple[str, str], float]:
+def budgets(spec: EngineSpec) -> dict[tuple[str, str], float]:
     """Episodes a year that each rule may open in each market."""
     out: dict[tuple[str, str], float] = {}
     for rule in spec.sigma_rules:

@@ -11,6 +11,8 @@ export function tools({ episode, acknowledged }) {
   return [
     h("code", {}, `stressd explain ${episode.id}`),
     waits ? h("code", {}, `stressd ack ${episode.id}`) : null,
+    h("a", { href: `${at}/report.html`, target: "_blank", rel: "noopener" }, "Report"),
+    h("a", { href: `${at}/report.md` }, "Markdown"),
     h("a", { href: at }, "JSON"),
     bundle(`${at}/bundle`),
   ];
