@@ -32,6 +32,7 @@ PACED = {
     "runtime/daemon.py _tell_systemd": "every five seconds",
     "runtime/playback.py play": "every TURN, until the recording is over",
     "web/stream.py _make": "four times a second at most, while somebody reads",
+    "runtime/reports.py run": "at its own interval, by a process of its own",
     "runtime/retention.py run": "at its own interval, in slices",
     "runtime/standins.py _watch": "at the next deadline, never below LEAST_WAIT",
 }

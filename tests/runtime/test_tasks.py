@@ -18,6 +18,7 @@ TASKS = {
     "snapshotter": "stressd.runtime.daemon.Daemon._save_regularly",
     "status": "stressd.runtime.daemon.Daemon._tell_systemd",
     "retention": "stressd.runtime.retention.Retention.run",
+    "reports": "stressd.runtime.reports.Reports.run",
     "reloader": "stressd.runtime.reload.Reloader.run",
     "probe": "stressd.runtime.probe.Probe.run",
     "heartbeat sinks": "stressd.runtime.heart.Heart._keep_sinks",
