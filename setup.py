@@ -29,9 +29,11 @@ ON_THE_WAY = (
     "stressd/runtime/mailbox.py",
     "stressd/feeds/decoder.py",
     "stressd/feeds/mqtt5_protocol.py",
+    "stressd/feeds/mqtt5_usual.py",
     "stressd/feeds/topics.py",
     "stressd/feeds/values.py",
     "stressd/feeds/ticklines.py",
+    "stressd/runtime/recordedlines.py",
 )
 """What else a message passes on its way from the socket to the engine."""
 BUILDS = {"bdist_wheel", "build", "build_ext", "develop", "editable_wheel", "install"}

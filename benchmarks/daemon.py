@@ -1,6 +1,7 @@
 """stressd from the socket to the decision: its MQTT feed, mailbox, decoder, pump, engine, episodes and routes.
 
-usage: daemon.py PORT TICKS BATCH     Left out: the store and the sinks, which run on a breach and not on a tick.
+usage: daemon.py PORT TICKS BATCH [--recording]     With --recording every tick is written down too, as the daemon does
+by default. Left out: the store and the sinks, which run on a breach and not on a tick.
 
 All frames count as received at one moment after the last tick, so that what is decided depends on the ticks' own time
 alone, and not on how the network cut the stream.
@@ -11,10 +12,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import breaches
@@ -24,12 +27,14 @@ import uvloop
 
 from stressd.alerts.people.commands import Done
 from stressd.alerts.pipeline import Pipeline, Routed
+from stressd.config.state import DiskConfig, RecordingConfig
 from stressd.engine.form import FORM
 from stressd.feeds import mqtt
 from stressd.feeds.payload import PayloadMap
 from stressd.market.tick import Tick
 from stressd.runtime.mailbox import Mailbox
 from stressd.runtime.pump import Pump
+from stressd.runtime.recorder import Recorder
 
 
 class Still:
@@ -82,11 +87,14 @@ def feed(port: int, ticks: int, batch: int) -> mqtt.MqttFeed:
     return mqtt.build(config, breaches.resolver())
 
 
-async def main(port: int, ticks: int, batch: int) -> None:
+async def main(port: int, ticks: int, batch: int, recording: bool, state: Path) -> None:
     clock = Still(stream.end_ns(ticks))
     decisions = Decisions()
     mailbox = Mailbox(clock.now)
-    pump = Pump(mailbox, breaches.pipeline(ticks), clock, decisions)
+    recorder = Recorder(state, RecordingConfig() if recording else None, DiskConfig(), now=clock.now)
+    if recording:
+        recorder.start()
+    pump = Pump(mailbox, breaches.pipeline(ticks), clock, decisions, record=recorder.put)
     source = feed(port, ticks, batch)
     gc.collect()
     gc.freeze()  # as the daemon does when it is warm
@@ -96,7 +104,9 @@ async def main(port: int, ticks: int, batch: int) -> None:
         async with asyncio.timeout(meter.LONGEST):
             while pump.ticks + mailbox.dropped < ticks:
                 await asyncio.sleep(0.005)
-    cpu, seconds = meter.cpu() - began, time.perf_counter() - wall
+    seconds = time.perf_counter() - wall
+    recorder.stop(timeout=meter.LONGEST)
+    cpu = meter.cpu() - began
     tasks[0].cancel()
     pump.stop()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -106,6 +116,7 @@ async def main(port: int, ticks: int, batch: int) -> None:
         seconds,
         pump.ticks,
         folded=mailbox.dropped,
+        unrecorded=recorder.dropped,
         form=FORM,
         breaches=breaches.count(decisions.routed),
         told=told,
@@ -113,4 +124,6 @@ async def main(port: int, ticks: int, batch: int) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(*map(int, sys.argv[1:4])))
+    with tempfile.TemporaryDirectory() as folder:
+        port, ticks, batch = map(int, sys.argv[1:4])
+        uvloop.run(main(port, ticks, batch, "--recording" in sys.argv, Path(folder)))

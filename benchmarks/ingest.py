@@ -28,8 +28,15 @@ BAR: Final = 25.0
 """How many times less CPU per tick than the plain script, at one tick a message."""
 
 STRESSD: Final = "stressd"
+RECORDING: Final = "stressd, recording every tick"
+OURS: Final = (STRESSD, RECORDING)
 PLAIN: Final = "aiomqtt 2 + json + Python"
-SCRIPTS: Final = {STRESSD: "daemon.py", PLAIN: "plain.py", "aiomqtt 2 + json + river": "with_river.py"}
+SCRIPTS: Final = {
+    STRESSD: ("daemon.py",),
+    RECORDING: ("daemon.py", "--recording"),
+    PLAIN: ("plain.py",),
+    "aiomqtt 2 + json + river": ("with_river.py",),
+}
 TICKS: Final = {(STRESSD, 1): 400_000, (STRESSD, 100): 400_000, ("", 1): 30_000, ("", 100): 200_000}
 
 
@@ -82,22 +89,23 @@ def contest(rounds: int, quick: bool, core: set[int], port: int) -> dict[tuple[s
     found: dict[tuple[str, int], Figures] = {}
     for turn in range(rounds):
         for batch in (1, 100):
-            for name, script in SCRIPTS.items():
-                ticks = TICKS[(name if name == STRESSD else "", batch)] // (5 if quick and name != STRESSD else 1)
+            for name, (script, *flags) in SCRIPTS.items():
+                ours = name in OURS
+                ticks = TICKS[(STRESSD if ours else "", batch)] // (5 if quick and not ours else 1)
                 figures = found.setdefault((name, batch), Figures(ticks))
-                figures.runs.append(run(script, port, ticks, batch, core=core))
+                figures.runs.append(run(script, port, ticks, batch, *flags, core=core))
                 us = figures.runs[-1]["cpu_s"] / ticks * 1e6
-                print(f"round {turn + 1}/{rounds} {batch:>4} a message  {name:<26}{us:8.2f} us", file=sys.stderr)
+                print(f"round {turn + 1}/{rounds} {batch:>4} a message  {name:<30}{us:8.2f} us", file=sys.stderr)
     return found
 
 
 def table(found: dict[tuple[str, int], Figures]) -> list[str]:
-    lines = [f"{'':<28}{'ticks/message':>14}{'CPU us/tick':>13}{'(least-most)':>18}{'x stressd':>11}{'lost':>9}"]
+    lines = [f"{'':<30}{'ticks/message':>14}{'CPU us/tick':>13}{'(least-most)':>18}{'x stressd':>11}{'lost':>9}"]
     for (name, batch), figures in sorted(found.items(), key=lambda item: (item[0][1], item[1].cpu_us())):
         low, high = figures.spread()
         times = figures.cpu_us() / found[(STRESSD, batch)].cpu_us()
         lines.append(
-            f"{name:<28}{batch:>14}{figures.cpu_us():>13.3f}{f'({low:.2f}-{high:.2f})':>18}{times:>10.1f}x{figures.lost():>9}"
+            f"{name:<30}{batch:>14}{figures.cpu_us():>13.3f}{f'({low:.2f}-{high:.2f})':>18}{times:>10.1f}x{figures.lost():>9}"
         )
     return lines
 
@@ -110,7 +118,7 @@ def oracle(ticks: int, core: set[int]) -> tuple[dict[str, Any], dict[str, Any]]:
 def judge(found: dict[tuple[str, int], Figures], compiled: dict[str, Any], plain: dict[str, Any]) -> list[str]:
     """Everything that is not as it must be."""
     wrong = []
-    runs = [each for (name, _), figures in found.items() if name == STRESSD for each in figures.runs]
+    runs = [each for (name, _), figures in found.items() if name in OURS for each in figures.runs]
     if any(each["form"] != "compiled" for each in [*runs, compiled]):
         wrong.append("the engine is not compiled")
     if plain["form"] != "interpreted":
@@ -121,8 +129,10 @@ def judge(found: dict[tuple[str, int], Figures], compiled: dict[str, Any], plain
         wrong.append("what was told from the socket is not what the uncompiled engine tells of the same ticks")
     if not plain["entered"]:
         wrong.append("no breach in the whole stream: nothing was compared")
-    if any(found[(STRESSD, batch)].lost() for batch in (1, 100)):
+    if any(found[(name, batch)].lost() for name in OURS for batch in (1, 100)):
         wrong.append("ticks were lost by stressd")
+    if any(each["unrecorded"] for each in runs):
+        wrong.append("ticks were judged and not recorded")
     ratio = found[(PLAIN, 1)].cpu_us() / found[(STRESSD, 1)].cpu_us()
     if ratio < BAR:
         wrong.append(f"{ratio:.1f}x less CPU than the plain script at one tick a message, the bar is {BAR:g}x")

@@ -56,7 +56,7 @@ class Inbox(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass
 class FeedHealth:
     """What people and metrics are told of a feed. state: "connecting", "connected", "waiting" (back-off), "stopped",
     "refused" (by the other side: retried slowly, since only a change can help). rejects: the last refused messages,

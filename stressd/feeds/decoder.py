@@ -29,6 +29,7 @@ _ROLES: Final[dict[str, Any]] = {
     "series": str | None,
     "source": str | None,
 }
+_OBJECT: Final = ord("{")
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 
 
@@ -101,7 +102,7 @@ class PayloadDecoder:
         name: the series' name from outside the payload, "" where it has none. received: ns UTC. before: values stamped
         before it are history (flag BACKLOG), and such as carry no time are dropped; 0: all are live.
         """
-        if self._json and payload.startswith(b"{"):
+        if self._json and len(payload) > 0 and payload[0] == _OBJECT:
             try:
                 row = self._read_one(payload)
             except _UNREADABLE as error:

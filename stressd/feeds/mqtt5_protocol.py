@@ -30,9 +30,11 @@ from mqtt5 import (
     TopicFilter,
     read,
 )
+from mypy_extensions import i64
 
 from stressd.config.printable import printable
 from stressd.feeds.base import Feed, Frame, Inbox
+from stressd.feeds.mqtt5_usual import UNKNOWN, UsualMessages
 from stressd.feeds.mqtt_link import LinkOptions, Lost, Refused, packet_ids
 
 RECEIVE_MAX: Final = 16_384
@@ -109,6 +111,7 @@ class Mqtt5Protocol(asyncio.BufferedProtocol):
         self._unacknowledged = 0
         self._burst = 0
         self._buffer = memoryview(bytearray(READ))
+        self._usual = UsualMessages()
         self._why: Lost | Refused | None = None
         self._keep_alive = float(options.keep_alive)
         self._heard = loop.time()
@@ -179,10 +182,10 @@ class Mqtt5Protocol(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.data_received(self._buffer[:nbytes])
+        self.data_received(bytes(self._buffer[:nbytes]))
 
-    def data_received(self, data: bytes | memoryview) -> None:
-        """Takes what came. Of a memoryview nothing is kept."""
+    def data_received(self, data: bytes) -> None:
+        """Takes what came."""
         if self._why is not None:
             return
         self._heard = self._loop.time()
@@ -203,10 +206,10 @@ class Mqtt5Protocol(asyncio.BufferedProtocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
-    def _drain(self, data: bytes | memoryview) -> None:
+    def _drain(self, data: bytes) -> None:
         view = memoryview(data)
-        size = len(data)
-        at = self._complete(view) if self._partial else 0
+        size: i64 = len(data)
+        at: i64 = self._complete(view) if self._partial else 0
         received = self._inbox.now()
         put = self._inbox.put
         feed = self._feed
@@ -216,8 +219,19 @@ class Mqtt5Protocol(asyncio.BufferedProtocol):
         parse, publish = read, PublishPacket
         epoch = self._options.epoch << 16
         messages = 0
+        usual, most = self._usual, i64(self._max_packet)
         try:
             while at < size:
+                length = usual.read(data, at, most) if connected and self._unacknowledged < RECEIVE_MAX else 0
+                if length > 0:
+                    at += length
+                    messages += 1
+                    token: int | None = None
+                    if usual.packet_id >= 0:
+                        self._unacknowledged += 1
+                        token = epoch | usual.packet_id
+                    put(Frame(feed, usual.topic, usual.payload, received, token, usual.retain, resumed))
+                    continue
                 try:
                     packet, used = parse(view[at:])
                 except IndexError:
@@ -236,6 +250,8 @@ class Mqtt5Protocol(asyncio.BufferedProtocol):
                 if used > self._max_packet or not topic or not connected:
                     self._check(packet, used)
                 messages += 1
+                if length == UNKNOWN:
+                    usual.learn(topic)
                 if packet_id is None:
                     put(Frame(feed, topic, packet.payload, received, None, packet.retain, resumed))
                     continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import structlog
@@ -36,6 +35,15 @@ class Fault(NamedTuple):
     name: str = ""
 
 
+class _Last:
+    """The value that a series had last, percent."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+
 class Tally:
     """Counts the faults of one feed into its health."""
 
@@ -46,7 +54,7 @@ class Tally:
         self._log = structlog.get_logger("stressd.feeds").bind(feed=feed)
         self._last_log = -LOG_EVERY
         self._unlogged = 0
-        self._values: dict[str, float] = {}
+        self._values: dict[str, _Last] = {}
 
     def record(self, faults: list[Fault], received: int, topic: str) -> None:
         """Counts and keeps them. received: ns UTC."""
@@ -80,27 +88,33 @@ class Tally:
             names[shown] = names.pop(rarest)
         names[shown] = names.get(shown, 0) + 1
 
-    def count(self, ticks: Sequence[Tick], received: int) -> None:
+    def count(self, ticks: list[Tick], received: int) -> None:
         """The ticks of a message without a fault. received: ns UTC."""
         health = self._health
         health.ticks += len(ticks)
         values = self._values
+        newest, flat = health.newest, health.flat
         for tick in ticks:
             if tick.flags & BACKLOG != 0:
                 health.backlog += 1
                 continue
             time = tick.time
-            if time > health.newest:
-                health.newest = time
+            if time > newest:
+                newest = time
             health.lag = received - time
-            if values.get(tick.series) == tick.value:
-                health.flat += 1
+            last = values.get(tick.series)
+            if last is None:
+                values[tick.series] = _Last(tick.value)
+            elif last.value == tick.value:
+                flat += 1
+                continue
             else:
-                values[tick.series] = tick.value
-                health.changed_at = received
-                health.flat = 0
+                last.value = tick.value
+            health.changed_at = received
+            flat = 0
+        health.newest, health.flat = newest, flat
 
-    def settle(self, ticks: Sequence[Tick], faults: list[Fault], received: int, topic: str) -> None:
+    def settle(self, ticks: list[Tick], faults: list[Fault], received: int, topic: str) -> None:
         """Counts the outcome of one message. Raises DecodeError where nothing of it could be read."""
         self.count(ticks, received)
         if not faults:

@@ -7,8 +7,7 @@ keeping the newest value alone would hide the very crash.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from stressd.feeds.base import DecodeError, Feed, Frame
@@ -63,14 +62,23 @@ class Batch:
     def ticks(self, fault: Callable[[Frame, Exception], None]) -> list[Tick]:
         """All ticks, decoded. fault: told of a decoder that raised what it must not."""
         ticks = self.folded
+        feed: Feed | None = None
+        decode: Callable[[Frame], Sequence[Tick]] = _none
         for frame in self.frames:
+            if frame.feed is not feed:
+                feed = frame.feed
+                decode = feed.decode
             try:
-                ticks += frame.feed.decode(frame)
+                ticks.extend(decode(frame))
             except DecodeError:
                 self.malformed += 1
             except Exception as error:
                 fault(frame, error)
         return ticks
+
+
+def _none(frame: Frame) -> Sequence[Tick]:
+    return ()
 
 
 def settle(frames: list[Frame]) -> None:
@@ -97,7 +105,7 @@ class Mailbox:
 
     def __init__(self, now: Callable[[], int], max_frames: int = 100_000, max_bytes: int = 64 << 20) -> None:
         self._now = now
-        self._frames: deque[Frame] = deque()
+        self._frames: list[Frame] = []
         self._envelopes: dict[tuple[str, str, int], Envelope] = {}
         self._settled: list[Frame] = []
         self._woken = asyncio.Event()
@@ -139,13 +147,13 @@ class Mailbox:
             self._envelopes.clear()
         settled, self._settled = self._settled, []
         if len(self._frames) <= limit:
-            frames = list(self._frames)
-            self._frames.clear()
+            frames, self._frames = self._frames, []
             self.bytes = 0
             self._woken.clear()
         else:
-            frames = [self._frames.popleft() for _ in range(limit)]
-            self.bytes -= sum(len(frame.payload) + OVERHEAD for frame in frames)
+            frames, self._frames = self._frames[:limit], self._frames[limit:]
+            for frame in frames:
+                self.bytes -= len(frame.payload) + OVERHEAD
         return Batch(folded, settled, frames)
 
     def oldest(self) -> int | None:
@@ -174,10 +182,15 @@ class Mailbox:
         frames = self._frames
         floor_frames = self.max_frames - self.max_frames // FOLD
         floor_bytes = self.max_bytes - self.max_bytes // FOLD
-        while frames and (len(frames) > floor_frames or self.bytes > floor_bytes):
-            frame = frames.popleft()
-            self.bytes -= len(frame.payload) + OVERHEAD
-            self._absorb(frame)
+        gone = 0
+        try:
+            while gone < len(frames) and (len(frames) - gone > floor_frames or self.bytes > floor_bytes):
+                frame = frames[gone]
+                gone += 1
+                self.bytes -= len(frame.payload) + OVERHEAD
+                self._absorb(frame)
+        finally:
+            del frames[:gone]
 
     def _absorb(self, frame: Frame) -> None:
         try:

@@ -87,7 +87,7 @@ class Pump:
         conditions: Callable[[], list[Condition]] = list,
         beat: Callable[[], None] = lambda: None,
         observe: Callable[[float], None] = lambda seconds: None,
-        record: Callable[[Sequence[Tick]], None] = lambda ticks: None,
+        record: Callable[[list[Tick]], None] = lambda ticks: None,
         note: Callable[..., None] = lambda what, at, **said: None,
     ) -> None:
         self._mailbox = mailbox

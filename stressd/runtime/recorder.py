@@ -19,9 +19,9 @@ import structlog
 from stressd.alerts.inputs import Input, Word
 from stressd.config.state import DiskConfig, RecordingConfig, format_size
 from stressd.engine.spec import HIGH
-from stressd.feeds.ticklines import FLAGS
 from stressd.market.tick import Tick
 from stressd.runtime.notes import DISK, RECORDING, Condition
+from stressd.runtime.recordedlines import lines
 from stressd.store import recordings
 
 MOST: Final = 200_000
@@ -50,21 +50,6 @@ STATES: Final = 10
 log = structlog.get_logger()
 encode: Final = msgspec.json.Encoder().encode
 
-_ALL: Final = sum(FLAGS.values())
-_WORDS: Final = [" ".join(word for word, flag in FLAGS.items() if flags & flag) for flags in range(_ALL + 1)]
-
-
-def line(tick: Tick, position: str = "") -> str:
-    """A tick as a recording has it."""
-    spread = "" if tick.spread != tick.spread else repr(tick.spread)
-    source = tick.source if not any(c in tick.source for c in ',"\r\n') else '"' + _one_line(tick.source) + '"'
-    flags = _WORDS[tick.flags & _ALL]
-    return f"{tick.time},{tick.series},{tick.value!r},{source},{tick.received},{spread},{flags},{position}\n"
-
-
-def _one_line(text: str) -> str:
-    return text.replace('"', '""').replace("\r", " ").replace("\n", " ")
-
 
 class Recorder:
     """`put` is the pump's; everything else happens on a thread. next: number of the next tick; noted: of the next
@@ -88,7 +73,7 @@ class Recorder:
         self._now = now
         self._positions = positions
         self._told: dict[str, str] = {}
-        self._queue: queue.SimpleQueue[tuple[int, Sequence[Tick], str] | Input | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[int, list[Tick], str] | Input | None] = queue.SimpleQueue()
         self._lossy = False
         self.waiting = 0
         self._lock = threading.Lock()
@@ -130,7 +115,7 @@ class Recorder:
             return [Condition(RECORDING, "recording failing", self.trouble, needs=("disk",))]
         return []
 
-    def put(self, ticks: Sequence[Tick]) -> None:
+    def put(self, ticks: list[Tick]) -> None:
         """Record these, which one pass of the pump has taken. Never waits, never raises."""
         if self._config is None or self._thread is None:
             return
@@ -171,7 +156,7 @@ class Recorder:
     def _run(self) -> None:
         last = False
         while not last:
-            batches: list[tuple[int, Sequence[Tick], str] | Input | None] = []
+            batches: list[tuple[int, list[Tick], str] | Input | None] = []
             try:
                 batches.append(self._queue.get(timeout=1.0))
                 while True:
@@ -213,7 +198,7 @@ class Recorder:
         self.trouble = text
         self._close()
 
-    def _write(self, batches: Sequence[tuple[int, Sequence[Tick], str]]) -> None:
+    def _write(self, batches: Sequence[tuple[int, list[Tick], str]]) -> None:
         for first, ticks, said in batches:
             if not ticks:
                 continue
@@ -225,9 +210,7 @@ class Recorder:
             if self._out is None or first != self._upto or too_much:
                 self._next_file(ticks[0].received, first)
             assert self._out is not None
-            text = [line(tick) for tick in ticks[:-1]]
-            text.append(line(ticks[-1], said))
-            data = "".join(text).encode("utf-8", "replace")
+            data = lines(ticks, said).encode("utf-8", "replace")
             _write_whole(self._out, data)
             self._size += len(data)
             self.bytes += len(data)

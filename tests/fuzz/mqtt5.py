@@ -6,10 +6,11 @@ import asyncio
 import atexit
 from typing import Any
 
-from mqtt5 import ConnAckPacket, DisconnectPacket, PingRespPacket, PublishPacket
+from mqtt5 import ConnAckPacket, DisconnectPacket, PingRespPacket, PublishPacket, read
 
 from stressd.feeds.base import FeedHealth
 from stressd.feeds.mqtt5_protocol import Mqtt5Protocol
+from stressd.feeds.mqtt5_usual import UsualMessages
 from stressd.feeds.mqtt_link import LinkOptions, Lost, Refused
 from stressd.testing.feeds import KeepingInbox
 from tests.fuzz.harness import quick
@@ -74,7 +75,7 @@ async def _play(data: bytes) -> None:
     protocol.connection_made(wire)
     size = data[0] * 7 + 1 if data else 1
     for at in range(1, len(data), size):
-        protocol.data_received(memoryview(data[at : at + size]))
+        protocol.data_received(data[at : at + size])
         if wire.closed:
             break
         assert len(protocol._partial) <= LARGEST + 5
@@ -87,6 +88,20 @@ async def _play(data: bytes) -> None:
         assert isinstance(frame.payload, bytes)
 
 
+def _taken_alike(data: bytes) -> None:
+    """What is read without the codec is what the codec reads."""
+    usual = UsualMessages()
+    usual.learn("yields/JP/30Y")
+    for at in range(min(len(data), 200)):
+        taken = usual.read(data, at, LARGEST)
+        if taken > 0:
+            packet, used = read(data[at:])
+            assert isinstance(packet, PublishPacket)
+            assert (usual.topic, usual.payload, usual.retain) == (packet.topic, packet.payload, packet.retain)
+            assert (taken, usual.packet_id) == (used, -1 if packet.packet_id is None else packet.packet_id)
+
+
 def one(data: bytes) -> None:
     with quick():
         LOOP.run_until_complete(_play(data))
+        _taken_alike(data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,6 +97,20 @@ def test_a_refused_payload_is_counted_while_folding_and_folding_goes_on() -> Non
     assert box.malformed > 0
     assert box.folded_at == 7
     assert len(box.take(100).frames) <= 8
+
+
+def test_a_decoder_that_breaks_its_promise_while_folding_costs_its_frame_alone() -> None:
+    class Broken(PlainFeed):
+        def decode(self, frame: Frame) -> Sequence[Tick]:
+            raise RuntimeError("not what was promised")
+
+    box = Mailbox(lambda: 0, max_frames=8)
+    for at in range(8):
+        box.put(frame(Broken() if at == 0 else PlainFeed(), "JP.GOV.10Y", at, at))
+    with pytest.raises(RuntimeError, match="promised"):
+        box.put(frame(PlainFeed(), "JP.GOV.10Y", 8, 8))
+    assert [f.received for f in box._frames] == list(range(1, 9))
+    assert box.bytes == len(box) * OVERHEAD + sum(len(f.payload) for f in box._frames)
 
 
 async def test_a_frame_wakes_the_waiting_pump_at_once() -> None:

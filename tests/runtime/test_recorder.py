@@ -22,7 +22,8 @@ from stressd.market.tick import BACKLOG, FIXING, MIDDLE, Tick
 from stressd.market.times import parse_time
 from stressd.runtime import recorder as module
 from stressd.runtime.catchup import CatchUp
-from stressd.runtime.recorder import Recorder, line
+from stressd.runtime.recordedlines import lines
+from stressd.runtime.recorder import Recorder
 from stressd.store import recordings
 from stressd.testing.worlds import walk, world
 
@@ -67,11 +68,28 @@ def test_a_tick_is_read_back_as_it_was(
 
     tick = Tick("JP.GOV.10Y", value + 0.0, stamp, received, source, flags, spread + 0.0)
     faults: list[Fault] = []
-    text = recordings.HEADER + line(tick, "desk=1:2:00000000").encode()
+    text = recordings.HEADER + lines([tick], "desk=1:2:00000000").encode()
     again = TickLines(CanonicalNames()).parse(text, faults)
     if "\r" in source or "\n" in source or not source.isprintable():
         return
     assert (again, faults) == ([tick], [])
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.sampled_from(["", "desk", "a,b", 'say "x"', "two\nlines"]), st.integers(0, 7)),
+        max_size=20,
+    ),
+    st.text("abc=:;", max_size=6),
+)
+def test_ticks_are_written_together_as_each_is_alone_with_the_position_after_the_last(
+    rows: list[tuple[int, str, int]], position: str
+) -> None:
+    ticks = [Tick("JP.GOV.10Y", 1.5, START + i, START + came, source, flags) for i, (came, source, flags) in
+             enumerate(rows)]  # fmt: skip
+    alone = [lines([tick], position if tick is ticks[-1] else "") for tick in ticks]
+    assert lines(ticks, position) == "".join(alone)
+    assert all(text.count("\n") == 1 for text in alone)
 
 
 def test_what_is_recorded_is_read_by_replay_and_numbers_go_on_over_restarts(tmp_path: Path) -> None:
@@ -113,11 +131,11 @@ def test_a_snapshot_and_what_was_recorded_since_make_the_engine_that_was_killed(
         if begin >= end:
             continue
         path = folder / recordings.name_of(TICKS[begin].received, begin)
-        path.write_bytes(recordings.HEADER + "".join(line(tick) for tick in TICKS[begin:end]).encode())
+        path.write_bytes(recordings.HEADER + lines(TICKS[begin:end]).encode())
         if k + 1 < len(begins):
             recordings.pack(path)
         elif killed_at < len(TICKS):
-            torn = line(TICKS[killed_at])
+            torn = lines([TICKS[killed_at]])
             with path.open("a") as out:
                 out.write(torn[: rng.randrange(len(torn))])
     number = recordings.mend(folder)
