@@ -14,7 +14,7 @@ from typing import Final, TextIO
 
 from stressd.alerts.event import Event, to_json
 from stressd.cli.main import INTERRUPTED
-from stressd.cli.page import add_listen, address_of, listen_of
+from stressd.cli.page import add_listen, address_of, in_words, listen_of
 from stressd.config.load import Loaded, load_text
 from stressd.config.model import Listen
 from stressd.config.registry import Registry
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     """Exit status: 0 if JP became critical and US is among its followers."""
     listen = listen_of(args)
     configure("warning", "text", sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="stressd-demo-") as folder:
+    with tempfile.TemporaryDirectory(prefix="stressd-demo-") as folder, in_words():
         return asyncio.run(_Demo(Path(folder), args.speed, args.json, listen).run(args.once))
 
 

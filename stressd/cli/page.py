@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from pydantic import ValidationError
@@ -39,6 +41,21 @@ def listen_of(args: argparse.Namespace) -> Listen:
 def address_of(listen: Listen, port: int, token: str) -> str:
     """The page's, with its token where no server sees it."""
     return f"http://{Listen(host=listen.host, port=port)}/#token={token}"
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """What the machine refuses to tasks, a port that was free a moment ago or a disk, ends the command in one line."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        refused, others = group.split(OSError)
+        if refused is None or others is not None:
+            raise
+        error: BaseException = refused
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise UserError(str(error)) from None
 
 
 def _free(listen: Listen) -> bool:

@@ -14,7 +14,7 @@ from typing import Final
 
 from stressd.cli.errors import UserError
 from stressd.cli.main import INTERRUPTED
-from stressd.cli.page import add_listen, address_of, listen_of
+from stressd.cli.page import add_listen, address_of, in_words, listen_of
 from stressd.cli.watched import of_config
 from stressd.config.load import Loaded
 from stressd.config.model import Listen
@@ -61,10 +61,8 @@ def show(loaded: Loaded, ticks: Sequence[Tick], args: argparse.Namespace, past: 
     configure("warning", "text", sys.stderr)
     with tempfile.TemporaryDirectory(prefix="stressd-replay-") as folder:
         file = ", ".join("standard input" if name == "-" else Path(name).name for name in args.files)
-        try:
+        with in_words():
             return asyncio.run(_show(loaded, ticks, file, args.speed, listen, Path(folder), past))
-        except* OSError as group:
-            raise UserError(_first(group)) from None
 
 
 async def _show(
@@ -125,9 +123,3 @@ async def prepare(
     daemon = Daemon(own, played, state, clock, "replay")
     daemon.playback = Playback(clock, file, begins, ticks[-1].received + SETTLE)
     return Staging(daemon, daemon.playback, ticks, feeds, token)
-
-
-def _first(group: BaseExceptionGroup[OSError]) -> str:
-    """The text of one of what went wrong."""
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else str(error)
