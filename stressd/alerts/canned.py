@@ -10,6 +10,8 @@ from typing import Final, get_args
 
 from msgspec.structs import replace
 
+from stressd.alerts.day import Day, DaySeries
+from stressd.alerts.day_text import day_headline
 from stressd.alerts.event import (
     Acknowledged,
     BaseRate,
@@ -273,7 +275,7 @@ def _kinds() -> list[Event]:
         )
         for episode, (move, rule, severity, headline) in named.items()
     ]  # fmt: skip
-    return [follower, *found, *_operations(), _digest()]
+    return [follower, *found, *_operations(), _digest(), _day()]
 
 
 def _operations() -> list[Event]:
@@ -311,6 +313,32 @@ def _digest() -> Event:
         COMPLETE, id="DIGEST-260120-k1vp.1", episode="DIGEST-260120-k1vp", type="digest", rule="digest", market="JP",
         direction=None, headline="JP close: 2 episodes, 1 open, 1 not told", series=[], shape=None, segments=None,
         followers=[], data=DataQuality(), spreads=[], path=None, runbook=None, digest=items,
+    )  # fmt: skip
+
+
+def _day() -> Event:
+    rows = [
+        ("5Y", 1.715, 1.688, 2.7, 1.1, 1.682, 1.719), ("10Y", 2.35, 2.27, 8.0, 2.6, 2.268, 2.362),
+        ("20Y", 3.351, 3.197, 15.4, 4.9, 3.19, 3.36), ("30Y", 3.765, 3.562, 20.3, 6.9, 3.575, 3.816),
+    ]  # fmt: skip
+    series = [
+        DaySeries(series=f"JP.GOV.{tenor}", state="live", value=value, time="2026-01-20T09:29:58Z", close=close,
+                  close_time="2026-01-19T06:00:00Z", change_bp=bp, sigma=sigma, low=low, high=high)
+        for tenor, value, close, bp, sigma, low, high in rows
+    ]  # fmt: skip
+    series.append(DaySeries(series="JP.GOV.40Y", state="no ticks", value=3.719, time="2026-01-19T06:00:00Z"))
+    day = Day(
+        market="JP", session="2026-01-20", zone="Asia/Tokyo", opened="2026-01-19T23:30:00Z",
+        closed="2026-01-20T09:30:00Z", next_open="2026-01-20T23:30:00Z", next_open_local="21 Jan 08:30 Tokyo",
+        series=series, shape="bear steepening", stress=0.61, stress_before=0.34,
+    )  # fmt: skip
+    item = DigestItem(episode=EPISODE, market="JP", time=AT, severity="critical", headline=COMPLETE.headline,
+                      state="open", series="JP.GOV.30Y", change_bp=20.3, sigma=6.9, series_count=4)  # fmt: skip
+    return replace(
+        COMPLETE, id="DAY-260120-d4wz.1", episode="DAY-260120-d4wz", type="digest", rule="daily", market="JP",
+        direction=None, severity="info", headline=day_headline(day, [item], 0), series=[], shape=None, segments=None,
+        followers=[], data=DataQuality(), spreads=[], runbook=None, standing=None,
+        digest=[item], day=day, time="2026-01-20T09:31:00Z",
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Protocol
 
+from stressd.alerts.days import DailySpec, Days
 from stressd.alerts.digest import DigestSpec, digest_event, next_time, summary_event
 from stressd.alerts.event import Event
 from stressd.alerts.inhibition import Inhibition, InhibitSpec
@@ -54,6 +55,7 @@ class DeskSpec:
     inhibit: tuple[InhibitSpec, ...] = ()
     storm: StormSpec | None = field(default_factory=StormSpec)
     digests: tuple[DigestSpec, ...] = ()
+    daily: DailySpec = field(default_factory=DailySpec)
 
     def takers(self, digest: DigestSpec) -> tuple[str, ...]:
         """The sinks that get this digest."""
@@ -73,6 +75,7 @@ class Desk:
         self._router = Router(spec.routes, voice.calendars)
         self._inhibition = Inhibition(spec.inhibit)
         self._storms = Storms(spec.storm)
+        self.days = Days(spec.daily, voice)
         self._due: dict[str, int] = {}
         self._ids: dict[str, int] = {}
 
@@ -82,10 +85,12 @@ class Desk:
             due = next_time(digest.at, now, self._voice.calendars)
             if due is not None:
                 self._due.setdefault(digest.name, due)
+        self.days.start(now)
 
     def take(self, event: Event) -> list[Routed]:
         """The event with everybody who is told of it now, and what is told because of it."""
         self.ledger.follow(event)
+        self.days.follow(event)
         self._inhibition.observe(event)
         wishes = self._router.choose(event)
         kept: dict[str, str] = {}
@@ -124,12 +129,15 @@ class Desk:
             for digest in self.spec.digests:
                 if self._due.get(digest.name) == due:
                     routed += self._digest(digest, due)
+            for event in self.days.take(due, self._ids):
+                self._issue(event)
+                routed.append(Routed(event, self.spec.daily.sinks))
         return routed
 
     def next_deadline(self) -> int | None:
         """When `advance` next has something to do, ns; None while nothing waits."""
-        storm = self._storms.next_deadline()
-        return min((*self._due.values(), *([storm] if storm is not None else [])), default=None)
+        others = [each for each in (self._storms.next_deadline(), self.days.next_deadline()) if each is not None]
+        return min((*self._due.values(), *others), default=None)
 
     def snapshot(self) -> dict[str, Any]:
         """The state as plain data for JSON."""
@@ -139,6 +147,7 @@ class Desk:
             "storms": self._storms.snapshot(),
             "due": dict(self._due),
             "ids": dict(self._ids),
+            "days": self.days.snapshot(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -151,6 +160,7 @@ class Desk:
         self._inhibition.restore(state["inhibition"])
         self._storms.restore(state["storms"])
         self._ids = dict(state["ids"])
+        self.days.restore(state.get("days", {}))
         for name, due in state["due"].items():
             if name in self._due:
                 self._due[name] = due

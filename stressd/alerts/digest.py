@@ -9,6 +9,10 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import msgspec
+
+from stressd.alerts.day import Day
+from stressd.alerts.day_text import day_headline
 from stressd.alerts.digest_text import STORM
 from stressd.alerts.event import DigestItem, Event, Severity
 from stressd.alerts.headline import fit
@@ -22,6 +26,11 @@ from stressd.market.calendar import Calendar
 from stressd.market.times import SECOND, iso
 
 PREFIX: Final = "DIGEST"
+DAY: Final = "DAY"
+"""How the ids of the summaries of days begin."""
+
+DAILY: Final = "daily"
+"""What stands in the place of the rule in the summary of a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,14 @@ def digest_event(
     return _event(voice, name, at, fit(clauses), items, note, known)
 
 
+def day_event(
+    voice: EpisodesSpec, at: int, day: Day, items: Sequence[DigestItem], more: int, known: Container[str]
+) -> Event:
+    """The summary of a market's session. more: episodes beyond the items. known: ids of digests that there are."""
+    event = _event(voice, DAILY, at, day_headline(day, items, more), items, None, known, market=day.market)
+    return msgspec.structs.replace(event, day=day)
+
+
 def summary_event(voice: EpisodesSpec, summary: Summary, known: Container[str]) -> Event:
     """What was gathered in a storm, or the ends of it."""
     items, more = list(summary.gathered.items.values()), summary.gathered.more
@@ -113,11 +130,12 @@ def summary_event(voice: EpisodesSpec, summary: Summary, known: Container[str]) 
 
 def _event(
     voice: EpisodesSpec, name: str, at: int, headline: str, items: Sequence[DigestItem], note: str | None,
-    known: Container[str],
+    known: Container[str], market: str = "",
 ) -> Event:  # fmt: skip
-    episode = _id(voice, name, at, items, known)
+    episode = _id(voice, name, at, items, known, market)
     ranked = sorted(items, key=lambda item: (-SEVERITIES.index(item.severity), -abs(item.sigma or 0.0), item.episode))
-    severity: Severity = ranked[0].severity if ranked else "info"
+    # the summary of a day is no alert, however grave what it tells of
+    severity: Severity = ranked[0].severity if ranked and not market else "info"
     return Event(
         id=f"{episode}.1",
         episode=episode,
@@ -128,7 +146,7 @@ def _event(
         time=iso(at),
         instance=voice.instance,
         rule=name,
-        market="",
+        market=market,
         direction=None,
         severity=severity,
         headline=headline,
@@ -141,13 +159,16 @@ def _event(
     )
 
 
-def _id(voice: EpisodesSpec, name: str, at: int, items: Sequence[DigestItem], known: Container[str]) -> str:
-    """`DIGEST-260120-7q2f`, by the day in UTC; another one than those known."""
+def _id(
+    voice: EpisodesSpec, name: str, at: int, items: Sequence[DigestItem], known: Container[str], market: str
+) -> str:
+    """`DIGEST-260120-7q2f`, or `DAY-260120-7q2f` of a market's, by the day in UTC; another one than those known."""
     day = date.fromordinal(719_163 + at // (86_400 * SECOND)).strftime("%y%m%d")
-    about = "\x1f".join((voice.instance, name, str(at), *(f"{item.episode} {item.why}" for item in items)))
+    said = (voice.instance, name, *([market] if market else []), str(at))
+    about = "\x1f".join((*said, *(f"{item.episode} {item.why}" for item in items)))
     for ordinal in range(1 << 20):
         number = int.from_bytes(hashlib.sha256(f"{about}\x1f{ordinal}".encode()).digest()[:4], "big")
-        episode = f"{PREFIX}-{day}-{digits(number)}"
+        episode = f"{DAY if market else PREFIX}-{day}-{digits(number)}"
         if episode not in known:
             return episode
     raise AssertionError("a million digests in one day")

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from stressd.alerts.day import Day
+
 EventType = Literal[
     "opened", "escalated", "widened", "peaked", "propagated", "stale", "resumed", "resolved", "reopened", "reminder",
     "acknowledged", "flapping", "corrected", "digest",
@@ -327,9 +329,9 @@ class DigestItem(msgspec.Struct, frozen=True, kw_only=True):
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One transition of one episode. `id` is `<episode>.<seq>` and never changes between attempts and restarts. A
-    `digest` is about the episodes in it and has none of its own. runbook: the page that says what to do about its rule.
-    left_out: what a wire had no room for; the store has it. withdrawn: why the alert itself was wrong; the episode is
-    over with that, and nothing else of it will come."""
+    `digest` is about the episodes in it and has none of its own; with `day` it sums up a market's session. runbook: the
+    page that says what to do about its rule. left_out: what a wire had no room for; the store has it. withdrawn: why
+    the alert itself was wrong; the episode is over with that, and nothing else of it will come."""
 
     id: str
     episode: str
@@ -361,6 +363,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     segments: Segments | None = None
     retraces: Retraces | None = None
     withdrawn: str | None = None
+    day: Day | None = None
     version: str
     method: str
     config: str

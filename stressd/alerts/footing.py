@@ -37,7 +37,8 @@ def footing(event: Event, over: bool) -> list[tuple[str, str]]:
         facts.append(("Data", data))
     if event.data.quotes is not None:
         facts.append(("Quotes", quotes_text(event.data.quotes)))
-    facts.append(("Why", why_text(event)))
+    if event.day is None:
+        facts.append(("Why", why_text(event)))
     if event.series and (inputs := inputs_text(event.series[0])):
         facts.append(("Inputs", inputs))
     facts.append(("Episode", f"{event.episode}, update {event.seq}, {moment_text(event.time)}"))
@@ -49,6 +50,8 @@ def footing(event: Event, over: bool) -> list[tuple[str, str]]:
 
 def next_text(event: Event, over: bool) -> str:
     """The commands that go on from here."""
+    if event.day is not None:
+        return f"stressd report {event.day.market}-{event.day.session}"
     explain = f"stressd explain {'EPISODE' if event.digest else event.episode}"
     return explain if over or event.origin != "live" else f"{explain}, stressd ack {event.episode}"
 

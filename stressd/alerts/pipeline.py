@@ -6,15 +6,18 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from stressd.alerts.day import Day
+from stressd.alerts.day_facts import day_of_market, path_of_day
 from stressd.alerts.desk import Desk, Routed
 from stressd.alerts.episodes import Episodes
-from stressd.alerts.event import Event
+from stressd.alerts.event import Event, Path
 from stressd.alerts.people.carry_out import carry_out
 from stressd.alerts.people.commands import Command, Done
 from stressd.alerts.people.people import People
 from stressd.alerts.people.spec import PeopleSpec
 from stressd.engine import events as engine_events
 from stressd.engine.engine import Engine
+from stressd.market.calendar import Session
 from stressd.market.tick import Tick
 
 __all__ = ["Pipeline", "Routed"]
@@ -32,14 +35,24 @@ class Pipeline:
         self.people = People(people or PeopleSpec(), episodes)
         self.people.start(engine.now)
         desk.people = self.people
+        desk.days.look = self._look
 
     def feed(self, ticks: Sequence[Tick]) -> list[Routed]:
         """Everything that is told because of these ticks, and of what fell due until the last of them."""
-        return self._pass(self.engine.feed(ticks))
+        told: list[Routed] = []
+        # the summary of a day tells how everything stood at its time, however the ticks were batched
+        while ticks and (due := self.desk.days.next_deadline()) is not None and due < ticks[-1].received:
+            before = next(k for k, tick in enumerate(ticks) if tick.received > due)
+            told += self._pass(self.engine.feed(ticks[:before])) + self.advance(due)
+            ticks = ticks[before:]
+        return told + self._pass(self.engine.feed(ticks))
 
     def advance(self, now: int) -> list[Routed]:
         """Everything that is due up to and including `now`."""
-        return self._pass(self.engine.advance(now))
+        told: list[Routed] = []
+        while (due := self.desk.days.next_deadline()) is not None and due < now:
+            told += self._pass(self.engine.advance(due)) + self._until(due)
+        return told + self._pass(self.engine.advance(now))
 
     def apply(self, note: engine_events.Event) -> list[Routed]:
         """What is told because of something that the daemon noticed about itself."""
@@ -102,6 +115,14 @@ class Pipeline:
         self.episodes.restore(state["episodes"])
         self.people.restore(state["people"])
         self.desk.restore(state["desk"])
+
+    def _look(self, market: str, session: Session) -> tuple[Day, Path | None]:
+        """How a market's session ended."""
+        engine = self.engine
+        states = [state for state in engine.states() if state.market == market]
+        calendar = self.episodes.spec.calendars[market]
+        day = day_of_market(market, calendar, session, states, engine.stress.reading, engine.stress.days)
+        return day, path_of_day(day, states)
 
     def _pass(self, events: list[engine_events.Event]) -> list[Routed]:
         told: list[Routed] = []

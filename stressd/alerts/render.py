@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from stressd.alerts.day_text import HEADER as DAY_HEADER
+from stressd.alerts.day_text import day_facts, day_table
 from stressd.alerts.digest_text import HEADER as STORM_HEADER
 from stressd.alerts.digest_text import digest_lines, storm_table
 from stressd.alerts.event import Event
@@ -47,15 +49,16 @@ def render(event: Event, telling: Telling) -> Notification:
     mark = MARKS.get(event.origin)
     once = is_one_shot(event) or event.type == "digest"
     over = event.ends
-    facts = [*_happened(event, telling), *move_facts(event, telling.book), *_source(event)]
+    facts = [*_happened(event, telling), *day_facts(event), *move_facts(event, telling.book), *_source(event)]
     answers = answer_lines(event.followers, event.market, event.direction == "up") + digest_lines(event)
     ground = footing(event, over or once)
     if event.path is not None:
         ground.append(("Path", path_text(event.path)))
-    storm = storm_table(event)
-    rows = storm or table(event)
+    storm, day = storm_table(event), day_table(event)
+    rows = storm or day or table(event)
+    header = STORM_HEADER if storm else DAY_HEADER if day else HEADER if rows else ()
     remarks = _remarks(telling)
-    link = f"{telling.page_url.rstrip('/')}/#{event.episode}" if telling.page_url else None
+    link = f"{telling.page_url.rstrip('/')}/{_place(event)}" if telling.page_url else None
     links = [f"{action.label}: {action.url}" for action in telling.actions]
     return Notification(
         event_id=event.id,
@@ -72,7 +75,7 @@ def render(event: Event, telling: Telling) -> Notification:
         facts=tuple([("Note", remark) for remark in remarks] + facts),
         answers=tuple(answers),
         footing=tuple(ground),
-        table_header=STORM_HEADER if storm else HEADER if rows else (),
+        table_header=header,
         table=tuple(rows),
         body=to_wire(event),
         link=link,
@@ -87,6 +90,13 @@ def render(event: Event, telling: Telling) -> Notification:
         cause_root=telling.cause_root,
         actions=telling.actions,
     )
+
+
+def _place(event: Event) -> str:
+    """Where on the page there is more."""
+    if event.day is not None:
+        return f"api/v1/days/{event.day.market}-{event.day.session}/report.html"
+    return f"#{event.episode}"
 
 
 def _marked(headline: str, mark: str | None) -> str:
@@ -115,6 +125,8 @@ def _subject(event: Event, mark: str | None) -> str:
 
 def _status(event: Event, first: bool) -> str:
     """What has happened, with the severity in words, and how the episode stands where that is not plain."""
+    if event.day is not None:
+        return "summary of the day"
     if event.withdrawn is not None:
         word = "withdrawn"
     elif event.type == "resolved" and first:

@@ -64,8 +64,8 @@ def path_of(fact: Fact, move: SeriesMove) -> Path | None:
     if scene.path is not None:
         start, step, lasts, lows, highs = scene.path
         return Path(
-            series=move.series, start=iso(start), step_s=step / SECOND, values=_tidy(lasts), low=_tidy(lows),
-            high=_tidy(highs), at=at, base=base, lower=lower, upper=upper,
+            series=move.series, start=iso(start), step_s=step / SECOND, values=tidy(lasts), low=tidy(lows),
+            high=tidy(highs), at=at, base=base, lower=lower, upper=upper,
         )  # fmt: skip
     if len(scene.fixings) < 2:
         return None
@@ -121,5 +121,6 @@ def _point(mark: Mark | None) -> Point | None:
     return None if mark is None else Point(value=round(mark[0], PERCENT_DIGITS), time=iso(mark[1]))
 
 
-def _tidy(values: list[float | None]) -> list[float | None]:
+def tidy(values: list[float | None]) -> list[float | None]:
+    """Percent, as the wire has them."""
     return [None if value is None else round(value, 5) for value in values]

@@ -67,6 +67,15 @@ def _few_items(event: Event) -> Event:
     return msgspec.structs.replace(event, digest=event.digest[: 4 * ROWS])
 
 
+def _few_of_day(event: Event) -> Event:
+    if event.day is None:
+        return event
+    ranked = sorted(event.day.series, key=lambda row: -abs(row.sigma or 0.0))[:ROWS]
+    kept = [row for row in event.day.series if row in ranked]
+    day = msgspec.structs.replace(event.day, series=kept, more=event.day.more + len(event.day.series) - len(kept))
+    return msgspec.structs.replace(event, day=day)
+
+
 STEPS: Final[tuple[tuple[str, Callable[[Event], Event]], ...]] = (
     ("accounts of joiners", _lone_account),
     ("account", _no_account),
@@ -76,4 +85,5 @@ STEPS: Final[tuple[tuple[str, Callable[[Event], Event]], ...]] = (
     ("path", _no_path),
     ("further names", _few_names),
     ("milder episodes", _few_items),
+    ("smaller moves of the day", _few_of_day),
 )

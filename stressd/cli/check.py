@@ -131,6 +131,10 @@ def _summary_text(loaded: Loaded) -> str:
         )
         for digest, spec in zip(loaded.model.digests, loaded.desk.digests, strict=True)
     ]
+    daily = loaded.desk.daily
+    if daily.markets:
+        told = ", ".join(daily.sinks) or "kept as a file"
+        rows.append(("daily", f"{', '.join(daily.markets)} close -> {told}"))
     rows += [("sink", f"{sink.name}: {sink.type}") for sink in loaded.sinks]
     return "\n".join(lines + [f"{kind:9} {text}" for kind, text in rows])
 

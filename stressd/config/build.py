@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from stressd.alerts.days import DailySpec
 from stressd.alerts.desk import DeskSpec
 from stressd.alerts.digest import DigestSpec, LocalTime, MarketClose
 from stressd.alerts.inhibition import InhibitSpec
@@ -39,6 +40,7 @@ from stressd.market.calendar import Calendar
 from stressd.market.hours import minutes
 from stressd.market.joint import JointCalendar
 from stressd.market.series import market_of, parse_series, series_id
+from stressd.market.sessions import ALWAYS
 from stressd.market.tenors import tenor_months
 
 
@@ -108,7 +110,7 @@ def _pair(text: str) -> tuple[str, str]:
     return source.strip(), follower.strip()
 
 
-def desk(config: Config) -> DeskSpec:
+def desk(config: Config, calendars: Mapping[str, Calendar]) -> DeskSpec:
     """Who hears what."""
     storm = config.storm
     return DeskSpec(
@@ -118,7 +120,16 @@ def desk(config: Config) -> DeskSpec:
         ),
         storm=StormSpec(storm.messages, storm.within, storm.longest) if storm is not None else None,
         digests=tuple(map(_digest, config.digests)),
+        daily=_daily(config, calendars),
     )
+
+
+def _daily(config: Config, calendars: Mapping[str, Calendar]) -> DailySpec:
+    """What never closes has no summary."""
+    if config.daily is None:
+        return DailySpec()
+    closing = [name for name in config.markets if name in calendars and calendars[name].name != ALWAYS]
+    return DailySpec(tuple(config.daily.markets or closing), tuple(config.daily.sinks or ()), config.daily.after)
 
 
 def _route(route: RouteConfig) -> RouteSpec:

@@ -186,6 +186,7 @@ def check_routes(data: Mapping[str, Any], facts: Facts, report: Report) -> None:
     """Routes name sinks, markets, rules and series that there are; all sinks are used; nothing goes unheard."""
     rules = [item["name"] for _, item in entries(data, "rules") if isinstance(item.get("name"), str)]
     used = {sink for _, digest in facts.digests for sink in digest.sinks or []}
+    used |= set(facts.daily.sinks or []) if facts.daily is not None else set()
     for i, route in facts.routes:
         path: Path = ("routes", i)
         used.update(route.sinks)

@@ -30,6 +30,7 @@ def check_desk(
         if route.digest is not None and route.digest not in names:
             hint = suggest(route.digest, names, "digests") if names else "there are no `digests:`"
             report.value(("routes", i, "digest"), f"unknown digest {shown(route.digest)}", hint)
+    _check_daily(data, facts, calendars, report)
     for i, digest in facts.digests:
         path: Path = ("digests", i)
         check_sinks(data, digest.sinks or [], (*path, "sinks"), report)
@@ -44,3 +45,19 @@ def check_desk(
                     report.value(place, f"unknown market {shown(time.market)}", suggest(time.market, list(calendars)))
             elif calendars[time.market].name == "always":
                 report.value(place, f"{time.market} never closes", "write `time:` and `zone:`")
+
+
+def _check_daily(data: Mapping[str, Any], facts: Facts, calendars: Mapping[str, Calendar], report: Report) -> None:
+    """Its markets close, and its sinks are there."""
+    daily = facts.daily
+    if daily is None:
+        return
+    check_sinks(data, daily.sinks or [], ("daily", "sinks"), report)
+    several = isinstance(report.get(("daily", "markets")), list)
+    for j, market in enumerate(daily.markets or []):
+        place: Path = ("daily", "markets", j) if several else ("daily", "markets")
+        if market not in calendars:
+            if facts.complete:
+                report.value(place, f"unknown market {shown(market)}", suggest(market, list(calendars)))
+        elif calendars[market].name == "always":
+            report.value(place, f"{market} never closes", "a `digest` at a time of day sums up what was told of it")

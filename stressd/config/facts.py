@@ -23,7 +23,7 @@ from stressd.config.model import (
 )
 from stressd.config.registry import Registry
 from stressd.config.report import Report
-from stressd.config.routes import DigestConfig, InhibitConfig, RouteConfig
+from stressd.config.routes import DailyConfig, DigestConfig, InhibitConfig, RouteConfig
 from stressd.config.rules import AnyRule
 from stressd.config.translate import tell
 from stressd.config.yaml_marks import Path
@@ -47,6 +47,7 @@ class Facts:
     maintenance: list[tuple[int, MaintenanceConfig]] = field(default_factory=list)
     inhibit: list[tuple[int, InhibitConfig]] = field(default_factory=list)
     digests: list[tuple[int, DigestConfig]] = field(default_factory=list)
+    daily: DailyConfig | None = None
     series: list[str] = field(default_factory=list)
     spreads: list[str] = field(default_factory=list)
     complete: bool = True
@@ -84,6 +85,7 @@ def gather(data: dict[str, Any], registry: Registry, report: Report) -> Facts:
     facts.routes = [(i, r) for i, item in entries(data, "routes") if (r := attempt(RouteConfig, item)) is not None]
     facts.inhibit = [(i, h) for i, item in entries(data, "inhibit") if (h := attempt(InhibitConfig, item)) is not None]
     facts.digests = [(i, d) for i, item in entries(data, "digests") if (d := attempt(DigestConfig, item)) is not None]
+    facts.daily = attempt(DailyConfig, data.get("daily"))
     facts.events = [(i, e) for i, item in entries(data, "events") if (e := attempt(EventConfig, item)) is not None]
     facts.maintenance = [
         (i, m) for i, item in entries(data, "maintenance") if (m := attempt(MaintenanceConfig, item)) is not None

@@ -189,7 +189,7 @@ def _loaded(data: dict[str, Any], path: FilePath, registry: Registry, report: Re
         path=path,
         model=config,
         engine=build.engine_spec(config, facts, calendars, events),
-        desk=build.desk(config),
+        desk=build.desk(config, calendars),
         maintenance=build.maintenance(config.maintenance),
         resolver=build.resolver(facts),
         feeds=[feed for _, feed in facts.feeds],

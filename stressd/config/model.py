@@ -22,7 +22,7 @@ from stressd.config.doors import (
 from stressd.config.episodes import EpisodeConfig, SegmentName, check_segments
 from stressd.config.fields import Bp, Duration, File, HttpUrl, KeyFault, Model, OneOrMany, Slug, written
 from stressd.config.hours import ClockTime, EndTime
-from stressd.config.routes import DigestConfig, InhibitConfig, MatchConfig, RouteConfig, Storm, StormConfig
+from stressd.config.routes import DailyConfig, DigestConfig, InhibitConfig, MatchConfig, RouteConfig, Storm, StormConfig
 from stressd.config.shadow import ShadowConfig
 from stressd.config.state import DiskConfig, Recording, RecordingConfig, Reports, ReportsConfig, RetentionConfig
 from stressd.market.series import CROSS, FLY, SLOPE, parse_series, series_id
@@ -372,6 +372,8 @@ class Config(Model):
     severity: high}}]`."""
     storm: Storm = StormConfig()
     """When too much happens at once; `none` switches it off."""
+    daily: DailyConfig | None = None
+    """A summary of each market's session at its close. Example: `{markets: [JP, US], sinks: rates-mail}`."""
     digests: list[DigestConfig] = written([])
     """What routes ask for by name, told at closes or times of day. Example: `[{name: closes, at: [JP, US]}]`."""
     maintenance: list[MaintenanceConfig] = written([])

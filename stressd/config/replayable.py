@@ -17,7 +17,7 @@ from stressd.market.times import iso
 
 KEPT: Final = (
     "instance", "runbook_url", "markets", "spreads", "aliases", "gate", "rules", "episodes", "propagation", "routes",
-    "inhibit", "storm", "digests", "maintenance",
+    "inhibit", "storm", "digests", "daily", "maintenance",
 )  # fmt: skip
 """Sections that decide what is told, when and to whom."""
 

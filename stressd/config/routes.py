@@ -200,3 +200,15 @@ class DigestConfig(Model):
     """Who gets it beside the sinks of these routes. Example: `[desk-slack]`."""
     empty: bool = False
     """Send it with nothing in it too."""
+
+
+class DailyConfig(Model):
+    """A summary of each session of a market at its close: every tenor, its move and its range, the curve, the episodes,
+    the data. It is kept as a file, and told to `sinks`."""
+
+    markets: OneOrMany[str] | None = None
+    """Whose sessions. Default: every market that closes. Example: `[JP, US]`."""
+    sinks: OneOrMany[str] | None = None
+    """Who is told. Default: nobody; it is kept as a file. Example: `rates-mail`."""
+    after: Annotated[Duration, Field(le=3_600 * 10**9)] = written("1m")
+    """How long after the close, early closes too: last ticks come late."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from stressd.engine.engine import Engine
+from stressd.engine.glance import reach_of
 from stressd.engine.series import SeriesState
 from stressd.engine.today import Row
 from stressd.market.times import iso
@@ -26,13 +27,5 @@ async def paths(engine: Engine, now: int) -> dict[str, Any]:
 
 def path_of(state: SeriesState) -> Row | None:
     """Of one series, its last tick included; None where it has no session."""
-    reach = range_of(state)
+    reach = reach_of(state)
     return None if reach is None else state.horizons.today.path(state.y, state.t, *reach)
-
-
-def range_of(state: SeriesState) -> tuple[float, float] | None:
-    """Lowest and highest value (percent) since the slot began that is under way; None where it has no session."""
-    horizons = state.horizons
-    if state.t == 0 or horizons.today.open_time == 0 or state.t < horizons.today.open_time:
-        return None
-    return min(horizons.low, state.y), max(horizons.high, state.y)

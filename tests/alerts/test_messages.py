@@ -21,10 +21,11 @@ from stressd.alerts.wire import ENVELOPE, to_wire
 from stressd.alerts.wire import LIMIT as WIRE
 
 ORDER = [
-    "Status", "What", "Acknowledged", "Withheld", "Lasted", "Retraced", "Yield", "Peak", "Last breach", "Spread",
+    "Status", "What", "Acknowledged", "Withheld", "Session", "Then",
+    "Lasted", "Retraced", "Yield", "Peak", "Last breach", "Spread",
     "Level", "Move",
     "Off the curve", "Confirmed", "During", "Model", "Sigma", "Rank", "Record", "Levels",
-    "Retraces", "Part", "Curve", "Curve noise", "Spreads", "Price", "Book", "Series", "Source",
+    "Retraces", "Part", "Curve", "Stress", "Not live", "Curve noise", "Spreads", "Price", "Book", "Series", "Source",
 ]  # fmt: skip
 GROUND = ["Data", "Quotes", "Why", "Inputs", "Episode", "Runbook", "Next", "Path"]
 FORBIDDEN = re.compile(
@@ -61,7 +62,7 @@ def test_there_is_a_made_up_event_of_every_type_kind_and_origin() -> None:
         assert len(event.headline) <= LIMIT
     assert all(getattr(COMPLETE, field.name) is not None for field in msgspec.structs.fields(Event)
                if field.name not in ("note", "source", "outcome", "acknowledged", "withdrawn", "segments", "retraces",
-                                     "state", "data_state"))  # fmt: skip
+                                     "day"))  # fmt: skip
 
 
 @given(EVERY, TELLINGS)
@@ -73,7 +74,8 @@ def test_every_message_has_its_parts_in_the_order_in_which_a_desk_asks(event: Ev
     ground = [label for label, _ in message.footing]
     assert ground == sorted(ground, key=GROUND.index)
     assert {"Status"} <= set(labels)
-    assert {"Why", "Episode", "Next"} <= set(ground)
+    assert {"Episode", "Next"} <= set(ground)
+    assert ("Why" in ground) == (event.day is None)
     lines = message.text.splitlines()
     told = [f"{label}: {value}" for label, value in (*message.facts, *message.answers, *message.footing)]
     places = [lines.index(line) for line in told if not line.startswith("Note: ")]

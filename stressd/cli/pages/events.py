@@ -34,7 +34,8 @@ TYPES: Final = {
     "acknowledged": "Somebody looks after it.",
     "flapping": "It comes and goes: it stays one open episode until it has calmed down.",
     "corrected": "Something told before is not so: a link (`followers`, `was`) or the alert itself (`withdrawn`).",
-    "digest": "A summary of several episodes, which stand in `digest`: at a close, after a silence, or in a storm.",
+    "digest": "A summary of several episodes, which stand in `digest`: at a close, after a silence, or in a storm; "
+    "with `day` the summary of a market's session.",
 }
 """Of Event.type."""
 
@@ -53,6 +54,7 @@ FIELDS: Final = {
     "severity": "The highest that the episode has reached.",
     "headline": "One line that says it all.",
     "series": "The series that are in, the leading one first.",
+    "day": "A market's session at its close; only in the summary of a day, a `digest` without any other `series`.",
     "shape": "Of the market's curve, `bear steepening`.",
     "source": "The episode of another market that this one followed.",
     "followers": "How other markets answered.",
