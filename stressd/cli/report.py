@@ -29,7 +29,10 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "was like in your markets, from the store and the daemon's state, or straight from daily files. With "
         "--connectedness: the Diebold-Yilmaz table of a CSV of date,<node>...",
     )
-    parser.add_argument("subject", metavar="EPISODE", nargs="?", help="for example JP-260120-7q2f, or 7q2f")
+    parser.add_argument(
+        "subject", metavar="EPISODE", nargs="?",
+        help="for example JP-260120-7q2f, or 7q2f; or a market's day such as JP-2026-01-20",
+    )  # fmt: skip
     parser.add_argument(
         "--due", action="store_true",
         help="make the reports that are missing in the state directory, as the daemon does after each close",
@@ -58,7 +61,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )  # fmt: skip
     parser.add_argument("--gauges", action="store_true", help="each market by its gauge, not by all its tenors")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write it as one page that needs nothing else")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="of an episode: write it as Markdown")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="of an episode or a day: write it as Markdown")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
@@ -67,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if args.subject is not None or args.due:
         return _kept(args)
     if args.markdown is not None:
-        raise UserError("--markdown is for the report of an episode")
+        raise UserError("--markdown is for the report of an episode or a day")
     if args.connectedness is not None:
         return _columns(args)
     for name in ("lags", "horizon", "window", "half_life"):
@@ -88,7 +91,8 @@ def _kept(args: argparse.Namespace) -> int:
     from stressd.cli import report_episode
 
     if not args.due:
-        return report_episode.episode(args)
+        of_day = report_episode.is_day(args.subject)
+        return report_episode.day(args) if of_day else report_episode.episode(args)
     if args.subject is not None or args.html is not None or args.markdown is not None or args.json:
         raise UserError("--due makes what is missing in the state directory, and takes nothing else but --state and -c")
     return report_episode.due(args)

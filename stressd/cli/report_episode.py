@@ -1,22 +1,29 @@
-"""`stressd report EPISODE`, and `--due`: post-mortems on demand, and those that the daemon keeps."""
+"""`stressd report EPISODE` or `DAY`, and `--due`: reports on demand, and those that the daemon keeps."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
+from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
+from typing import Any, Final
 
 from stressd.cli.errors import UserError
 from stressd.cli.place import read_config, state_of
 from stressd.cli.records import episode_named, open_store
 from stressd.cli.report import write
 from stressd.engine.spec import EngineSpec
+from stressd.lab.day import keep as days
 from stressd.lab.incident.keep import make_due, of_episode, texts
 from stressd.lab.incident.known import known_spec
 from stressd.runtime.registry import registry
 from stressd.store import StoreError
+
+DAY_NAME: Final = re.compile(r"[A-Z][A-Z0-9]*-[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 
 
 def episode(args: argparse.Namespace) -> int:
@@ -27,15 +34,35 @@ def episode(args: argparse.Namespace) -> int:
         found = of_episode(state, store, row, _spec(args, state), time.time_ns())
     if found is None:
         raise UserError(f"{row.id}: the store holds none of its events")
-    made = texts(found)
+    return _give(args, texts(found), found.plain())
+
+
+def _give(args: argparse.Namespace, made: Mapping[str, str], plain: Mapping[str, Any]) -> int:
+    """Where it is wanted."""
     for path, ending in ((args.html, ".html"), (args.markdown, ".md")):
         if path is not None:
             write(path, made[ending])
     if args.json:
-        print(json.dumps(found.plain(), ensure_ascii=False))
+        print(json.dumps(plain, ensure_ascii=False))
     elif args.html is None and args.markdown is None:
         print(made[".md"], end="")
     return 0
+
+
+def day(args: argparse.Namespace) -> int:
+    """Of a session such as JP-2026-01-20. Exit status. Raises UserError."""
+    state = state_of(args)
+    with open_store(state) as store:
+        event = days.of_name(store, args.subject)
+        if event is None:
+            raise UserError(f"{args.subject}: there is no summary of such a day; `daily:` has them told at each close")
+        found = days.of_event(state, store, event, _spec(args, state), time.time_ns())
+    return _give(args, days.texts(found), found.plain())
+
+
+def is_day(subject: str) -> bool:
+    """Whether it is the name of a market's day."""
+    return DAY_NAME.fullmatch(subject) is not None
 
 
 def due(args: argparse.Namespace) -> int:
@@ -43,7 +70,8 @@ def due(args: argparse.Namespace) -> int:
     state = state_of(args)
     with open_store(state) as store:
         try:
-            for name in make_due(state, store, _spec(args, state), time.time_ns()):
+            spec, now = _spec(args, state), time.time_ns()
+            for name in chain(days.make_due(state, store, spec, now), make_due(state, store, spec, now)):
                 print(name, flush=True)
         except (OSError, StoreError) as error:
             raise UserError(f"the reports in {state} cannot be kept: {error}") from None

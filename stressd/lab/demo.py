@@ -51,6 +51,7 @@ def config_text(scenario: Scenario, broker: str, console: bool) -> str:
     sinks = """
 routes:
   - {match: {kind: [market, feed, self]}, sinks: terminal}
+daily: {sinks: terminal}
 sinks:
   - {name: terminal, type: console}
 """

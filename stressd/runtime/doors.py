@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 PATIENCE: Final = 3.0
 """Seconds that the disk gets to keep a command: less than the command line waits for an answer."""
 
+LISTED: Final = 92 * 86_400_000_000_000
+"""ns for which summaries of days are listed."""
+
 SHOWN: Final = 5
 """Episodes that an answer names."""
 
@@ -164,6 +167,26 @@ class Reception:
             return await self._daemon.asked.of(found.id, ending)
         except NotMade as error:
             raise NotYet(str(error)) from None
+
+    async def day(self, name: str, ending: str) -> Path | None:
+        if name not in [each["name"] for each in await self.days()]:
+            raise Unknown(f"there is no summary `{name[:40]}`; /api/v1/days lists those of the last three months")
+        try:
+            return await self._daemon.asked.of(name, ending)
+        except NotMade as error:
+            raise NotYet(str(error)) from None
+
+    async def days(self) -> Sequence[Mapping[str, Any]]:
+        now = self.now()
+        try:
+            events = await asyncio.to_thread(self._daemon.store.days, now - LISTED, now)
+        except StoreError as error:
+            raise NotYet(f"the store cannot be read: {error}") from None
+        return [
+            {"name": f"{day.market}-{day.session}", "market": day.market, "session": day.session, "time": event.time,
+             "headline": event.headline}
+            for event in reversed(events) if (day := event.day) is not None
+        ]  # fmt: skip
 
     async def episodes(self, *, open_only: bool, limit: int) -> Sequence[Mapping[str, Any]]:
         rows = await asyncio.to_thread(self._daemon.store.episodes, open_only=open_only, limit=limit)

@@ -282,6 +282,14 @@ class Store:
         statement = "SELECT json FROM event WHERE episode = ? ORDER BY seq"
         return [from_json(row[0]) for row in self._read(lambda c: c.execute(statement, (episode,)).fetchall())]
 
+    def days(self, since: int, until: int) -> list[Event]:
+        """The summaries of markets' sessions that were told from `since` to `until` (ns UTC), in their order."""
+        statement = (
+            "SELECT json FROM event WHERE time BETWEEN ? AND ? AND type = 'digest' AND episode >= 'DAY-' "
+            "AND episode < 'DAY.' ORDER BY time, id"
+        )
+        return [from_json(row[0]) for row in self._read(lambda c: c.execute(statement, (since, until)).fetchall())]
+
     def told_after(self, event_id: str, end: int) -> list[str]:
         """The JSON of the events that were committed after that one ("" for none) and are of a time up to `end` (ns
         UTC), in order of commit."""

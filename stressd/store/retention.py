@@ -19,6 +19,13 @@ ORDER BY opened_at LIMIT ?
 """
 """What somebody has acknowledged or labelled stays with what was said of it."""
 
+_DIGESTS: Final = """
+SELECT id FROM event WHERE type = 'digest' AND time < ?
+AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.event_id = event.id AND delivery.state IN ('pending', 'sending'))
+ORDER BY time LIMIT ?
+"""
+"""Digests and summaries are of no episode."""
+
 _DONE: Final = """
 DELETE FROM delivery WHERE n IN (
   SELECT delivery.n FROM delivery JOIN episode ON episode.id = delivery.episode
@@ -40,5 +47,9 @@ def prune(connection: sqlite3.Connection, episodes: int, deliveries: int) -> int
         connection.execute("DELETE FROM attempt WHERE event_id IN (SELECT id FROM event WHERE episode = ?)", (episode,))
         gone += connection.execute("DELETE FROM event WHERE episode = ?", (episode,)).rowcount
         gone += connection.execute("DELETE FROM episode WHERE id = ?", (episode,)).rowcount
+    for (event,) in connection.execute(_DIGESTS, (episodes, max(1, ROWS // 20))).fetchall():
+        gone += connection.execute("DELETE FROM delivery WHERE event_id = ?", (event,)).rowcount
+        connection.execute("DELETE FROM attempt WHERE event_id = ?", (event,))
+        gone += connection.execute("DELETE FROM event WHERE id = ?", (event,)).rowcount
     connection.execute(f"PRAGMA incremental_vacuum({PAGES})").fetchall()
     return gone

@@ -107,6 +107,14 @@ class Doors(Reloads, Protocol):
         Unknown, NotYet."""
         ...
 
+    async def day(self, name: str, ending: str) -> Path | None:
+        """The same of the summary of a market's session, such as JP-2026-01-20. Raises Unknown, NotYet."""
+        ...
+
+    async def days(self) -> Sequence[Mapping[str, Any]]:
+        """The summaries of the last three months, the newest first. Raises NotYet."""
+        ...
+
     def silences(self) -> Sequence[Mapping[str, Any]]:
         """Those that are on or wait for their start, ready for JSON."""
         ...

@@ -1,7 +1,10 @@
-"""`GET /api/v1/episodes/{id}/report.html` and `.md`: an episode's post-mortem, as it stands now."""
+"""`GET /api/v1/episodes/{id}/report.html` and `.md`, an episode's post-mortem as it stands now; `/api/v1/days` and the
+same of `/api/v1/days/{name}`, the summary of a market's session."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -27,12 +30,29 @@ def add_report(app: web.Application) -> None:
     """The routes, beside `add_api`."""
     for ending in TYPES:
         app.router.add_get(f"/api/v1/episodes/{{id}}/report{ending}", readable(_report))
+        app.router.add_get(f"/api/v1/days/{{id}}/report{ending}", readable(_day))
+    app.router.add_get("/api/v1/days", readable(_days))
+
+
+async def _days(request: web.Request) -> web.Response:
+    try:
+        return answer(200, {"days": list(await request.app[DOORS].days())})
+    except NotYet as failed:
+        return answer(503, {"error": str(failed), "field": None})
+
+
+async def _day(request: web.Request) -> web.StreamResponse:
+    return await _made(request, request.app[DOORS].day)
 
 
 async def _report(request: web.Request) -> web.StreamResponse:
+    return await _made(request, request.app[DOORS].report)
+
+
+async def _made(request: web.Request, make: Callable[[str, str], Awaitable[Path | None]]) -> web.StreamResponse:
     ending = "." + request.path.rpartition(".")[2]
     try:
-        file = await request.app[DOORS].report(request.match_info["id"], ending)
+        file = await make(request.match_info["id"], ending)
     except Unknown as unknown:
         return answer(404, {"error": str(unknown), "field": None})
     except NotYet as failed:

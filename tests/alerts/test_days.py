@@ -44,21 +44,19 @@ def pipeline(daily: DailySpec = DAILY, start: int = START) -> Pipeline:
     return Setup(SPEC, desk=desk).pipeline(start, "live")
 
 
-def _open(tick: Tick) -> bool:
-    return calendar(tick.series[:2]).span_at(tick.time).is_open
-
-
-TICKS = [tick for tick in walk(SPEC, 7, 1_200, START, gap=400 * SECOND, jumps=0.01) if _open(tick)]
+TRADES = {market: calendar(market) for market in MARKETS}
+WALKED = walk(SPEC, 7, 1_200, START, gap=400 * SECOND, jumps=0.01)
+TICKS = [tick for tick in WALKED if TRADES[tick.series[:2]].span_at(tick.time).is_open]
 
 
 def closes() -> list[tuple[str, int]]:
     """Every close of either market in the scene, by the calendar alone."""
     found = []
     for market in MARKETS:
-        trades, at = calendar(market), START
+        trades, at = TRADES[market], START
         while (at := trades.next_close(trades.next_open(at + 1))) < END:
             found.append((market, at))
-    first = [(m, calendar(m).next_close(START)) for m in MARKETS if calendar(m).span_at(START).is_open]
+    first = [(m, TRADES[m].next_close(START)) for m in MARKETS if TRADES[m].span_at(START).is_open]
     return sorted({*found, *first}, key=lambda each: each[1])
 
 

@@ -167,3 +167,33 @@ def test_routes_fails_where_nobody_hears(tmp_path: Path, capsys: pytest.CaptureF
     assert (answer["sinks"], answer["digests"], answer["rule"]) == ([], {"loud": "closes"}, "sigma-breach")
     assert main(["routes", "-c", str(tmp_path / "c.yaml"), "--market", "XX"]) == 1
     assert "unknown market XX" in capsys.readouterr().err
+
+
+def test_a_daily_section_is_for_every_market_that_closes_unless_it_names_some(read: Read) -> None:
+    every = read(GOOD + "daily: {}\n").desk.daily
+    assert every.markets == tuple(name for name in read(GOOD).model.markets)
+    assert (every.sinks, every.after) == ((), 60_000_000_000)
+    one = read(GOOD + "daily: {markets: JP, sinks: mail, after: 5m}\n").desk.daily
+    assert (one.markets, one.sinks, one.after) == (("JP",), ("mail",), 300_000_000_000)
+    assert read(GOOD).desk.daily.markets == ()
+
+
+@pytest.mark.parametrize(
+    ("daily", "said"),
+    [
+        ("{markets: [JP, UKK]}", "unknown market `UKK`"),
+        ("{sinks: mial}", "unknown sink `mial`"),
+        ("{after: 2h}", "`after`"),
+        ("{market: JP}", "`market`"),
+    ],
+)
+def test_a_daily_section_that_is_wrong_is_told_where_it_is(read: Read, daily: str, said: str) -> None:
+    (fault,) = faults(read, GOOD + f"daily: {daily}\n")
+    assert fault.startswith(f"{(GOOD + 'daily').count(chr(10)) + 1}: ")
+    assert said in fault
+
+
+def test_what_never_closes_has_no_summary(read: Read) -> None:
+    text = GOOD.replace("markets:\n", "markets:\n  XX: {calendar: always, tenors: [10Y]}\n")
+    assert "XX" not in read(text + "daily: {}\n").desk.daily.markets
+    assert faults(read, text + "daily: {markets: XX}\n")[0].endswith("XX never closes")

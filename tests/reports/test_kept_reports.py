@@ -223,4 +223,4 @@ def test_the_command_makes_one_and_says_what_it_does_not_know(
     assert main(["report", "--due", "--html", "x", "--state", str(state)]) != 0
     assert "--due makes what is missing" in capsys.readouterr().err
     assert main(["report", "--markdown", "x", "--state", str(state)]) != 0
-    assert "--markdown is for the report of an episode" in capsys.readouterr().err
+    assert "--markdown is for the report of an episode or a day" in capsys.readouterr().err

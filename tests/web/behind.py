@@ -116,6 +116,14 @@ class Behind:
         await self.episode(name)
         return None if self.made is None else self.made.with_suffix(ending)
 
+    async def day(self, name: str, ending: str) -> Path | None:
+        if name != "JP-2026-01-20":
+            raise Unknown(f"there is no summary `{name}`")
+        return None if self.made is None else self.made.with_suffix(ending)
+
+    async def days(self) -> Sequence[Mapping[str, Any]]:
+        return [{"name": "JP-2026-01-20"}]
+
     def silences(self) -> Sequence[Mapping[str, Any]]:
         return [{"id": "s1", "match": "market JP"}]
 

@@ -71,10 +71,10 @@ def of_episode(state: Path, store: Store, episode: Episode, spec: EngineSpec | N
     return None if story is None else gather(state, store, story, now, spec, kept_values(state, episode.id))
 
 
-def kept_values(state: Path, episode: str) -> dict[str, Track]:
-    """What an earlier report kept; none where there is no such file, or another one."""
+def kept_values(state: Path, name: str, kind: str = EPISODES) -> dict[str, Track]:
+    """What an earlier report of that name kept; none where there is no such file, or another one."""
     try:
-        with file_of(state, EPISODES, episode, ".csv").open(encoding="utf-8", newline="") as lines:
+        with file_of(state, kind, name, ".csv").open(encoding="utf-8", newline="") as lines:
             return from_csv(lines)
     except (OSError, ValueError):
         return {}

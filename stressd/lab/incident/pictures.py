@@ -10,7 +10,7 @@ from stressd.alerts.words import bp_text, duration_text, is_spread, series_name,
 from stressd.lab.incident.incident import Incident
 from stressd.lab.incident.values import Point, thinned
 from stressd.lab.report.document import Figure
-from stressd.lab.report.svg import WIDE, Frame, box, clock, dot, line, polyline, svg, words
+from stressd.lab.report.svg import WIDE, Frame, apart, box, clock, dot, line, polyline, svg, words
 from stressd.market.calendar import Calendar
 from stressd.market.series import market_of
 from stressd.market.times import parse_time
@@ -27,9 +27,6 @@ LINES: Final = 6
 
 GAP: Final = 12.0
 """Seconds between two ticks, in multiples of the usual, from which on a line is broken."""
-
-APART: Final = 13.0
-"""Units between two names at the end of lines."""
 
 
 def lead_figure(incident: Incident) -> Figure | None:
@@ -65,7 +62,7 @@ def lead_figure(incident: Incident) -> Figure | None:
         shapes += [words(frame.right + 4.0, y + 4.0, yield_text(lead, bar), "label")]
     if base is not None:
         shapes += [line(frame.left, frame.y(base * unit), frame.right, frame.y(base * unit), "base")]
-    shapes += _trail(frame, lines, "stroke")
+    shapes += trail(frame, lines, "stroke")
     reversal = incident.reversal
     if reversal is not None and reversal.recorded:
         shapes += [dot(frame.x(reversal.peak[0] / SECOND), frame.y(reversal.peak[1] * unit), 3.0, "fill")]
@@ -113,9 +110,9 @@ def beside_figure(incident: Incident) -> Figure | None:
     ends: list[tuple[float, str, str]] = []
     for k, (name, points) in enumerate(moved.items()):
         kind = f"trail s{k}{'' if market_of(name) == own else ' dash'}"
-        shapes += _trail(frame, points, kind)
+        shapes += trail(frame, points, kind)
         ends.append((frame.y(points[-1][1]), f"{series_name(name)} {bp_text(points[-1][1])}", kind))
-    for y, text, kind in _apart(ends):
+    for y, text, kind in apart(ends):
         shapes += [line(frame.right + 4.0, y, frame.right + 18.0, y, kind)]
         shapes += [words(frame.right + 22.0, y + 4.0, text, "name")]
     caption = (
@@ -163,7 +160,7 @@ def _shut(incident: Incident, lead: str, frame: Frame) -> list[str]:
     return shapes
 
 
-def _trail(frame: Frame, points: Sequence[Point], kind: str) -> list[str]:
+def trail(frame: Frame, points: Sequence[Point], kind: str) -> list[str]:
     """A line, broken where nothing ticked for long."""
     few = thinned(points, POINTS)
     steps = sorted(b[0] - a[0] for a, b in pairwise(few))
@@ -195,14 +192,6 @@ def _spread_out(names: Sequence[str], incident: Incident) -> list[str]:
     """Other markets first, then own tenors, each by the order in which they moved."""
     own = incident.episode.market
     return [*(n for n in names if market_of(n) != own), *(n for n in names if market_of(n) == own)]
-
-
-def _apart(ends: Sequence[tuple[float, str, str]]) -> list[tuple[float, str, str]]:
-    """Names at the end of lines, moved down where they would cover each other."""
-    made: list[tuple[float, str, str]] = []
-    for y, text, kind in sorted(ends):
-        made.append((max(y, made[-1][0] + APART) if made else y, text, kind))
-    return made
 
 
 def after_text(seconds: float) -> str:

@@ -12,6 +12,9 @@ from typing import Final
 from markupsafe import Markup
 
 SECOND: Final = 1_000_000_000
+APART: Final = 13.0
+"""Units between two names at the end of lines."""
+
 STEPS: Final = (
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
 )  # fmt: skip
@@ -93,6 +96,14 @@ def dates(first: int, last: int) -> list[tuple[int, str]]:
             if first <= day.toordinal() <= last:
                 found.append((day.toordinal(), f"{day:%Y}" if step >= 12 else f"{day:%b} {day.year % 100:02d}"))
     return found
+
+
+def apart(ends: Sequence[tuple[float, str, str]]) -> list[tuple[float, str, str]]:
+    """Names at the end of lines, moved down where they would cover each other."""
+    made: list[tuple[float, str, str]] = []
+    for y, text, kind in sorted(ends):
+        made.append((max(y, made[-1][0] + APART) if made else y, text, kind))
+    return made
 
 
 def clock(first: int, last: int, zone: tzinfo, about: int = 6) -> list[tuple[float, str]]:
