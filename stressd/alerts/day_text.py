@@ -15,12 +15,13 @@ from stressd.alerts.notification import Row
 from stressd.alerts.words import bp_text, day_text, is_spread, sigma_text, tenor_name, yield_text
 from stressd.market.times import SECOND, parse_time
 
-HEADER: Final = ("Series", "Close", "Day", "Sigma", "Low", "High", "Data")
+HEADER: Final = ("Series", "Close", "Day", "Sigma", "Low", "High")
 NOTHING: Final = "–"
 HEADLINED: Final = 2
 """Series that the headline names."""
 
 LIVE: Final = "live"
+QUIET: Final = {"silent": "silent at the close", "halted": "halted at the close", "no ticks": "without a tick"}
 
 
 def day_headline(day: Day, items: Sequence[DigestItem], more: int) -> str:
@@ -69,9 +70,9 @@ def day_facts(event: Event) -> list[Fact]:
     if day.stress is not None:
         before = f", {day.stress_before:.2f} the day before" if day.stress_before is not None else ""
         facts.append(("Stress", f"{day.stress:.2f} of 1 over all markets{before}"))
-    quiet = [tenor_name(row.series) for row in day.series if row.state != LIVE]
+    quiet = [f"{tenor_name(row.series)} {QUIET[row.state]}" for row in day.series if row.state != LIVE]
     if quiet:
-        facts.append(("Not live", f"{', '.join(quiet)} at the close"))
+        facts.append(("Not live", ", ".join(quiet)))
     if day.more:
         facts.append(("Series", f"{day.more} more did not fit; those shown moved furthest in their own sigma"))
     return facts
@@ -94,7 +95,6 @@ def _row(row: DaySeries) -> Row:
             NOTHING if row.sigma is None else sigma_text(row.sigma),
             level(row.low),
             level(row.high),
-            NOTHING if row.state == LIVE else row.state,
         )
     )
 

@@ -98,6 +98,7 @@ class Notification:
     footing: tuple[tuple[str, str], ...] = ()
     """(label, value): what all of it stands on, for the end of the message."""
     link: str | None = None
+    link_label: str = "Open the episode"
     thread_root: str | None = None
     """event_id of the first event of this episode told to this sink: the root of a mail thread."""
     thread_ref: str | None = None

@@ -79,6 +79,7 @@ def render(event: Event, telling: Telling) -> Notification:
         table=tuple(rows),
         body=to_wire(event),
         link=link,
+        link_label="Open the report" if event.day is not None else "Open the episode",
         thread_root=telling.thread_root,
         thread_ref=telling.thread_ref,
         life="once" if once else "over" if over else "open",

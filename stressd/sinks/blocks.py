@@ -249,7 +249,7 @@ def table_lines(n: Notification, most: int) -> list[str]:
 def _footer(n: Notification) -> str:
     parts = [escape(n.moment), escape(n.event_id)]
     if n.link and _linkable(n.link, 1_000):
-        parts.append(f"<{n.link.replace('&', '&amp;')}|Open the episode>")
+        parts.append(f"<{n.link.replace('&', '&amp;')}|{n.link_label}>")
     return " · ".join(parts)
 
 

@@ -189,7 +189,7 @@ def _table(rows: str, width: str = ' width="100%"') -> str:
 
 def _doors(n: Notification) -> str:
     """Where it goes on: the episode's page, and what the reader may do."""
-    links = [("Open the episode", n.link)] if n.link else []
+    links = [(n.link_label, n.link)] if n.link else []
     links += [(action.label, action.url) for action in n.actions]
     if not links:
         return ""

@@ -178,7 +178,7 @@ def trigger(n: Notification, instance: str, shown: Shown) -> dict[str, Any]:
         "class": about.get("rule") or n.type,
         "custom_details": _details(n, shown),
     }
-    links = [("Open the episode", n.link or ""), *((action.label, action.url) for action in n.actions)]
+    links = [(n.link_label, n.link or ""), *((action.label, action.url) for action in n.actions)]
     usable = [{"href": url, "text": label} for label, url in links if url.startswith(("https://", "http://"))]
     more = {"client_url": n.link} if n.link else {}
     return {"payload": payload, "client": f"stressd {instance}", **more, **({"links": usable} if usable else {})}

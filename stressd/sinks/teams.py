@@ -201,12 +201,12 @@ def _end(n: Notification) -> Card:
     """The event, and a link: the buttons may have no room for it."""
     end = _small(f"{n.moment} · {n.event_id}")
     if n.link and _usable(n.link):
-        end["text"] += f" · [Open the episode]({n.link})"
+        end["text"] += f" · [{n.link_label}]({n.link})"
     return end
 
 
 def _actions(n: Notification) -> list[Card]:
-    links = [*((action.label, action.url) for action in n.actions), ("Open the episode", n.link or "")]
+    links = [*((action.label, action.url) for action in n.actions), (n.link_label, n.link or "")]
     usable = [(label, url) for label, url in links if label and _usable(url)]
     return [{"type": "Action.OpenUrl", "title": label[:75], "url": url} for label, url in usable[:ACTIONS]]
 

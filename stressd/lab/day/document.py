@@ -23,7 +23,7 @@ def document(summary: Summary) -> Document:
     """All of it: how the market stands, how it came there, its episodes, its data, what was told, its budgets."""
     event, day = summary.event, summary.day
     figure = _figure(summary)
-    numbers = frozenset({1, 2, 3, 4, 5})
+    numbers = frozenset(range(1, 6))
     rows = [row.cells for row in day_table(event)]
     quiet = [row for row in day.series if row.state != "live"]
     sections = [
