@@ -40,11 +40,13 @@ Look = Callable[[str, Session], tuple[Day, Path | None]]
 
 
 class Kept(msgspec.Struct, kw_only=True):
-    """What is kept of one market. due: when its summary is told (ns UTC). items: by episode; more: how many others."""
+    """What is kept of one market. due: when its summary is told (ns UTC). items: by episode; more: how many others.
+    last: the date of the session that was summed up last, "" for none."""
 
     due: int
     items: dict[str, DigestItem] = {}
     more: int = 0
+    last: str = ""
 
 
 class Days:
@@ -94,8 +96,13 @@ class Days:
                 day, path = self.look(market, session)
                 event = day_event(self._voice, due, day, items, kept.more, known)
                 told.append(msgspec.structs.replace(event, path=path))
+                kept.last = day.session
             self._begin(market, kept, due)
         return told
+
+    def last(self) -> dict[str, str]:
+        """By market the date of the session that was summed up last."""
+        return {market: kept.last for market, kept in self._of.items() if kept.last}
 
     def snapshot(self) -> dict[str, Any]:
         """The state as plain data for JSON."""

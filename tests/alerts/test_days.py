@@ -136,6 +136,16 @@ def test_the_episodes_of_a_session_stand_in_its_summary_and_those_that_go_on_in_
     assert seen > 3
 
 
+def test_it_is_known_which_session_was_summed_up_last_over_a_restart_too() -> None:
+    running = pipeline()
+    assert running.desk.days.last() == {}
+    running.feed(TICKS)
+    running.advance(END)
+    again = pipeline()
+    again.restore(json.loads(msgspec.json.encode(running.snapshot())))
+    assert again.desk.days.last() == {"JP": "2026-01-21", "US": "2026-01-20"}
+
+
 def test_a_summary_is_no_alert() -> None:
     assert {event.severity for event in SUMMARIES} == {"info"}
     for event in SUMMARIES:

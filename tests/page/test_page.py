@@ -148,3 +148,19 @@ async def test_nothing_is_wider_than_the_screen(desk: Desk, browser: Any, width:
         async with opened(browser, address(daemon), viewport={"width": width, "height": 900}) as seen:
             await asyncio.sleep(0.3)
             assert await seen.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+async def test_a_market_leads_to_the_summary_of_its_last_day(
+    desk: Desk, browser: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stressd.alerts.days.Days.last", lambda days: {"JP": "2026-01-19"})
+    async with desk.running() as daemon, opened(browser, address(daemon)) as seen:
+        link = seen.page.get_by_role("link", name="Summary of 2026-01-19")
+        await link.wait_for()
+        assert await link.get_attribute("href") == "api/v1/days/JP-2026-01-19/report.html"
+        assert await seen.page.locator(".clock-day:not([hidden])").count() == 1
+        async with seen.page.expect_popup() as opening:
+            await link.click()
+        report = await opening.value
+        assert "there is no summary `JP-2026-01-19`" in await report.inner_text("body")
+        seen.wrong.clear()

@@ -60,6 +60,7 @@ async def test_the_document_has_what_the_daemon_knows_and_the_stream_follows_a_b
     assert whole["series"][NAME]["years"] == 30.0
     assert whole["markets"]["JP"]["phase"] == "open"
     assert whole["markets"]["US"]["order"] == 1
+    assert whole["markets"]["JP"].get("summary") is None
     assert whole["feeds"]["desk"]["type"] == "mqtt"
     assert whole["sinks"]["hook"]["state"] == "ok"
     assert whole["v"] == 1

@@ -46,7 +46,8 @@ def document(hostile: str = "") -> dict[str, Any]:
         },
         "feeds": {"desk" + hostile: {"state": "silent", "reason": hostile or "no tick", "last_message_age_s": 391}},
         "sinks": {"slack": {"state": "ok", "pending": 0, "dead": 0}},
-        "markets": {"JP": {"name": "JP", "city": "Tokyo", "phase": "open", "next": "closes 20 Jan 18:30 Tokyo"}},
+        "markets": {"JP": {"name": "JP", "city": "Tokyo", "phase": "open", "next": "closes 20 Jan 18:30 Tokyo",
+                           "summary": "2026-01-19"}},
     }  # fmt: skip
 
 
@@ -76,7 +77,7 @@ def test_without_scripts_it_says_what_there_is_the_gravest_first() -> None:
     assert "maria looks after it; US followed" in said
     assert "JP → US: followed" in said
     assert "desk silent: no tick, last message 391 s ago" in said
-    assert "JP Tokyo: open, closes 20 Jan 18:30 Tokyo" in said
+    assert "JP Tokyo: open, closes 20 Jan 18:30 Tokyo, summary of 2026-01-19" in said
 
 
 def test_what_comes_from_outside_is_text() -> None:

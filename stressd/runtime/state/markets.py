@@ -14,13 +14,17 @@ from stressd.market.times import iso
 HALTED: Final = "halted"
 
 
-def markets(spec: EngineSpec, halted: set[str], now: int) -> dict[str, dict[str, Any]]:
-    """By name, in the order of the configuration. halted: markets of which a series is. now: ns UTC.
+def markets(spec: EngineSpec, halted: set[str], summed: Mapping[str, str], now: int) -> dict[str, dict[str, Any]]:
+    """By name, in the order of the configuration. halted: markets of which a series is. summed: by market, the session
+    that was summed up last. now: ns UTC.
 
     phase: open, half-day (open, and it closes early), lunch, closed or halted; until: when that ends; next: what then
     happens, in the market's own time.
     """
-    return {each.name: _market(each.name, each.calendar, each.name in halted, k, now) for k, each in _single(spec)}
+    return {
+        each.name: _market(each.name, each.calendar, each.name in halted, k, now) | {"summary": summed.get(each.name)}
+        for k, each in _single(spec)
+    }
 
 
 def _single(spec: EngineSpec) -> list[tuple[int, Any]]:

@@ -73,7 +73,7 @@ class Scribe:
             "ready": ready,
             "stress": markets.stress(engine.stress.reading, engine.stress.days),
             "budget": self._budget(now),
-            "markets": markets.markets(d.loaded.engine, halted, now),
+            "markets": markets.markets(d.loaded.engine, halted, pipeline.desk.days.last(), now),
             "series": rows,
             "graph": markets.graph(engine.graph(), episodes.links(known, now)),
             "episodes": episodes.episodes(known, self._rows, pipeline.people.acknowledged(), self._labels, now),

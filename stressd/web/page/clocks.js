@@ -23,7 +23,8 @@ function row(name) {
   const time = h("span", { class: "clock-time" });
   const phase = h("span", { class: "clock-phase" });
   const next = h("span", { class: "clock-next" });
-  const root = h("li", {}, h("strong", {}, name), time, phase, next);
+  const day = h("a", { class: "clock-day", target: "_blank", rel: "noopener", hidden: true });
+  const root = h("li", {}, h("strong", {}, name), time, phase, next, day);
   return {
     root,
     show({ market, state }) {
@@ -31,6 +32,12 @@ function row(name) {
       write(time, local(state.time, market.zone));
       write(phase, `${GLYPHS[market.phase] ?? "?"} ${market.phase}${market.reason ? `: ${market.reason}` : ""}`);
       write(next, `${market.next}, in ${until(state, market.until)}`);
+      if (market.summary && day.dataset.of !== market.summary) {
+        day.dataset.of = market.summary;
+        day.href = `api/v1/days/${encodeURIComponent(`${name}-${market.summary}`)}/report.html`;
+        write(day, `Summary of ${market.summary}`);
+        day.hidden = false;
+      }
     },
   };
 }
