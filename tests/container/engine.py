@@ -6,15 +6,13 @@ health checks by hand. What that does not show: limits of memory and processes, 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import signal
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+
+from tests.namespaces import Namespaces
 
 HOLD = """
 ip link set lo up 2>/dev/null
@@ -67,74 +65,33 @@ def missing() -> str:
     return "" if done.returncode == 0 else f"no private cgroup2 here: {done.stderr.decode().strip()[:200]}"
 
 
-class Engine:
+class Engine(Namespaces):
     """Begun by `with`; at its end its containers, images and mounts are gone. folder: an empty one
     with a short path, not on a tmpfs."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self.folder = folder
-        self._holder: subprocess.Popen[bytes] | None = None
-        self._inside = 0
 
-    def __enter__(self) -> Engine:
+    def start(self) -> None:
         for name in ("bin", "run", "storage", "tmp"):
             (self.folder / name).mkdir(parents=True)
         for name, text in (("storage.conf", STORAGE), ("containers.conf", CONTAINERS)):
             (self.folder / name).write_text(text.format(folder=self.folder))
         (self.folder / "bin/docker").write_text(DOCKER)
         (self.folder / "bin/docker").chmod(0o755)
-        self._holder = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "--net",
-             "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", HOLD, "bash", str(self.folder)],
-            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        try:
-            self.until((self.folder / "ready").exists, 20, "the namespaces are there")
-            children = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text().split()
-            self._inside = int(children[0])
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        self.hold(["bash", "-c", HOLD, "bash", str(self.folder)], "--net")
+        self.until((self.folder / "ready").exists, 20, "the namespaces are there")
 
     def close(self) -> None:
-        if self._holder is not None:
-            if self._inside:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(self._inside, signal.SIGKILL)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._holder.wait(5)
-            self._holder.kill()
-            self._holder.wait()
+        super().close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def run(
-        self, script: str, *, check: bool = True, timeout: float = 170.0, **variables: str
-    ) -> subprocess.CompletedProcess[str]:
-        """A shell script with `docker` at hand. check: it must end with 0."""
-        done = subprocess.run(
-            [*self.enter(), "bash", "-euo", "pipefail", "-c", script],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
-            env=self.environment(variables), cwd=self.folder,
-        )  # fmt: skip
-        assert not check or done.returncode == 0, f"{script}\nended with {done.returncode}:\n{done.stdout}{done.stderr}"
-        return done
-
-    def said(self, script: str) -> str:
-        """What a script prints."""
-        return self.run(script).stdout.strip()
-
     def enter(self) -> list[str]:
-        """The beginning of a command in the namespaces."""
-        return ["nsenter", "-t", str(self._inside), "-m", "-n", "-p", f"--wd={self.folder}", "--"]
+        """The beginning of a command with `docker` at hand."""
+        return ["nsenter", "-t", str(self.first()[0]), "-m", "-n", "-p", f"--wd={self.folder}", "--"]
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
-        """Of a command in the namespaces: nothing of this machine's settings."""
         return {
             "PATH": f"{self.folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": str(self.folder),
@@ -146,11 +103,5 @@ class Engine:
             **variables,
         }
 
-    def until(self, condition: Callable[[], object], seconds: float, what: str) -> None:
-        """Looks again and again; fails with `what` in its text."""
-        end = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > end:
-                logs = self.run("docker logs stressd 2>&1 | tail -20", check=False).stdout if self._inside else ""
-                raise AssertionError(f"not within {seconds:.0f} s: {what}\n{logs}")
-            time.sleep(0.05)
+    def seen(self) -> str:
+        return self.run("docker logs stressd 2>&1 | tail -20", check=False).stdout if self.first() else ""

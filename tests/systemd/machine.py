@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+
+from tests.namespaces import Namespaces, children
 
 PYTHON = "/usr/bin/python3"
 """The system's, as users have it: one in a home folder is hidden by ProtectHome=."""
@@ -50,69 +50,35 @@ def missing() -> str:
     return "" if done.returncode == 0 else f"a real systemd needs overlays: {done.stderr.decode().strip()[:200]}"
 
 
-class Machine:
+class Machine(Namespaces):
     """Booted by `with`. Its loopback, /tmp and state are its own; its programs are this machine's.
 
     folder: an empty one, where it is mounted. shown: folders of this machine, read-only at other places in it.
     """
 
     def __init__(self, folder: Path, shown: Mapping[Path, str] | None = None) -> None:
+        super().__init__()
         self._folder = folder
         self._shown = shown or {}
         self._groups = [each / f"stressd-test-{os.getpid()}-{folder.name}" for each in _own_cgroups()]
         self._log = folder.with_name(f"{folder.name}.boot")
-        self._nspawn: subprocess.Popen[bytes] | None = None
         self._leader = 0
 
-    def __enter__(self) -> Machine:
+    def start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         binds = [f"--bind-ro={here}:{there}" for here, there in self._shown.items()]
         name = f"--machine=stressd-{os.getpid()}-{self._folder.name}"
         with self._log.open("wb") as log:
-            self._nspawn = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private",
-                 "--pid", "--fork", "--kill-child", "--mount-proc",
-                 "sh", "-c", BOOT, "sh", str(self._folder), name, *binds],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env={**os.environ, "CGROUPS": " ".join(map(str, self._groups))},
+            self.hold(
+                ["sh", "-c", BOOT, "sh", str(self._folder), name, *binds], output=log,
+                environment={**os.environ, "CGROUPS": " ".join(map(str, self._groups))},
             )  # fmt: skip
-        try:
-            self.until(self._booted, 60, "the machine has booted")
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        self.until(self._booted, 60, "the machine has booted")
 
     def close(self) -> None:
-        """Switch it off as by its plug. Nothing of it remains."""
-        if self._nspawn is not None:
-            for child in _children(self._nspawn.pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(child, signal.SIGKILL)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._nspawn.wait(5)
-            self._nspawn.kill()
-            self._nspawn.wait()
+        super().close()
         for group in self._groups:
             _remove(group)
-
-    def run(self, script: str, *, check: bool = True, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:
-        """A shell script in it, as root. check: it must end with 0."""
-        done = subprocess.run(
-            [*self.enter(), "bash", "-euo", "pipefail", "-c", script],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, env=ENVIRONMENT,
-        )  # fmt: skip
-        assert not check or done.returncode == 0, f"{script}\nended with {done.returncode}:\n{done.stdout}{done.stderr}"
-        return done
-
-    def said(self, script: str) -> str:
-        """What a script prints."""
-        return self.run(script).stdout.strip()
 
     def write(self, path: str, text: str, mode: str = "0644") -> None:
         """A file in it, with the folders above it."""
@@ -120,34 +86,24 @@ class Machine:
         subprocess.run([*self.enter(), *command], input=text, text=True, check=True, env=ENVIRONMENT)
 
     def enter(self) -> list[str]:
-        """The beginning of a command that runs in it."""
         return ["nsenter", "-t", str(self._leader), "-m", "-u", "-i", "-n", "-p", "-r", "-w", "--"]
 
-    def until(self, condition: Callable[[], object], seconds: float, what: str) -> None:
-        """Looks again and again; fails with `what` in its text."""
-        end = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > end:
-                seen = self.run("journalctl -n 40 -o short-precise", check=False).stdout if self._leader else ""
-                raise AssertionError(f"not within {seconds:.0f} s: {what}\n{seen or self._log.read_text()[-2000:]}")
-            time.sleep(0.05)
+    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        return {**ENVIRONMENT, **variables}
+
+    def seen(self) -> str:
+        told = self.run("journalctl -n 40 -o short-precise", check=False).stdout if self._leader else ""
+        return told or self._log.read_text()[-2000:]
 
     def _booted(self) -> bool:
-        assert self._nspawn is not None
-        assert self._nspawn.poll() is None, f"systemd did not boot:\n{self._log.read_text()[-2000:]}"
+        assert not self.ended(), f"systemd did not boot:\n{self._log.read_text()[-2000:]}"
         if not self._leader:
-            below = [child for each in _children(self._nspawn.pid) for child in _children(each)]
+            below = [child for each in self.first() for child in children(each)]
             self._leader = next((child for child in below if _name(child) == "systemd"), 0)
         return bool(self._leader) and self.run("systemctl is-system-running", check=False).stdout in (
             "running\n",
             "degraded\n",
         )
-
-
-def _children(pid: int) -> list[int]:
-    with contextlib.suppress(OSError):
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return []
 
 
 def _name(pid: int) -> str:
