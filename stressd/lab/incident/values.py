@@ -59,9 +59,9 @@ def read_values(state: Path, series: Collection[str], start: int, end: int, pati
         with recordings.opened(each) as stream:
             stream.readline()
             for k, line in enumerate(stream):
-                name = wanted.get(line.split(b",", 2)[1]) if line.count(b",") > 4 else None
-                if name is not None:
-                    parts = line.split(b",", 5)
+                # most lines are of other series, and a day may have hundreds of millions
+                name = wanted.get(line.split(b",", 2)[1] if b"," in line else b"")
+                if name is not None and len(parts := line.split(b",", 5)) > 5:
                     at = int(parts[0])
                     if start <= at <= end:
                         tracks[name].append((at, float(parts[2])))
