@@ -6,12 +6,11 @@ from typing import Final
 
 from stressd import __version__
 from stressd.alerts.day_text import HEADER, day_facts, day_table
-from stressd.alerts.words import bp_text, iso_day_text, moment_text, series_name, took_text
+from stressd.alerts.words import iso_day_text, moment_text, series_name, took_text
 from stressd.lab.day.summary import Summary
 from stressd.lab.incident.document import MARKS
-from stressd.lab.incident.pictures import trail
+from stressd.lab.incident.moves import moves
 from stressd.lab.report.document import Document, Figure, Section, Table
-from stressd.lab.report.svg import WIDE, Frame, apart, clock, line, svg, words
 from stressd.market.times import iso, parse_time
 
 SECOND: Final = 1_000_000_000
@@ -138,24 +137,7 @@ def _figure(summary: Summary) -> Figure | None:
     moved = dict(list(moved.items())[:6])
     if not moved:
         return None
-    values = [value for points in moved.values() for _, value in points]
-    room = max(max(values) - min(values), 1.0) * 0.06
-    frame = Frame(
-        first / SECOND, last / SECOND, min(0.0, *values) - room, max(0.0, *values) + room, left=48.0, bottom=250.0,
-        right=WIDE - 124.0,
-    )  # fmt: skip
-    shapes = frame.shapes("bp", clock(first, last, summary.zone))
-    shapes += [line(frame.left, frame.y(0.0), frame.right, frame.y(0.0), "axis")]
-    ends = []
-    for k, (name, points) in enumerate(moved.items()):
-        kind = f"trail s{k % 6}"
-        shapes += trail(frame, points, kind)
-        ends.append((frame.y(points[-1][1]), f"{series_name(name)} {bp_text(points[-1][1])}", kind))
-    for y, text, kind in apart(ends):
-        shapes += [
-            line(frame.right + 4.0, y, frame.right + 18.0, y, kind),
-            words(frame.right + 22.0, y + 4.0, text, "name"),
-        ]
     place = day.zone.rpartition("/")[2].replace("_", " ")
     caption = f"Change in bp since the prior close, {place} time; the tenors that moved furthest."
-    return Figure(svg(278.0, f"{day.market} through the session", shapes, WIDE), caption)
+    picture = moves(f"{day.market} through the session", moved, (first, last), summary.zone, day.market)
+    return Figure(picture, caption)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from datetime import date
@@ -15,8 +14,7 @@ from stressd.lab.day.document import document
 from stressd.lab.day.summary import Summary, gather, name_of
 from stressd.lab.incident.keep import RECENT, TURN, kept_values
 from stressd.lab.incident.values import to_csv
-from stressd.lab.report.markdown import markdown
-from stressd.lab.report.page import document_page
+from stressd.lab.report.files import files
 from stressd.market.times import day_start, parse_time
 from stressd.store import Store
 from stressd.store.reports import DAYS, made, write
@@ -56,10 +54,4 @@ def of_event(state: Path, store: Store, event: Event, spec: EngineSpec | None, n
 
 def texts(summary: Summary) -> dict[str, str]:
     """Its files, by ending."""
-    whole = document(summary)
-    return {
-        ".md": markdown(whole),
-        ".json": json.dumps(summary.plain(), ensure_ascii=False) + "\n",
-        ".csv": to_csv(summary.values.tracks),
-        ".html": document_page(whole),
-    }
+    return files(document(summary), summary.plain(), to_csv(summary.values.tracks))

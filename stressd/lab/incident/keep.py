@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +11,7 @@ from stressd.engine.spec import SEVERITIES, EngineSpec
 from stressd.lab.incident.document import document
 from stressd.lab.incident.incident import LATER, Incident, gather
 from stressd.lab.incident.values import Track, from_csv, to_csv
-from stressd.lab.report.markdown import markdown
-from stressd.lab.report.page import document_page
+from stressd.lab.report.files import files
 from stressd.store import Episode, Store
 from stressd.store.reports import EPISODES, file_of, made, write
 from stressd.store.story import read_story
@@ -82,13 +80,7 @@ def kept_values(state: Path, name: str, kind: str = EPISODES) -> dict[str, Track
 
 def texts(incident: Incident) -> dict[str, str]:
     """The report's files, by ending."""
-    whole = document(incident)
-    return {
-        ".md": markdown(whole),
-        ".json": json.dumps(incident.plain(), ensure_ascii=False) + "\n",
-        ".csv": to_csv(incident.values.tracks),
-        ".html": document_page(whole),
-    }
+    return files(document(incident), incident.plain(), to_csv(incident.values.tracks))
 
 
 def keep(state: Path, incident: Incident, at: int) -> Path:

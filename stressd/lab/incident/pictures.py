@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Final
 
-from stressd.alerts.words import bp_text, duration_text, is_spread, series_name, yield_text
+from stressd.alerts.words import duration_text, is_spread, series_name, yield_text
 from stressd.lab.incident.incident import Incident
-from stressd.lab.incident.values import Point, thinned
+from stressd.lab.incident.moves import moves, trail
+from stressd.lab.incident.values import Point
 from stressd.lab.report.document import Figure
-from stressd.lab.report.svg import WIDE, Frame, apart, box, clock, dot, line, polyline, svg, words
+from stressd.lab.report.svg import WIDE, Frame, box, clock, dot, line, svg, words
 from stressd.market.calendar import Calendar
 from stressd.market.series import market_of
 from stressd.market.times import parse_time
 
 SECOND: Final = 1_000_000_000
-POINTS: Final = 800
-"""Of a line: as many as a page is wide."""
-
 AROUND: Final = 900 * SECOND
 """ns that a picture shows beyond an episode, at least."""
 
 LINES: Final = 6
 """Series in one picture: more could not be told apart."""
-
-GAP: Final = 12.0
-"""Seconds between two ticks, in multiples of the usual, from which on a line is broken."""
 
 
 def lead_figure(incident: Incident) -> Figure | None:
@@ -98,28 +92,13 @@ def beside_figure(incident: Incident) -> Figure | None:
     moved = {name: points for name, points in moved.items() if len(points) >= 3}
     if len(moved) < 2:
         return None
-    values = [value for points in moved.values() for _, value in points]
-    room = max(max(values) - min(values), 1.0) * 0.06
-    frame = Frame(
-        first / SECOND, last / SECOND, min(0.0, *values) - room, max(0.0, *values) + room, left=48.0, bottom=230.0,
-        right=WIDE - 124.0,
-    )  # fmt: skip
-    shapes = frame.shapes("bp", clock(first, last, incident.zone))
-    shapes += [line(frame.left, frame.y(0.0), frame.right, frame.y(0.0), "axis")]
     own = market_of(lead) if lead is not None else ""
-    ends: list[tuple[float, str, str]] = []
-    for k, (name, points) in enumerate(moved.items()):
-        kind = f"trail s{k}{'' if market_of(name) == own else ' dash'}"
-        shapes += trail(frame, points, kind)
-        ends.append((frame.y(points[-1][1]), f"{series_name(name)} {bp_text(points[-1][1])}", kind))
-    for y, text, kind in apart(ends):
-        shapes += [line(frame.right + 4.0, y, frame.right + 18.0, y, kind)]
-        shapes += [words(frame.right + 22.0, y + 4.0, text, "name")]
+    picture = moves("what moved, in bp", moved, (first, last), incident.zone, own)
     caption = (
         "Change in bp of each series since its first value in the picture's time"
         f"{'; dashed: other markets' if any(market_of(name) != own for name in moved) else ''}."
     )
-    return Figure(svg(258.0, "what moved, in bp", shapes, WIDE), caption)
+    return Figure(picture, caption)
 
 
 def _span(incident: Incident) -> tuple[int, int]:
@@ -158,21 +137,6 @@ def _shut(incident: Incident, lead: str, frame: Frame) -> list[str]:
             shapes.append(box(left, frame.top, right - left, frame.bottom - frame.top, "shut"))
         at = span.end
     return shapes
-
-
-def trail(frame: Frame, points: Sequence[Point], kind: str) -> list[str]:
-    """A line, broken where nothing ticked for long."""
-    few = thinned(points, POINTS)
-    steps = sorted(b[0] - a[0] for a, b in pairwise(few))
-    longest = max(GAP * steps[len(steps) // 2], 60.0 * SECOND) if steps else 0.0
-    runs: list[list[tuple[float, float]]] = [[]]
-    before: int | None = None
-    for at, value in few:
-        if before is not None and at - before > longest:
-            runs.append([])
-        runs[-1].append((frame.x(at / SECOND), frame.y(value)))
-        before = at
-    return [polyline(run, kind) for run in runs if len(run) > 1]
 
 
 def _numbers(frame: Frame, marks: Sequence[tuple[int, int, float]]) -> list[str]:
