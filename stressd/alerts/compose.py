@@ -14,6 +14,7 @@ from stressd.alerts.episode import CHANGE, HALT, MODEL, NOISE, NOTE, SIGMA, SILE
 from stressd.alerts.event import DataQuality, DataState, Event, EventType, Kind, Outcome, Segments, Standing
 from stressd.alerts.evidence import answer_clause
 from stressd.alerts.headline import (
+    EXPLAINED,
     blind_clauses,
     feed_clauses,
     fit,
@@ -24,6 +25,7 @@ from stressd.alerts.headline import (
     notable_clauses,
     resolved_clauses,
     silence_clauses,
+    still_clauses,
     ticking_clauses,
     trading_clauses,
     with_links,
@@ -57,7 +59,7 @@ def compose(
         market=episode.market,
         direction=None if episode.direction == 0 else "up" if episode.direction > 0 else "down",
         severity=SEVERITIES[episode.severity],
-        headline=_headline(spec, episode, type, at),
+        headline=_headline(spec, episode, type, at, note or ""),
         series=episode.ranked(),
         shape=_shape(episode),
         source=episode.source,
@@ -138,7 +140,7 @@ def _about(episode: Episode) -> str:
     return f"{series_name(lead.series)}{change} was no move"
 
 
-def _headline(spec: EpisodesSpec, episode: Episode, type: str, at: int) -> str:
+def _headline(spec: EpisodesSpec, episode: Episode, type: str, at: int, note: str) -> str:
     lasted = (at - episode.opened_at) / SECOND
     if episode.withdrawn:
         return fit([f"withdrawn: {_about(episode)}", episode.withdrawn])
@@ -146,6 +148,8 @@ def _headline(spec: EpisodesSpec, episode: Episode, type: str, at: int) -> str:
         over = type == "resolved" and lasted > 0.0
         return fit([f"Over after {duration_text(lasted)}: {episode.text}" if over else episode.text])
     if episode.what in (SILENCE, HALT):
+        if type == "resolved" and note.startswith(EXPLAINED):
+            return fit(still_clauses(episode.affected, lasted))
         return fit(_quiet_clauses(spec, episode, type == "resolved", lasted))
     moves = episode.ranked()
     if episode.what in (MODEL, CHANGE):

@@ -24,6 +24,7 @@ from stressd.alerts.words import (
 
 LIMIT: Final = 140
 JOIN: Final = " · "
+EXPLAINED: Final = "part of an outage that has an alert of its own"
 NOTABLE_DAYS: Final = 30
 """A record younger than this is not worth a place in the headline."""
 
@@ -168,3 +169,8 @@ def _sigma(move: SeriesMove) -> list[str]:
     if move.sigma is None or move.sigma_bp is None:
         return []
     return [f"{sigma_text(abs(move.sigma))} of {move.sigma_bp:.1f}bp"]
+
+
+def still_clauses(silent: list[str], lasted_s: float) -> list[str]:
+    """Clauses for a silence that goes on, and has been found to be part of something else that people are told of."""
+    return [f"{listing([series_name(name) for name in silent])} silent for {duration_text(lasted_s)} so far", EXPLAINED]

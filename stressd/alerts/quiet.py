@@ -9,6 +9,7 @@ from stressd.alerts.book import Book
 from stressd.alerts.episode import HALT, NOTE, SILENCE, Episode
 from stressd.alerts.event import Event
 from stressd.alerts.growth import grow
+from stressd.alerts.headline import EXPLAINED
 from stressd.alerts.plain import note_of, of_note, of_silence, silence_of
 from stressd.alerts.routing import ONCE_TOLD
 from stressd.alerts.spec import SECOND
@@ -19,8 +20,6 @@ QUIET = (SILENCE, HALT)
 
 GRACE: Final = 120 * SECOND
 """ns for which a silence may go on after what explained it is over, before it is told for itself."""
-
-EXPLAINED: Final = "part of an outage that has an alert of its own"
 
 
 FAILED_OVER: Final = "failed-over"

@@ -65,6 +65,8 @@ def test_a_silence_that_was_told_first_is_closed_as_part_of_the_outage_and_ends_
     episodes.apply(down(AT + MINUTE))
     (closed,) = episodes.cover(DESK, NONE, AT + MINUTE)
     assert (closed.type, closed.note) == ("resolved", "part of an outage that has an alert of its own")
+    assert "ticks again" not in closed.headline
+    assert "silent for" in closed.headline
     assert [each.rule for each in episodes.open_episodes()] == ["feed-down"]
     episodes.apply(down(AT + 2 * MINUTE, LEFT))
     assert episodes.cover(NONE, NONE, AT + 2 * MINUTE) == []
