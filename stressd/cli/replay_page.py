@@ -18,6 +18,7 @@ from stressd.cli.page import add_listen, address_of, in_words, listen_of
 from stressd.cli.watched import of_config
 from stressd.config.load import Loaded
 from stressd.config.model import Listen
+from stressd.engine.spec import EngineSpec
 from stressd.lab.offline import SETTLE
 from stressd.lab.replay import fitted
 from stressd.market.tick import Tick
@@ -106,7 +107,7 @@ async def prepare(
     past: Past | None = None,
 ) -> Staging:  # fmt: skip
     """As `show` says. state: a directory of its own."""
-    own = replace(loaded, engine=fitted(of_config(loaded), ticks).spec)
+    own = replace(loaded, engine=_carried(fitted(of_config(loaded), ticks).spec, ticks))
     own, played, feeds = staged(own, registry().detectors, dict.fromkeys(tick.source for tick in ticks))
     own, token = with_page(own, listen, state)
     begins = ticks[0].received
@@ -123,3 +124,16 @@ async def prepare(
     daemon = Daemon(own, played, state, clock, "replay")
     daemon.playback = Playback(clock, file, begins, ticks[-1].received + SETTLE)
     return Staging(daemon, daemon.playback, ticks, feeds, token)
+
+
+def _carried(spec: EngineSpec, ticks: Sequence[Tick]) -> EngineSpec:
+    """The same, where a series that only one source of the recording carries is known to be that one's: nobody waits
+    for the source while that market is closed."""
+    by: dict[str, set[str]] = {}
+    for tick in ticks:
+        by.setdefault(tick.series, set()).add(tick.source)
+    series = [
+        replace(each, sources=tuple(by[each.id])) if not each.sources and len(by.get(each.id, ())) == 1 else each
+        for each in spec.series
+    ]
+    return replace(spec, series=tuple(series))

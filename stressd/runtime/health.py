@@ -97,8 +97,9 @@ def in_maintenance(windows: Sequence[MaintenanceSpec], now: int) -> bool:
 
 
 def calendars_of(spec: EngineSpec, feed: str) -> list[Calendar]:
-    """Of the markets that a feed carries."""
+    """Of the markets that a feed carries; of all that any feed may carry where it is named for none."""
     markets = {series.market for series in spec.series if feed in series.sources}
+    markets = markets or {series.market for series in spec.series if not series.sources and not series.legs}
     return [market.calendar for market in spec.markets if market.name in markets]
 
 
