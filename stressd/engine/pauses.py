@@ -273,6 +273,16 @@ class Pauses:
         rate = self.rate_at(t)
         return int(self.usual / rate) if rate > 0.0 and self.usual > 0.0 else 0
 
+    def as_long(self, a: int, b: int) -> float:
+        """Share of its pauses that are as long as one from a to b, at the time of day at which that is. Only where it
+        `knows`."""
+        size = self.expected(a, b)
+        least = min(self.tail.count_beyond(LEAST) / self.ended, 1.0)
+        if size < LEAST:
+            # nothing is kept of short pauses: they are taken to come at random
+            return math.pow(least, size / LEAST)
+        return min(self.tail.count_beyond(size) / self.ended, least)
+
     def _busy(self) -> float:
         share = (self._busy_seen + 10.0) / (self._busy_expected + 10.0)
         return 1.0 if share > 1.0 else QUIETEST if share < QUIETEST else share

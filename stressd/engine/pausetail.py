@@ -57,6 +57,21 @@ class PauseTail:
         k = 0
         while k + 1 < len(LEVELS) and self._count[k + 1] >= max(FILLED, count):
             k += 1
+        n, scale, shape = self._beyond(k)
+        if n <= count:
+            return LEVELS[k]
+        return LEVELS[k] + scale / shape * (math.pow(n / count, shape) - 1.0)
+
+    def count_beyond(self, size: float) -> float:
+        """How many of the (decayed) pauses exceed `size`, which is LEAST at the least."""
+        k = 0
+        while k + 1 < len(LEVELS) and self._count[k + 1] >= FILLED and LEVELS[k + 1] <= size:
+            k += 1
+        n, scale, shape = self._beyond(k)
+        return n * math.pow(1.0 + shape * (size - LEVELS[k]) / scale, -1.0 / shape)
+
+    def _beyond(self, k: int) -> tuple[float, float, float]:
+        """How many pauses exceed level k, and the scale and the shape of their tail."""
         n = self._count[k]
         weight = n
         excess = self._excess[k]
@@ -66,15 +81,12 @@ class PauseTail:
             weight += PRIOR
             excess += PRIOR
             square += 2.0 * PRIOR
-        if n <= count:
-            return LEVELS[k]
         mean = excess / weight
         variance = square / weight - mean * mean
         raw = 0.5 * (1.0 - mean * mean / variance) if variance > 1e-9 * mean * mean else 0.0
         shape = (raw * weight + SHAPE * SHAPE_WEIGHT) / (weight + SHAPE_WEIGHT)
         shape = min(max(shape, 1e-6), LARGEST_SHAPE)
-        scale = mean * (1.0 - shape)
-        return LEVELS[k] + scale / shape * (math.pow(n / count, shape) - 1.0)
+        return n, mean * (1.0 - shape), shape
 
     def state(self) -> list[list[float]]:
         """Everything, as plain numbers."""

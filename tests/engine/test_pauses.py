@@ -112,6 +112,38 @@ def test_a_rarer_pause_is_longer_and_none_is_below_the_lowest_level(sizes: list[
     assert again.exceeded_by(count) == rare
 
 
+@given(st.lists(st.floats(LEVELS[0] + 1e-6, 200.0), max_size=400), st.floats(LEVELS[0], 300.0), st.floats(1.0, 2.0))
+def test_fewer_pauses_exceed_a_longer_one_and_none_more_than_there_are(
+    sizes: list[float], size: float, times: float
+) -> None:
+    tail = PauseTail()
+    for each in sizes:
+        tail.add(each)
+    count = tail.count_beyond(size)
+    assert 0.0 < count <= len(sizes) + 0.5
+    assert tail.exceeded_by(count) == pytest.approx(size, rel=1e-6) or len(sizes) > 20
+    assert tail.count_beyond(LEVELS[0]) >= count or len(sizes) > 20
+
+
+def test_the_share_of_pauses_as_long_as_one_is_that_of_the_pauses_themselves() -> None:
+    rng = random.Random(3)
+    watch = learned(ALWAYS)
+    at = START
+    gaps = []
+    for _ in range(60_000):
+        gap = int(rng.expovariate(1.0) * 10 * SECOND) + 1
+        gaps.append(gap)
+        at += gap
+        watch.tick(at, at)
+    assert watch.pauses is not None
+    shares = [watch.pauses.as_long(at, at + seconds * SECOND) for seconds in range(0, 200, 5)]
+    assert shares[0] == 1.0
+    assert shares == sorted(shares, reverse=True)
+    for seconds in (5, 20, 45, 60):
+        brute = sum(gap >= seconds * SECOND for gap in gaps) / len(gaps)
+        assert 0.5 * brute < shares[seconds // 5] < 2.0 * brute
+
+
 def test_the_tail_of_exponential_pauses_is_found() -> None:
     rng = random.Random(8)
     tail = PauseTail()

@@ -10,6 +10,12 @@ from typing import Any
 import aiohttp
 import pytest
 
+from stressd.alerts.episode import HALT, Episode
+from stressd.alerts.matching import Match
+from stressd.alerts.people.commands import AddSilence, EndSilence
+from stressd.market.times import parse_time
+from stressd.runtime.state.hush import Hush
+from stressd.runtime.state.strip import strip
 from tests.runtime.desk import LAST, Desk, desk_in, until
 from tests.web.test_patch import merge
 from tests.web.test_stream import events
@@ -80,6 +86,73 @@ async def test_a_strip_has_the_session_its_bands_and_its_breach(desk: Desk) -> N
     assert said["halts"] == []
     for band in said["bands"]:
         assert band["lower"] < band["from"]["value"] < band["upper"]
+
+
+async def test_a_halt_that_is_over_lasts_from_the_last_tick_before_it_to_the_first_after_it(desk: Desk) -> None:
+    async with desk.running() as daemon:
+        await desk.breach()
+        await until(daemon.pump.pipeline.episodes.open_episodes)
+        state = next(each for each in daemon.pump.pipeline.engine.states() if each.id == NAME)
+        now = daemon.clock.now()
+        plain = strip(state, [], now)["points"]
+        times = [int(t) for t, _ in plain]
+        at = next(k for k in range(len(times) - 1) if times[k + 1] - times[k] > 1)
+        start = state.horizons.today.open_time
+
+        def halt(name: str, opened: int, closed: int | None) -> Episode:
+            return Episode(
+                id="JP-260120-h9sm", kind="market", rule="quiet", scope="halt:JP", market="JP", direction=0,
+                opened_at=opened, began=opened, severity=2, what=HALT, affected=[name], closed_at=closed,
+            )  # fmt: skip
+
+        begun = max(times[at] * 1_000_000, start) + 1_000_000
+        for closed in (begun + 3_600 * 10**9, None):
+            [said] = strip(state, [halt(NAME, begun, closed)], now)["halts"]
+            assert parse_time(said["to"]) // 1_000_000 == times[at + 1]
+            assert parse_time(said["from"]) <= begun
+        assert strip(state, [halt("JP.GOV.10Y", begun, None)], now)["halts"] == []
+        assert strip(state, [halt(NAME, start - 1, begun)], now)["halts"] == []
+
+
+async def test_whom_nobody_is_told_of_is_said_with_the_reason_and_the_end(desk: Desk) -> None:
+    async with desk.running() as daemon:
+        now = daemon.clock.now()
+        ends = now + 3_600 * 10**9
+        match = Match(markets=("JP",))
+        await daemon.command(
+            AddSilence(at=now, author="anna", via="cli", match=match, starts=now, ends=ends, reason="auction")
+        )
+        await desk.breach()
+        await until(daemon.pump.pipeline.episodes.open_episodes)
+        [episode] = [each for each in (await get(daemon.server.port, "state"))["episodes"].values() if each["market"]]
+        assert episode["silenced"]["why"].startswith("silenced by anna until ")
+        assert episode["silenced"]["why"].endswith("(auction)")
+        assert parse_time(episode["silenced"]["until"]) == ends
+        await daemon.command(EndSilence(at=daemon.clock.now(), author="anna", via="cli", id="s1"))
+        [episode] = [each for each in (await get(daemon.server.port, "state"))["episodes"].values() if each["market"]]
+        assert "silenced" not in episode
+
+
+async def test_how_ordinary_a_feeds_silence_is_follows_from_its_busiest_open_series(desk: Desk) -> None:
+    rule = "  - {name: quiet, type: silence, series: '*', severity: warn}\nroutes:"
+    desk.write(change=lambda text: text.replace("routes:", rule, 1))
+    async with desk.running() as daemon:
+        await desk.calm()
+        await until(lambda: daemon.pump.ticks >= 6)
+        now = daemon.clock.now()
+
+        def said(later: int) -> dict[str, Any]:
+            hush = Hush(now + later)
+            for state in daemon.pump.pipeline.engine.states():
+                hush.see(state)
+            return hush.of("desk")
+
+        assert said(0)["habits"] == "known"
+        shares = [said(seconds * 10**9)["p"] for seconds in (0, 5, 30, 120, 3600)]
+        assert shares == sorted(shares, reverse=True)
+        assert shares[0] > 0.1
+        assert shares[-1] < 0.001
+        assert Hush(now).of("desk") == {"p": None, "habits": None}
 
 
 async def test_what_was_over_for_a_day_is_not_shown_and_a_headline_is_that_of_the_last_event(desk: Desk) -> None:

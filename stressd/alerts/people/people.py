@@ -319,6 +319,11 @@ class People:
         """Who looks after which open episode."""
         return {name: concern.ack for name, concern in self._concerns.items() if concern.ack is not None}
 
+    def withheld(self, now: int) -> dict[str, tuple[str, int]]:
+        """From which open episodes people are spared: why, in words, and until when (ns) as far as is known."""
+        kept = {name: (self._keeper(each.about, now), each.about.market) for name, each in self._concerns.items()}
+        return {name: (self._words(by, market), by.until) for name, (by, market) in kept.items() if by is not None}
+
     def snapshot(self) -> dict[str, Any]:
         """The whole state as plain data for JSON."""
         return {

@@ -22,13 +22,18 @@ def episodes(
     known: Iterable[Episode],
     rows: Mapping[str, Row],
     acknowledged: Mapping[str, AckState],
+    withheld: Mapping[str, tuple[str, int]],
     labels: Mapping[str, str],
     now: int,
 ) -> dict[str, dict[str, Any]]:
-    """By id. rows: what the store has of them; headlines are known there alone."""
+    """By id. rows: what the store has of them; headlines are known there alone. withheld: why nobody is told of it
+    now, and until when."""
     recent = [each for each in known if each.closed_at is None or now - each.closed_at <= RECENT]
     return {
-        each.id: _episode(each, rows.get(each.id), acknowledged.get(each.id), labels.get(each.id), order)
+        each.id: {
+            **_episode(each, rows.get(each.id), acknowledged.get(each.id), labels.get(each.id), order),
+            "silenced": {"why": held[0], "until": iso(held[1])} if (held := withheld.get(each.id)) else None,
+        }
         for order, each in enumerate(sorted(recent, key=lambda each: (each.opened_at, each.id)))
     }
 
@@ -66,14 +71,15 @@ def _episode(episode: Episode, row: Row | None, ack: AckState | None, label: str
 
 
 def links(known: Iterable[Episode], now: int) -> dict[str, dict[str, Any]]:
-    """What the episodes of the last day say of pairs of markets, by `JP>US`; the newest of each pair."""
+    """What open episodes and those of the last day say of pairs of markets, by `JP>US`; the newest of each pair."""
     told: dict[str, dict[str, Any]] = {}
     newest: dict[str, int] = {}
     for episode in known:
         for market, answer in episode.answers.items():
             said = answer.follower
             name = f"{episode.market}>{market}"
-            if now - answer.at > RECENT or answer.at < newest.get(name, 0):
+            old = episode.closed_at is not None and now - answer.at > RECENT
+            if old or answer.at < newest.get(name, 0):
                 continue
             if not strength(said.wording) and said.wording != COULD_NOT:
                 continue

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from stressd.runtime.state.hush import Hush
+
 WINDOW: Final = 10.0
 """Seconds over which messages are counted for a rate."""
 
@@ -28,9 +30,10 @@ class Rates:
 
 
 def feeds(
-    rows: Sequence[Mapping[str, Any]], types: Mapping[str, str], rates: Rates, steady: float
+    rows: Sequence[Mapping[str, Any]], types: Mapping[str, str], rates: Rates, hush: Hush, steady: float
 ) -> dict[str, dict[str, Any]]:
-    """By name. rows: of the status. expected_age_s: after so much open time without a message it counts as silent."""
+    """By name. rows: of the status. expected_age_s: after so much open time without a message it counts as silent;
+    p, habits: of `Hush`."""
     return {
         row["name"]: {
             "type": types.get(row["name"]),
@@ -39,6 +42,7 @@ def feeds(
             "messages_per_s": rates.of(row["name"], row["messages"], steady),
             "last_message_age_s": None if (age := row["last_message_age_s"]) is None else max(round(age), 0),
             "expected_age_s": row.get("silent_after_s"),
+            **hush.of(row["name"]),
             "gaps": row["connects"] - 1 if row["connects"] else 0,
             "skew_ms": None if (lag := row.get("lag_s")) is None else round(lag * 1e3, -1),
             "rejects": row["malformed"] + row["unknown_series"] + row["dropped"],

@@ -15,6 +15,7 @@ from stressd.runtime import health as verdict
 from stressd.runtime.report import SECOND, feed_row, silence_row
 from stressd.runtime.slices import sliced
 from stressd.runtime.state import episodes, health, markets, series
+from stressd.runtime.state.hush import Hush
 from stressd.runtime.state.strip import strip
 from stressd.store import Episode as Row
 from stressd.store import StoreError
@@ -48,9 +49,12 @@ class Scribe:
         engine, now = d.pump.pipeline.engine, d.clock.now()
         deaf = {n for n, feed in d.feeds.feeds.items() if feed.health.state not in ("connected", "stopped")}
         rows: dict[str, dict[str, Any]] = {}
+        hush = Hush(now)
         async for state in sliced(engine.states()):
             rows[state.id] = series.row(state, len(rows), now, deaf)
+            hush.see(state)
         pipeline = d.pump.pipeline
+        people = pipeline.people
         known = [*pipeline.episodes.open_episodes(), *pipeline.episodes.closed_episodes()]
         halted = {row["market"] for row in rows.values() if row["state"] == "halted"}
         ready = engine.ready()
@@ -76,12 +80,14 @@ class Scribe:
             "markets": markets.markets(d.loaded.engine, halted, pipeline.desk.days.last(), now),
             "series": rows,
             "graph": markets.graph(engine.graph(), episodes.links(known, now)),
-            "episodes": episodes.episodes(known, self._rows, pipeline.people.acknowledged(), self._labels, now),
-            "feeds": self._feeds(now, steady),
+            "episodes": episodes.episodes(
+                known, self._rows, people.acknowledged(), people.withheld(now), self._labels, now
+            ),
+            "feeds": self._feeds(now, hush, steady),
             "sinks": self._sinks(now),
             "silences": {
                 str(row["id"]): {key: row[key] for key in ("state", "match", "from", "until", "author", "reason")}
-                for row in map(silence_row, pipeline.people.silences())
+                for row in map(silence_row, people.silences())
             },
             "conditions": {
                 f"{each.rule}|{each.source}": {"text": each.text, "step": each.step}
@@ -121,10 +127,10 @@ class Scribe:
         ]
         return episodes.budget(rules, self._rows.values(), now)
 
-    def _feeds(self, now: int, steady: float) -> dict[str, dict[str, Any]]:
+    def _feeds(self, now: int, hush: Hush, steady: float) -> dict[str, dict[str, Any]]:
         d = self._daemon
         types = {config.name: str(config.type) for config in d.loaded.feeds}
-        return health.feeds([feed_row(d, name, now) for name in d.feeds.feeds], types, self._rates, steady)
+        return health.feeds([feed_row(d, name, now) for name in d.feeds.feeds], types, self._rates, hush, steady)
 
     def _sinks(self, now: int) -> dict[str, dict[str, Any]]:
         d = self._daemon

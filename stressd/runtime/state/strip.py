@@ -6,10 +6,10 @@ is there without a recording, and costs a tick nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from stressd.alerts.episode import Episode
+from stressd.alerts.episode import HALT, Episode
 from stressd.engine.horizon import DAILY, SESSION
 from stressd.engine.quiet import HALTED, sight
 from stressd.engine.series import SeriesState
@@ -23,7 +23,7 @@ SPANS: Final = 40
 """Stretches of open and closed time that are told at most."""
 
 
-def strip(state: SeriesState, episodes: Iterable[Episode], now: int) -> dict[str, Any]:
+def strip(state: SeriesState, episodes: Collection[Episode], now: int) -> dict[str, Any]:
     """Values in percent; times of points in ms since 1970, others ISO 8601. now: ns UTC.
 
     points: [time, value]; range: [from, to, low, high] of each step of the path; bands: of each horizon that is
@@ -46,7 +46,6 @@ def strip(state: SeriesState, episodes: Iterable[Episode], now: int) -> dict[str
         for move in episode.moves.values()
         if move.series == state.id and move.time is not None and parse_time(move.time) >= start
     ]
-    halted = sight(state, now)["state"] == HALTED
     close = today.close if today.close_time and today.close == today.close else None
     return {
         "series": state.id,
@@ -56,9 +55,32 @@ def strip(state: SeriesState, episodes: Iterable[Episode], now: int) -> dict[str
         "prior_close": None if close is None else {"value": close, "time": iso(today.close_time)},
         "bands": [band for number in (SESSION, DAILY) for band in _bands(state, number)],
         "sessions": _sessions(state, start, now),
-        "halts": [{"from": iso(state.t), "to": None}] if halted else [],
+        "halts": [*_halts(state.id, points, episodes, start), *_halt_now(state, now)],
         "breaches": sorted(moves, key=lambda each: str(each["time"])),
     }
+
+
+def _halts(
+    name: str, points: Sequence[Sequence[float]], episodes: Iterable[Episode], start: int
+) -> list[dict[str, Any]]:
+    """Those of the session that are over: from the last tick before one was seen to the first after it, as far as the
+    path's steps tell. start: ns, of the session."""
+    found = []
+    for episode in episodes:
+        if episode.what != HALT or name not in episode.affected or episode.opened_at < start:
+            continue
+        seen = episode.opened_at // MS
+        before = max((t for t, _ in points if t <= seen), default=seen)
+        after = min((t for t, _ in points if t > seen), default=None)
+        over = None if episode.closed_at is None else episode.closed_at // MS
+        ends = [int(t) for t in (after, over) if t is not None]
+        if ends:
+            found.append({"from": iso(int(before) * MS), "to": iso(min(ends) * MS)})
+    return sorted(found, key=lambda halt: halt["from"])
+
+
+def _halt_now(state: SeriesState, now: int) -> list[dict[str, Any]]:
+    return [{"from": iso(state.t), "to": None}] if sight(state, now)["state"] == HALTED else []
 
 
 def _points(state: SeriesState, path: Row | None) -> list[list[float]]:

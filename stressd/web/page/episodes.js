@@ -83,7 +83,7 @@ function factsOf(each) {
   const ack = each.acknowledged;
   if (ack) said.push(`acknowledged by ${ack.by}${ack.until ? ` until ${clock(ack.until)} UTC` : ""}`);
   else if (!each.closed) said.push("not acknowledged");
-  if (each.silenced) said.push("silenced");
+  if (each.silenced) said.push(each.silenced.why);
   if (each.label) said.push(`labelled ${typeof each.label === "string" ? each.label : Object.values(each.label).join(", ")}`);
   return said;
 }

@@ -3,8 +3,9 @@
 import { body, fill, h, keyed, mark, write } from "./dom.js";
 import { between, count, duration, known, moment, ms, number, share } from "./words.js";
 
-const FEEDS = ["Feed", "State", "Messages/s", "Last message", "Expected", "p", "Gaps", "Skew", "Rejects"];
+const FEEDS = ["Feed", "State", "Messages/s", "Last message", "Due within", "p", "Gaps", "Skew", "Rejects"];
 const SINKS = ["Sink", "State", "Waiting", "Given up", "Median", "99 %", "Last arrival", "Last error"];
+const HABITS = { learning: "learning", closed: "–" };
 const GLYPHS = { good: "●", wait: "◐", bad: "✕", off: "○" };
 
 const FEED_STATES = { live: "good", connected: "good", closed: "off", ended: "off", stopped: "off", "waiting for data": "wait", connecting: "wait" };
@@ -39,9 +40,9 @@ export function kindOf(section, state) {
 
 function cells(name, heads) {
   const state = h("td", { class: "state", role: "cell" });
-  const others = heads.slice(2).map((head) => h("td", { role: "cell", "data-head": head }));
+  const others = heads.slice(2).map((head) => h("td", { role: "cell", "data-head": head, class: head === "Last error" ? null : "figure" }));
   const kind = h("span", { class: "soft" });
-  const root = h("tr", { role: "row" }, h("th", { scope: "row", role: "rowheader" }, name, " ", kind), state, others);
+  const root = h("tr", { role: "row" }, h("th", { scope: "row", role: "rowheader" }, h("span", { class: "figure" }, name), " ", kind), state, others);
   return { root, state, others, kind };
 }
 
@@ -62,8 +63,9 @@ function feedRow(name) {
       write(rate, number(feed.messages_per_s));
       write(age, known(feed.last_message_age_s) ? `${duration(feed.last_message_age_s)} ago` : "?");
       mark(age, "data-late", known(feed.p) && feed.p < 0.01 ? "" : null);
-      write(expected, known(feed.expected_age_s) ? `within ${duration(feed.expected_age_s)}` : "?");
-      write(p, share(feed.p));
+      write(expected, duration(feed.expected_age_s));
+      write(p, known(feed.p) ? share(feed.p) : HABITS[feed.habits] ?? "not watched");
+      mark(p, "title", known(feed.p) ? "Share of its pauses that are as long as the one now" : null);
       write(gaps, count(feed.gaps));
       write(skew, known(feed.skew_ms) ? `${feed.skew_ms > 0 ? "+" : ""}${ms(feed.skew_ms)}` : "?");
       write(rejects, count(feed.rejects));
