@@ -66,14 +66,16 @@ async def shown(tmp_path: Path, width: int = 1280) -> AsyncIterator[tuple[Any, l
     await server.start(tmp_path / SOCKET_NAME)
     await server.listen("127.0.0.1", 0)
     said: list[str] = []
-    async with chromium() as browser:
-        page = await browser.new_page(viewport={"width": width, "height": 900})
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        await page.goto(f"http://127.0.0.1:{server.port}/")
-        await page.wait_for_selector("html[data-ready]")
-        yield page, said, provider
-    await server.stop()
+    try:
+        async with chromium() as browser:
+            page = await browser.new_page(viewport={"width": width, "height": 900})
+            page.on("console", lambda message: said.append(message.text))
+            page.on("pageerror", lambda error: said.append(str(error)))
+            await page.goto(f"http://127.0.0.1:{server.port}/")
+            await page.wait_for_selector("html[data-ready]")
+            yield page, said, provider
+    finally:
+        await server.stop()
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ async def test_the_gravest_breach_is_drawn_and_the_heat_map_chooses_another(tmp_
     async with shown(tmp_path, width) as (page, said, _):
         await page.wait_for_function("document.querySelector('#strip .chart-told').textContent.includes('crossed')")
         assert "JP 30Y 3.762 %, +20.0 bp" in await page.inner_text("#strip .strip-head")
-        assert "high, 6.1σ over session (JP-260120-7q2f)" in await page.inner_text("#strip .chart-told")
+        assert "crossed 10:10 high, 6.1σ since the open" in await page.inner_text("#strip .chart-told")
         assert await page.get_attribute("#curves [role=tab][aria-selected=true]", "data-name") == "JP"
         assert "JP: 2Y 1.208 % (-1.9 bp), 10Y 2.321 % (+5.7 bp), 30Y" in await page.inner_text("#curves .chart-told")
         drawn = "[...document.querySelectorAll('#strip canvas, #curves canvas')].map(c => c.width)"

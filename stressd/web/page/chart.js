@@ -72,11 +72,16 @@ export function inZone(seconds, zone) {
   return Library.tzDate(new Date(seconds * 1000), zone);
 }
 
+// A canvas's font of so many pixels where the reader has not made type larger; more: of a device's own pixels.
+export function type(size, more = 1) {
+  return `${((size * parseFloat(getComputedStyle(document.documentElement).fontSize)) / 16) * more}px system-ui, sans-serif`;
+}
+
 // An axis in the page's colours; the rest of its options are the caller's.
 export function axis(more) {
   const soft = ink("--soft");
   const line = ink("--line");
-  return { stroke: soft, font: "12px system-ui, sans-serif", grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 4 }, ...more };
+  return { stroke: soft, font: type(12), grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 4 }, ...more };
 }
 
 // Tabs with one stop for the tab key; the arrows go from one to the next. pick(name) is called for a choice.

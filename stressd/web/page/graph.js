@@ -17,8 +17,8 @@ export function mount(element, store) {
   const table = h("table", {}, h("caption", { class: "visually-hidden" }, "Who followed whom"),
     h("thead", {}, h("tr", {}, ["From", "To", "What", "After", "bp per bp", "p", "At, UTC"].map((head) => h("th", { scope: "col" }, head)))), rows);
   const none = h("p", { class: "nothing" }, "No market is known to have answered another one yet.");
-  fill(where, holder, h("p", { class: "soft key" }, "Width: bp per bp. Opacity: 1 − p. Label: lag in open time. Dotted: could not respond."),
-    none, h("details", {}, h("summary", {}, "As a table"), table));
+  const links = h("ul", { class: "links" });
+  fill(where, holder, none, links, h("p", { class: "soft key" }, "Width: bp per bp. Opacity: 1 − p. Label: lag in open time. Dotted: could not respond."), h("details", {}, h("summary", {}, "As a table"), table));
   let drawn = "";
   const show = (_, state) => {
     const said = graphOf(state ?? {});
@@ -28,6 +28,7 @@ export function mount(element, store) {
     const held = document.activeElement?.closest?.("[data-edge]")?.dataset.edge;
     fill(holder, picture(said));
     fill(rows, said.edges.map(line));
+    fill(links, said.edges.filter((edge) => edge.wording).map(told));
     none.hidden = said.edges.length > 0;
     if (held) [...holder.querySelectorAll("[data-edge]")].find((each) => each.dataset.edge === held)?.focus();
   };
@@ -110,12 +111,18 @@ export const opacityOf = (p) => (known(p) ? Math.min(Math.max(1 - p, 0.15), 1) :
 
 function lagText(edge) {
   const lag = known(edge.open_lag_s) ? edge.open_lag_s : edge.lag_s;
+  if (known(lag) && lag < 60 && edge.lag_s - lag > 600) return "at its open";
   return known(lag) ? duration(lag) : "";
+}
+
+// What an episode says of a pair, to be read from afar.
+function told(edge) {
+  return h("li", {}, edge.episode ? h("a", { href: `#${edge.episode}` }, claim(edge)) : claim(edge), h("span", { class: "soft" }, sentence(edge).slice(claim(edge).length)));
 }
 
 function sentence(edge) {
   const said = [claim(edge)];
-  const open = known(edge.open_lag_s) ? `after ${duration(edge.open_lag_s)} of open time` : "";
+  const open = lagText(edge) === "at its open" ? "at its open" : known(edge.open_lag_s) ? `after ${duration(edge.open_lag_s)} of open time` : "";
   const wall = known(edge.lag_s) ? `${open ? "" : "after "}${duration(edge.lag_s)} by the clock` : "";
   said.push(...[open, wall].filter(Boolean));
   if (known(edge.beta)) said.push(`${number(edge.beta)} bp per bp`);

@@ -31,7 +31,7 @@ export function mount(element, store) {
     const markets = [...grid.keys()].sort((a, b) => place(a) - place(b));
     if (shape !== tenors.join()) {
       shape = tenors.join();
-      fill(head, h("th", { scope: "col" }, "Market"), tenors.map((tenor) => h("th", { scope: "col" }, tenor)));
+      fill(head, h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, "Market")), tenors.map((tenor) => h("th", { scope: "col" }, tenor)));
       fill(rows);
       kept.clear();
     }

@@ -27,6 +27,12 @@ const begun = store.subscribe("time", () => {
 });
 let there = false;
 
+// The address stays that of an open drawer.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  at("episodes").focus();
+});
+
 function begin() {
   if (there) return;
   there = true;

@@ -4,6 +4,7 @@ import { body, fill, h, keyed, mark, write } from "./dom.js";
 import { known } from "./words.js";
 
 const ARROWS = { up: "▲", down: "▼", flat: "▬" };
+const APART = "out of step"; // what is taken off where the markets do not move together
 const TRENDS = { up: "above", down: "below", flat: "as" };
 
 export function mount(element, store) {
@@ -22,7 +23,8 @@ export function mount(element, store) {
       : "of 1; no close to compare with yet");
     const contributions = stress.contributions ?? {};
     const names = Object.keys(contributions).sort((a, b) => contributions[b] - contributions[a]);
-    keyed(meter, parts, names, part, (name) => ({ share: contributions[name], whole: Math.max(stress.value ?? 0, 0.01) }));
+    const sum = known(stress.correlation) ? { ...contributions, [APART]: stress.correlation } : contributions;
+    keyed(meter, parts, known(stress.correlation) ? [...names, APART] : names, part, (name) => ({ share: sum[name], whole: Math.max(stress.value ?? 0, 0.01) }));
     const open = Object.values(episodes).filter((each) => !each.closed);
     const listening = Object.values(feeds).filter((each) => ["live", "connected", "closed", "ended", "stopped", "waiting for data"].includes(each.state));
     const waiting = Object.values(sinks).reduce((sum, each) => sum + each.pending, 0);
@@ -31,8 +33,7 @@ export function mount(element, store) {
       ["Open episodes", `${open.length}`, open.some((each) => each.severity === "critical") ? "bad" : null],
       ["Feeds well", `${listening.length} of ${Object.keys(feeds).length}`, listening.length < Object.keys(feeds).length ? "bad" : null],
       ["Deliveries waiting", failing ? `${waiting}, ${failing} sinks not well` : `${waiting}`, failing ? "bad" : null],
-      ...(known(stress.correlation) ? [["Of these not in step", stress.correlation.toFixed(2), null]] : []),
-      ...Object.entries(budget).map(([rule, each]) => [`${rule} this month`, `${each.opened} opened, budget ${each.budget}`, null]),
+      ...Object.entries(budget).map(([rule, each]) => [`${rule} this month`, `${each.opened}, budget ${each.budget}`, null]),
     ];
     keyed(facts, rows, told.map(([name]) => name), fact, (name) => told.find(([each]) => each === name));
   };
@@ -47,8 +48,9 @@ function part(name) {
   return {
     root,
     show({ share, whole }) {
-      write(text, `${name} ${share.toFixed(2)}`);
-      bar.style.setProperty("--share", String(Math.max(0, Math.min(1, share / whole))));
+      write(text, `${name} ${share.toFixed(2).replace("-", "−")}`);
+      mark(root, "data-less", share < 0 ? "" : null);
+      bar.style.setProperty("--share", String(Math.max(0, Math.min(1, Math.abs(share) / whole))));
     },
   };
 }

@@ -3,10 +3,10 @@
 import { axis, chart, faint, ink, inZone } from "./chart.js";
 import { body, fill, h, mark, write } from "./dom.js";
 import { Unread, read } from "./read.js";
-import { bp, clock, known, seriesName, sigma } from "./words.js";
-import { lines, overlays, view } from "./strip_marks.js";
+import { bp, clock, known, local, seriesName, sigma } from "./words.js";
+import { OVER, lines, overlays, view } from "./strip_marks.js";
 
-const HEIGHT = (width) => Math.round(Math.min(320, Math.max(200, width * 0.32)));
+const HEIGHT = (width) => Math.round(Math.min(320, Math.max(200, width * 0.34)));
 const AGAIN = 20_000; // ms after which the path is asked for anew: bars move, episodes open
 const MOST = 4000; // points
 
@@ -66,11 +66,12 @@ export function mount(element, store) {
     const each = store.state?.series?.[chosen];
     if (!each) return;
     const size = known(each.sigma) ? `, ${sigma(each.sigma)}` : "";
-    write(told, `${known(each.value) ? `${each.value.toFixed(digits())} %` : "no value yet"}, ${bp(each.change_bp)} since the prior close${size} · ${each.state}, ${each.time ? `${clock(each.time)} UTC` : "no time"}`);
+    write(told, `${known(each.value) ? `${each.value.toFixed(digits())} %` : "no value yet"}, ${bp(each.change_bp)} since the prior close${size} · ${each.state}, ${each.time ? local(each.time, zone()) || `${clock(each.time)} UTC` : "no time"}`);
     if (strip?.series !== chosen) return;
-    const bars = strip.bands.map((band) => `${band.severity} ${band.horizon} ±${band.bar_bp.toFixed(1)} bp`);
-    const breaches = strip.breaches.map((breach) => `${clock(breach.time)} UTC ${breach.severity}, ${sigma(breach.sigma)} over ${breach.horizon} (${breach.episode})`);
-    const text = [`${city(zone())} time`, bars.length ? `Enters at ${bars.join(", ")}` : "No bar is known yet", breaches.length ? `crossed ${breaches.join("; ")}` : "nothing crossed in this session"].join(" · ");
+    const spans = [...new Set(strip.bands.map((band) => band.horizon))];
+    const bars = spans.map((span) => `${OVER[span] ?? span} at ${strip.bands.filter((band) => band.horizon === span).map((band) => `${band.severity} ±${band.bar_bp.toFixed(1)}`).join(", ")} bp`);
+    const breaches = strip.breaches.map((breach) => `${hours(Date.parse(breach.time) / 1000, zone())} ${breach.severity}, ${sigma(breach.sigma)} ${OVER[breach.horizon] ?? `over ${breach.horizon}`}`);
+    const text = [`${city(zone())} time`, breaches.length ? `crossed ${breaches.join("; ")}` : "nothing crossed in this session", bars.length ? `enters ${bars.join("; ")}` : "no bar is known yet"].join(" · ");
     write(marks, text);
     mark(place, "aria-label", `${seriesName(chosen)} in this session. ${text}`);
   };

@@ -1,10 +1,11 @@
 // What is drawn around the path of a strip: closed time and halts behind it, bars and breaches over it.
 
-import { ink } from "./chart.js";
+import { ink, type } from "./chart.js";
 import { bp } from "./words.js";
 
 const COLOURS = { info: "--soft", warn: "--bar-warn", high: "--bar-high", critical: "--bar-critical" };
-const OVER = { session: "since the open", "1d": "over a day" };
+export const OVER = { session: "since the open", "1d": "over a day" };
+const NARROW = 480; // CSS pixels within which words at both ends would meet
 const GRAVITY = ["info", "warn", "high", "critical"];
 const CLOSED_WORDS = { lunch: "lunch", overnight: "closed", weekend: "weekend", holiday: "holiday" };
 
@@ -47,7 +48,7 @@ function stretch(plot, from, to, colour, strength, word) {
   ctx.globalAlpha = 1;
   if (right - left < 50 * devicePixelRatio) return;
   ctx.fillStyle = ink("--soft");
-  ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+  ctx.font = type(11, devicePixelRatio);
   ctx.textAlign = "center";
   ctx.textBaseline = "top";
   ctx.fillText(word, (left + right) / 2, bbox.top + 4 * devicePixelRatio);
@@ -59,14 +60,17 @@ export function lines(plot, strip, digits) {
   if (strip === null) return;
   const { ctx } = plot;
   ctx.save();
-  const sides = { left: [], right: [] };
+  const narrow = plot.bbox.width < NARROW * devicePixelRatio;
+  const left = [];
+  const sides = { left, right: narrow ? left : [] };
   if (strip.prior_close) level(plot, strip.prior_close.value, ink("--soft"), null, [], "left", `prior close ${strip.prior_close.value.toFixed(digits)} %`, sides);
   const bands = [...strip.bands].sort((a, b) => GRAVITY.indexOf(b.severity) - GRAVITY.indexOf(a.severity));
   for (const band of bands) {
     const colour = ink(COLOURS[band.severity] ?? "--soft");
     const [dash, side] = band.horizon === "session" ? [[2, 4], "left"] : [[8, 4], "right"];
-    level(plot, band.upper, colour, band.from.time, dash, side, `${band.severity} ${bp(band.bar_bp)} ${OVER[band.horizon] ?? band.horizon}`, sides);
-    level(plot, band.lower, colour, band.from.time, dash, side, `${band.severity} ${bp(-band.bar_bp)} ${OVER[band.horizon] ?? band.horizon}`, sides);
+    const over = narrow ? "" : ` ${OVER[band.horizon] ?? band.horizon}`;
+    level(plot, band.upper, colour, band.from.time, dash, side, `${band.severity} ${bp(band.bar_bp)}${over}`, sides);
+    level(plot, band.lower, colour, band.from.time, dash, side, `${band.severity} ${bp(-band.bar_bp)}${over}`, sides);
   }
   for (const breach of strip.breaches) flag(plot, breach);
   ctx.restore();
@@ -89,7 +93,7 @@ function level(plot, value, colour, since, dash, side, word, sides) {
   if (sides[side].some((other) => Math.abs(other - y) < 14 * devicePixelRatio)) return;
   sides[side].push(y);
   ctx.fillStyle = colour;
-  ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+  ctx.font = type(11, devicePixelRatio);
   ctx.textAlign = side;
   ctx.textBaseline = "bottom";
   const x = side === "left" ? bbox.left + 6 * devicePixelRatio : bbox.left + bbox.width - 6 * devicePixelRatio;
