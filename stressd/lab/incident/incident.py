@@ -132,7 +132,7 @@ def gather(
         zone=_zone(story, calendars.get(episode.market)),
         values=values,
         reversal=_reversal(story, values, closed, calendars),
-        order=movers(values.tracks, _bases(story), _moving(story, start), closed, calendars),
+        order=movers(_moved(story, values), _bases(story), _moving(story, start), closed, calendars),
         effect=effect(episode, everything, spec),
         troubles=_troubles(story, everything, now),
         calendars=calendars,
@@ -157,6 +157,13 @@ def _moving(story: Story, start: int) -> int:
     if first is None or first.from_ is None:
         return start
     return max(start, parse_time(first.from_.time))
+
+
+def _moved(story: Story, values: Values) -> dict[str, Track]:
+    """What belongs to the episode. A market that did not respond has moves of its own, which are not in this order."""
+    followed = {each.follower.series for each in story.followed}
+    asked = {each.follower.series for each in story.did_not} - followed
+    return {name: track for name, track in values.tracks.items() if name not in asked}
 
 
 def _bases(story: Story) -> dict[str, float]:
@@ -218,7 +225,12 @@ def _troubles(story: Story, everything: Sequence[Episode], now: int) -> list[Tro
     since, until = episode.opened_at - NEAR, episode.closed_at or now
     found = [Trouble(each.time, None, each.text, "") for each in story.data if each.incident and each.state != "closed"]
     found += [
-        Trouble(iso(each.opened_at), None if each.closed_at is None else iso(each.closed_at), each.headline, each.id)
+        Trouble(
+            since=iso(each.opened_at),
+            until=None if each.closed_at is None else iso(each.closed_at),
+            text=f"{each.rule}: {each.headline}",
+            episode=each.id,
+        )
         for each in everything
         if each.kind in ("feed", "self")
         and each.id != episode.id

@@ -81,9 +81,15 @@ def beside_figure(incident: Incident) -> Figure | None:
     first, last = _span(incident)
     chosen = [each.series for each in incident.order if not is_spread(each.series)]
     lead = incident.lead
+    bases = {each.series: each.base for each in incident.order}
+    begin = min((since for since, _ in bases.values()), default=first)
+    for each in incident.story.did_not:
+        track = incident.values.tracks.get(each.follower.series or "", [])
+        if (base := next((point for point in track if point[0] >= begin), None)) is not None:
+            bases.setdefault(str(each.follower.series), base)
+            chosen.append(str(each.follower.series))
     names = list(dict.fromkeys([*([lead] if lead in chosen else []), *_spread_out(chosen, incident)]))[:LINES]
     moved: dict[str, list[Point]] = {}
-    bases = {each.series: each.base for each in incident.order}
     for name in names:
         since, value = bases[name]
         moved[name] = [
