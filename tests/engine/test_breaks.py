@@ -190,6 +190,7 @@ def day_of_note(event: Event) -> str:
     return iso(event.time)[:10]
 
 
+@pytest.mark.once
 def test_the_two_known_breaks_of_the_real_curve_are_found(history: tuple[list[FeedNote], list[Breach]]) -> None:
     notes = {day_of_note(note): note for note in history[0] if note.series == "JP.GOV.20Y"}
     assert notes["1988-10-01"].text.startswith("JP 20Y -23.4bp while 9Y -5.6bp and 10Y -2.3bp: taken as a break")
@@ -199,12 +200,14 @@ def test_the_two_known_breaks_of_the_real_curve_are_found(history: tuple[list[Fe
     assert ("1992-09-01", "JP.GOV.20Y") not in breached
 
 
+@pytest.mark.once
 def test_no_stress_day_is_taken_for_a_break(history: tuple[list[FeedNote], list[Breach]]) -> None:
     assert not {day_of_note(note) for note in history[0]} & set(STRESS)
     breached = {day_of_note(b) for b in history[1]}
     assert {"2013-04-04", "2022-12-20", "2026-01-20"} <= breached
 
 
+@pytest.mark.once
 def test_breaks_are_few_and_fall_on_the_days_on_which_benchmarks_change(
     history: tuple[list[FeedNote], list[Breach]],
 ) -> None:

@@ -208,6 +208,7 @@ def test_tokyo_leads_new_york_and_its_own_next_day_is_no_following() -> None:
     assert not [r for r in told_ if r.market == "US" and r.direction > 0]
 
 
+@pytest.mark.once
 @settings(max_examples=12)
 @given(st.integers(0, 10_000))
 def test_followers_never_form_a_circle_within_a_wave(seed: int) -> None:
@@ -298,6 +299,7 @@ def test_the_graph_tells_every_pair_that_moved_or_is_hinted() -> None:
     json.dumps(list(edges.values()))
 
 
+@pytest.mark.once
 @settings(max_examples=10)
 @given(st.integers(0, 10_000), st.floats(0.05, 0.95))
 def test_a_restart_at_any_fixing_changes_no_answer(seed: int, part: float) -> None:
@@ -331,6 +333,7 @@ def test_what_is_gone_from_the_configuration_is_dropped_from_a_snapshot() -> Non
     assert all("US" not in key for key in [*state["pairs"], *state["trails"], *state["edges"]])
 
 
+@pytest.mark.once
 def test_of_days_that_have_nothing_to_do_with_it_a_tenth_is_taken_for_an_answer() -> None:
     """Independent markets over twelve years: p is uniform, and the level is what it says."""
     feed = fixings(["JP", "US"], {}, "2025-12-19", seed=11, first=parse_day("2014-01-06"))

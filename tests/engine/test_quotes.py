@@ -46,6 +46,7 @@ def brute(name: str, rows: list[tuple[int, float | None]]) -> list[tuple[float, 
     return found
 
 
+@pytest.mark.once
 @given(SPREADS, st.sampled_from(["always", "US"]))
 def test_mean_and_widest_tenth_are_those_of_a_slow_count(rows: list[tuple[int, float | None]], name: str) -> None:
     # What stands is counted when it ends, or after a minute.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -67,6 +68,7 @@ def test_the_largest_move_of_the_curve_is_told_first() -> None:
     assert [abs(event.z) for event in shock] == sorted((abs(event.z) for event in shock), reverse=True)
 
 
+@pytest.mark.once
 def test_a_restart_between_the_fixings_of_one_instant_changes_nothing() -> None:
     days = curve_days(3, {80: {"JP.GOV.30Y": 25.0}})
     assert [facts(event) for event in run(days)] == [facts(event) for event in run(days, restart=True)]

@@ -56,6 +56,7 @@ def fed(path: Path, number: int = 100, jumps: dict[int, float] | None = None) ->
     return volatility
 
 
+@pytest.mark.once
 @settings(max_examples=12)
 @given(st.integers(0, 1000), st.sampled_from([0.1, 0.5, 2.0]), st.sampled_from([MINUTE, 2 * MINUTE, 4 * MINUTE]))
 def test_the_slow_rate_is_the_variance_a_second_whatever_the_distance_of_ticks(
@@ -63,7 +64,8 @@ def test_the_slow_rate_is_the_variance_a_second_whatever_the_distance_of_ticks(
 ) -> None:
     volatility = fed(walk(random.Random(seed), 2_000, sigma, gap=gap))
     assert math.sqrt(volatility.slow * 60.0) == pytest.approx(sigma, rel=0.15)
-    assert volatility.reference_sigma(60.0) == pytest.approx(sigma, rel=0.15)
+    # faster, so it scatters more: by 5 % from seed to seed
+    assert volatility.reference_sigma(60.0) == pytest.approx(sigma, rel=0.25)
 
 
 def test_a_jump_moves_the_rate_by_no_more_than_its_clip() -> None:

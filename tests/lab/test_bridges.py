@@ -19,6 +19,8 @@ from stressd.market.sessions import calendar
 from stressd.market.tick import Tick
 from stressd.market.times import day_iso, parse_day, parse_time
 
+pytestmark = pytest.mark.once
+
 CALENDARS: dict[str, Calendar] = {"JP": calendar("JP"), "US": calendar("US")}
 
 

@@ -78,6 +78,7 @@ def elsewhere(words: Sequence[str], home: Path) -> tuple[list[str], dict[str, st
     return [*before, sys.executable, "-m", "stressd", *words], env
 
 
+@pytest.mark.once
 async def test_a_bundle_over_http_gives_the_same_bytes_to_another_user_host_and_zone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:

@@ -27,6 +27,8 @@ from stressd.lab.connectedness import (
 from stressd.lab.report.columns import Columns, ColumnsReport, read_columns
 from stressd.market.times import day_iso
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def published(shared: Path) -> Columns:

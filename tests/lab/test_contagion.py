@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from stressd.lab.contagion import adjusted, change, effective, fisher
 
+pytestmark = pytest.mark.once
+
 
 def raised(rho: float, delta: float) -> float:
     """What `rho` becomes with an unchanged slope where the source's variance is 1 + delta times as large."""
@@ -56,7 +58,8 @@ def test_fishers_score_is_as_often_large_as_it_says_also_for_moves_that_hang_tog
     assert 20 <= alarms[0.6] <= 68
 
 
-@given(st.integers(30, 200), st.integers(0, 1000))
+# of shorter walks one in a thousand has hardly any ties
+@given(st.integers(60, 200), st.integers(0, 1000))
 def test_ties_make_moves_fewer_and_never_more(size: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     x, y = rng.standard_normal((2, size))

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from stressd.lab.discovery import ALPHA, KEPT, Discoveries, Lord, Saffron, lord_share, saffron_share
 
+pytestmark = pytest.mark.once
+
 PS = st.lists(st.one_of(st.floats(0.0, 1.0), st.floats(0.0, 0.01), st.just(0.0)), max_size=60)
 LAGS = st.lists(st.integers(0, 8), min_size=60, max_size=60)
 

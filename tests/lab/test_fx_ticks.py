@@ -129,6 +129,7 @@ def test_no_breach_is_told_on_an_absurdly_wide_quote(lines: list[Line], raw: tup
     assert not told & wide
 
 
+@pytest.mark.once
 def test_bad_ticks_put_into_the_file_change_no_breach(lines: list[Line], raw: tuple[Engine, list[Event]]) -> None:
     """One in five hundred is followed, twice, by its own value five to fifteen percent off."""
     rng = random.Random(1)

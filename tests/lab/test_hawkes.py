@@ -13,6 +13,8 @@ from scipy import stats
 from stressd.lab.hawkes import NEEDED, Intensity, Memory, excitation, fits
 from stressd.lab.leadlag import SECOND
 
+pytestmark = pytest.mark.once
+
 TIMES = st.lists(st.integers(0, 400), max_size=25, unique=True).map(lambda t: np.array(sorted(t), np.float64))
 DAY = np.array([[0.0, 401.0]])
 SESSIONS = np.array([[10.0, 90.5], [120.0, 200.5], [230.0, 390.5]])

@@ -12,6 +12,8 @@ from scipy import stats
 
 from stressd.lab.poisson import at_least, at_most, band, hit_by_chance, interval
 
+pytestmark = pytest.mark.once
+
 
 @given(st.floats(0.001, 600.0), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
 def test_the_band_holds_what_the_level_says_and_no_count_less_would_do(mean: float, level: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,12 +47,18 @@ def state(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def backtest(
-    arguments: Sequence[str], capsys: pytest.CaptureFixture[str]
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    capsys.readouterr()
-    assert main(["backtest", "--json", *arguments]) == 0
-    *events, last = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+@pytest.fixture(scope="module")
+def printed(wide: Path) -> str:
+    """What a backtest of them prints."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        assert main(["backtest", "--json", "--daily", str(wide)]) == 0
+    return out.getvalue()
+
+
+def read(printed: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Its events and its summary."""
+    *events, last = (json.loads(line) for line in printed.splitlines())
     return events, last["summary"]
 
 
@@ -112,8 +120,8 @@ def holds_the_real_day(events: Sequence[Mapping[str, Any]]) -> None:
     assert own == [], "neither the holiday nor the move of 6bp opens anything of its own"
 
 
-def test_the_real_day_on_the_desks_ten_series(wide: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    events, summary = backtest(["--daily", str(wide)], capsys)
+def test_the_real_day_on_the_desks_ten_series(printed: str) -> None:
+    events, summary = read(printed)
     holds_the_real_day(events)
     assert set(summary) == set(SERIES)
     first = next(event for event in on_the_days(events) if event["severity"] == "critical")
@@ -122,23 +130,25 @@ def test_the_real_day_on_the_desks_ten_series(wide: Path, capsys: pytest.Capture
     assert not [event for event in events if len(event["headline"]) > 140]
 
 
+@pytest.mark.once
 def test_the_real_day_on_the_imported_history_with_every_tenor(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    events, summary = backtest(["--state", str(state)], capsys)
+    capsys.readouterr()
+    assert main(["backtest", "--json", "--state", str(state)]) == 0
+    events, summary = read(capsys.readouterr().out)
     holds_the_real_day(events)
     assert len(summary) == 24
 
 
-def test_the_same_input_gives_the_same_bytes(wide: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said = []
-    for _ in range(2):
-        assert main(["backtest", "--json", "--daily", str(wide)]) == 0
-        said.append(capsys.readouterr().out)
-    assert said[0] == said[1]
-    assert len(said[0]) > 100_000
+@pytest.mark.once
+def test_the_same_input_gives_the_same_bytes(wide: Path, printed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["backtest", "--json", "--daily", str(wide)]) == 0
+    assert capsys.readouterr().out == printed
+    assert len(printed) > 100_000
 
 
-def test_the_summary_counts_each_episode_once(wide: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    events, summary = backtest(["--daily", str(wide)], capsys)
+def test_the_summary_counts_each_episode_once(printed: str) -> None:
+    events, summary = read(printed)
     told = {event["episode"] for event in events if event["kind"] == "market"}
     assert sum(each["episodes"] for each in summary.values()) == len(told)
     # Beside them the breaks in the official curve, all before 1995.
@@ -163,6 +173,7 @@ SESSIONS: Final = 63
 """Moves that only warm the scale; the counts begin after them."""
 
 
+@pytest.mark.once
 def test_large_moves_since_2007_are_as_many_as_the_method_states(official_files: list[DailyFile]) -> None:
     since = parse_day("2007-01-01")
     daily = {

@@ -24,6 +24,8 @@ from stressd.lab.scoring.score import Score, score
 from stressd.lab.sim.labels import Dirt, Label, Move, MoveKind, Run
 from stressd.market.times import SECOND, iso, parse_time
 
+pytestmark = pytest.mark.once
+
 NOON = parse_time("2025-01-08T12:00:00Z")
 RUN = Run(
     seed=1, start="2025-01-06T00:00:00Z", scored_from="2025-01-07T00:00:00Z", end="2025-01-11T00:00:00Z", nu=6.0,

@@ -24,6 +24,8 @@ from stressd.market.sessions import calendar, local
 from stressd.market.tick import Tick
 from stressd.market.times import SECOND, day_start, parse_day, parse_time
 
+pytestmark = pytest.mark.once
+
 SMALL = SimSpec(markets=("JP", "US"), days=5, seed=7, rate=5.0)
 
 

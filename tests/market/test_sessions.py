@@ -140,6 +140,7 @@ def test_open_is_what_the_local_clock_says(name: str, t: int) -> None:
     assert table(name).span_at(t).is_open == expected
 
 
+@pytest.mark.once
 @settings(max_examples=20)
 @given(some_table, st.lists(instants, min_size=1, max_size=4), instants)
 def test_what_was_asked_before_changes_no_answer(name: str, asked: list[int], t: int) -> None:
