@@ -27,7 +27,13 @@ export function makeStore() {
   };
   const tell = (sections) => {
     for (const section of sections) {
-      for (const fn of [...(heard.get(section) ?? [])]) fn(store.state[section], store.state);
+      for (const fn of [...(heard.get(section) ?? [])]) {
+        try {
+          fn(store.state[section], store.state);
+        } catch (error) {
+          reportError(error); // one part of the page that fails does not stand in the way of the others
+        }
+      }
     }
   };
   return store;
