@@ -38,10 +38,11 @@ def leftovers() -> Iterator[None]:
         gc.collect()
 
 
-def feed(protocol: str, url: str, **more: Any) -> MqttFeed:
+def feed(protocol: str, url: str, again: float = 0.01, **more: Any) -> MqttFeed:
+    """again: s before it tries once more, at most and at first."""
     given = {"topics": ["yields/{market}/{tenor}"], "payload": {"value": "yield", "time": "ts"}, **more}
     config = Config(name="desk", type="mqtt", url=url, protocol=protocol, **given)  # type: ignore[arg-type]
-    return MqttFeed(config, RESOLVER, Backoff(first=0.01, cap=0.05), Backoff(first=0.01, cap=0.05))
+    return MqttFeed(config, RESOLVER, Backoff(first=again, cap=5 * again), Backoff(first=again, cap=5 * again))
 
 
 def message(value: float, ns: int | None = None) -> bytes:
@@ -232,7 +233,8 @@ async def test_tls_is_verified_against_the_private_authority(
     async with asyncio.timeout(30), mosquitto(settings) as broker:
         for tls in ({}, {"ca_file": str(other)}):
             inbox = KeepingInbox()
-            desk = feed(protocol, f"mqtts://localhost:{broker.port}", tls=tls)
+            # another attempt must not be under way when this one has been judged
+            desk = feed(protocol, f"mqtts://localhost:{broker.port}", again=60.0, tls=tls)
             task = background(desk.run(inbox))
             await feed_state(desk, lambda f: f.health.state in ("refused", "waiting"))
             assert (desk.health.state, desk.health.detail) == (
@@ -272,7 +274,7 @@ async def test_a_client_certificate_lets_us_in_and_without_one_nobody_gets_in(
     )
     async with asyncio.timeout(30), mosquitto(settings) as broker:
         url = f"mqtts://localhost:{broker.port}"
-        bare, inbox = feed(protocol, url, tls={"ca_file": str(tmp_path / "ca.pem")}), KeepingInbox()
+        bare, inbox = feed(protocol, url, again=60.0, tls={"ca_file": str(tmp_path / "ca.pem")}), KeepingInbox()
         task = background(bare.run(inbox))
         await feed_state(bare, lambda f: f.health.state in ("refused", "waiting"))
         assert bare.health.connects == 0
