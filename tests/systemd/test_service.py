@@ -172,7 +172,9 @@ def test_the_watchdog_ends_what_hangs_and_the_next_start_goes_on_with_the_same_e
     stacks = host.said(f"journalctl -u stressd -o cat _PID={pid}")
     assert "Fatal Python error: Aborted" in stacks
     assert "most recent call first" in stacks
-    assert "stressd/cli/run.py" in stacks
+    if how != "the process is stopped":
+        # one that goes on when it is aborted is read while it runs: how much of its stack is seen then is chance
+        assert "stressd/cli/run.py" in stacks
     host.until_connected()
     assert host.process() != pid
     assert host.episode in host.episodes()
