@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stressd.cli.errors import UserError
-from stressd.cli.watched import tell
 from stressd.lab.faults import UnreadFile
 from stressd.market.times import parse_day
 
@@ -100,6 +99,7 @@ def _kept(args: argparse.Namespace) -> int:
 
 def _columns(args: argparse.Namespace) -> int:
     from stressd.cli.report_text import columns_text
+    from stressd.cli.watched import tell
     from stressd.lab.report.columns import ColumnsReport, read_columns
 
     if args.window is not None and args.half_life is not None:

@@ -15,9 +15,9 @@ from stressd.lab.report.findings import findings
 from stressd.lab.report.flows import LATELY, shown
 from stressd.lab.report.links import Links
 from stressd.lab.report.paths import TickLags
-from stressd.lab.report.pictures import lag_text
 from stressd.lab.report.report import KINDS, Report
 from stressd.lab.report.stress_path import StressPath
+from stressd.lab.report.svg import lag_text
 from stressd.lab.report.system import HALF_LIFE, HORIZON, LAGS, System
 from stressd.market.times import day_iso
 

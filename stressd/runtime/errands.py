@@ -8,6 +8,7 @@ import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -103,6 +104,7 @@ async def carry_out(words: Sequence[str], longest: float) -> str:
         )
     except OSError as error:
         raise NotMade(f"it cannot be made: {error.strerror or error}") from None
+    _goes_first(child.pid)
     try:
         async with asyncio.timeout(longest):
             printed, said = await child.communicate()
@@ -116,3 +118,9 @@ async def carry_out(words: Sequence[str], longest: float) -> str:
         text = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise NotMade(text.removeprefix("stressd: ") or "it cannot be made")
     return printed.decode("utf-8", "replace")
+
+
+def _goes_first(pid: int) -> None:
+    """Where memory runs out, rather this process than the daemon, whose priority it has inherited."""
+    with suppress(OSError):
+        Path(f"/proc/{pid}/oom_score_adj").write_text("500", encoding="ascii")

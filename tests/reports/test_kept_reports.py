@@ -19,7 +19,7 @@ from stressd.lab.incident.incident import LATER, gather
 from stressd.lab.incident.keep import RECENT, due, kept_values, make_due, of_episode
 from stressd.lab.incident.known import known_spec
 from stressd.lab.report.markdown import markdown
-from stressd.lab.report.page import document_page
+from stressd.lab.report.rendering import document_page
 from stressd.runtime import pump
 from stressd.runtime.registry import registry
 from stressd.store import ActionRow, Commit, Episode, Store, recordings

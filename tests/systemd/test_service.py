@@ -31,6 +31,23 @@ def running(host: Host) -> Iterator[None]:
     host.settings({})
 
 
+ASKS = """
+import http.client, socket, sys
+class Local(http.client.HTTPConnection):
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect("/var/lib/stressd/stressd.sock")
+asked = Local("localhost", timeout=60)
+for _ in range(20):
+    asked.request("GET", sys.argv[1])
+    answer = asked.getresponse()
+    said = answer.read().decode()
+    if answer.status != 202:
+        break
+print(answer.status, said)
+"""
+
+
 def test_start_returns_when_the_daemon_is_ready_and_not_before(host: Host) -> None:
     host.run("systemctl stop stressd")
     done = host.run("systemctl start stressd; stressd status --json", check=False)
@@ -60,6 +77,14 @@ def test_it_runs_as_a_user_of_its_own_who_may_do_nothing_but_its_work(host: Host
         tried = host.run(f"nsenter -t {pid} -m touch {folder}/written", check=False)
         assert "Read-only file system" in tried.stderr, folder
     assert host.said(f"nsenter -t {pid} -m ls -A /home /root /tmp") == "/home:\n\n/root:\n\n/tmp:"
+
+
+def test_a_report_is_made_by_a_process_of_its_own_under_the_same_restrictions(host: Host) -> None:
+    host.machine.write("/srv/asks.py", ASKS)
+    page = host.said(f"/opt/stressd/bin/python /srv/asks.py /api/v1/episodes/{host.episode}/report.html")
+    assert page.startswith("200 <!doctype html>")
+    assert host.episode in page
+    assert "<svg" in page, "it was made of the recording too"
 
 
 def test_its_state_directory_is_its_own_and_closed_to_others(host: Host) -> None:

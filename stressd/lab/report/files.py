@@ -8,7 +8,7 @@ from typing import Any
 
 from stressd.lab.report.document import Document
 from stressd.lab.report.markdown import markdown
-from stressd.lab.report.page import document_page
+from stressd.lab.report.rendering import document_page
 
 
 def files(document: Document, plain: Mapping[str, Any], values: str) -> dict[str, str]:

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import Any, Final
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from stressd import __version__
-from stressd.alerts.words import count_text
 from stressd.lab.connectedness import Connectedness
 from stressd.lab.report import pictures
 from stressd.lab.report.columns import ColumnsReport
-from stressd.lab.report.document import Document
 from stressd.lab.report.findings import findings
 from stressd.lab.report.flows import LATELY, shown
+from stressd.lab.report.rendering import render
 from stressd.lab.report.report import KINDS, Report
 from stressd.lab.report.system import HALF_LIFE, HORIZON, LAGS, RIDGE, SHIFTS
-from stressd.market.times import day_iso
 
 PERIOD: Final = "period.html.j2"
 COLUMNS: Final = "columns.html.j2"
-DOCUMENT: Final = "document.html.j2"
 DARKEST: Final = 20.0
 """Percent from which on a cell of a heat map is darkest, unless another one has more."""
 
 
 def columns_page(found: ColumnsReport) -> str:
     """The page of `report --connectedness`."""
-    return _render(
+    return render(
         COLUMNS,
         found=found,
         grid=_grid(found.table, 2),
@@ -40,7 +34,7 @@ def columns_page(found: ColumnsReport) -> str:
 
 def period_page(report: Report) -> str:
     """The page of the periodic report."""
-    return _render(
+    return render(
         PERIOD,
         report=report,
         findings=findings(report),
@@ -65,24 +59,6 @@ def period_page(report: Report) -> str:
         stack=Markup("") if report.stress is None else pictures.stacked(report.stress),
         links=None if report.links is None else report.links.plain(),
     )
-
-
-def document_page(document: Document) -> str:
-    """The page of an episode or of a day."""
-    return _render(DOCUMENT, document=document)
-
-
-def _render(name: str, **given: Any) -> str:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_text)
-    )
-    environment.filters |= {"day": day_iso, "count": count_text, "lag": pictures.lag_text}
-    style = Markup(_text("report.css"))  # noqa: S704  # nosec B704
-    return environment.get_template(name).render(**given, style=style, version=__version__)
-
-
-def _text(name: str) -> str:
-    return resources.files("stressd.lab.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def _grid(found: Connectedness, digits: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from stressd.lab.report.breadth import Breadth
 from stressd.lab.report.flows import Flow
 from stressd.lab.report.links import Links
 from stressd.lab.report.stress_path import StressPath
-from stressd.lab.report.svg import WIDTH, Frame, area, box, dot, line, polyline, svg, ticks, words
+from stressd.lab.report.svg import WIDTH, Frame, area, box, dot, lag_text, line, polyline, svg, ticks, words
 from stressd.market.times import day_iso, parse_day
 
 COLOURS = 6
@@ -186,13 +186,6 @@ def _edge(start: Point, end: Point, edge: Mapping[str, Any]) -> list[str]:
             words((sx + 2.0 * bx + tx) / 4.0, (sy + 2.0 * by + ty) / 4.0 + 4.0, lag_text(lag), "label", "middle")
         ]
     return shapes
-
-
-def lag_text(seconds: float) -> str:
-    """ "45 s", "12 min", "8.7 h"."""
-    if seconds < 120.0:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60.0:.0f} min" if seconds < 7_200.0 else f"{seconds / 3_600.0:.1f} h"
 
 
 def shade(share: float, darkest: float) -> str:

@@ -106,6 +106,13 @@ def apart(ends: Sequence[tuple[float, str, str]]) -> list[tuple[float, str, str]
     return made
 
 
+def lag_text(seconds: float) -> str:
+    """ "45 s", "12 min", "8.7 h"."""
+    if seconds < 120.0:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60.0:.0f} min" if seconds < 7_200.0 else f"{seconds / 3_600.0:.1f} h"
+
+
 def clock(first: int, last: int, zone: tzinfo, about: int = 6) -> list[tuple[float, str]]:
     """Round times between two instants (ns UTC) on a clock there, as (seconds since 1970, name); days by their date."""
     raw = max((last - first) / SECOND / about, 1.0)
