@@ -40,10 +40,10 @@ Look = Callable[[str, Session], tuple[Day, Path | None]]
 
 
 class Kept(msgspec.Struct, kw_only=True):
-    """What is kept of one market. due: when its summary is told (ns UTC). items: by episode; more: how many others.
-    last: the date of the session that was summed up last, "" for none."""
+    """What is kept of one market. close: of the session that is summed up next (ns UTC). items: by episode; more: how
+    many others. last: the date of the session that was summed up last, "" for none."""
 
-    due: int
+    close: int
     items: dict[str, DigestItem] = {}
     more: int = 0
     last: str = ""
@@ -63,7 +63,7 @@ class Days:
         """The clock stands here: what closes from now on is summed up."""
         self._started = now
         for market in self.spec.markets:
-            self._of.setdefault(market, Kept(due=self._next(market, now)))
+            self._of.setdefault(market, Kept(close=self._next(market, now)))
 
     def follow(self, event: Event) -> None:
         """What has become of an episode: it belongs to the session of its market, that of a feed to all that it
@@ -81,16 +81,15 @@ class Days:
 
     def next_deadline(self) -> int | None:
         """When a summary is due; None for never."""
-        return min((each.due for each in self._of.values()), default=None)
+        return min(each.close for each in self._of.values()) + self.spec.after if self._of else None
 
     def take(self, due: int, known: Container[str]) -> list[Event]:
         """The summaries that are due then. known: ids that are taken."""
         told = []
         for market, kept in self._of.items():
-            if kept.due != due:
+            if kept.close + self.spec.after != due:
                 continue
-            close = due - self.spec.after
-            session = self._calendar(market).session_at(close - 1)
+            session = self._calendar(market).session_at(kept.close - 1)
             if self.look is not None:
                 items = sorted(kept.items.values(), key=_weight, reverse=True)
                 day, path = self.look(market, session)
@@ -114,14 +113,14 @@ class Days:
         for market, kept in state.items():
             if market in self._of:
                 self._of[market] = before = msgspec.convert(kept, Kept)
-                if before.due < self._started - LATEST:
+                if before.close < self._started - LATEST:
                     self._begin(market, before, self._started)
 
     def _begin(self, market: str, kept: Kept, now: int) -> None:
         """The next session, with what goes on from the one before."""
         kept.items = {name: item for name, item in kept.items.items() if item.state == "open"}
         kept.more = 0
-        kept.due = self._next(market, now)
+        kept.close = self._next(market, now)
 
     def _concerned(self, event: Event) -> list[str]:
         if event.kind == "market":
@@ -133,12 +132,10 @@ class Days:
         return self._voice.calendars[market]
 
     def _next(self, market: str, now: int) -> int:
-        """The first time after `now` that is so long after a close."""
-        calendar, after = self._calendar(market), self.spec.after
-        close = calendar.next_close(now - after)
-        if close + after <= now:
-            close = calendar.next_close(calendar.next_open(now - after + 1))
-        return close + after
+        """The first close of which the summary is due after `now`."""
+        calendar, since = self._calendar(market), now - self.spec.after
+        close = calendar.next_close(since)
+        return close if close > since else calendar.next_close(calendar.next_open(since + 1))
 
 
 def _weight(item: DigestItem) -> tuple[int, float, int]:

@@ -186,6 +186,21 @@ def test_a_daemon_that_was_down_at_a_close_tells_it_once_if_that_is_not_long_ago
     assert LATEST == 12 * HOUR
 
 
+@pytest.mark.parametrize(("before", "after"), [(60, 3_600), (3_600, 60), (0, 60)])
+def test_another_time_after_the_close_tells_the_same_sessions_once(before: int, after: int) -> None:
+    """The configuration is read again in the middle of the scene, and between a close and its summary."""
+    market, close = closes()[2]
+    for at in (close - HOUR, close + min(before, after) * SECOND + SECOND, close + HOUR // 2):
+        running = pipeline(replace(DAILY, after=before * SECOND))
+        told = running.feed([tick for tick in TICKS if tick.received <= at]) + running.advance(at)
+        state = json.loads(msgspec.json.encode(running.snapshot()))
+        running = pipeline(replace(DAILY, after=after * SECOND), at)
+        running.restore(state)
+        told += running.feed([tick for tick in TICKS if tick.received > at]) + running.advance(END)
+        said = [(one.event.market, one.event.day.session) for one in told if one.event.day is not None]
+        assert said == [(event.market, event.day.session) for event in SUMMARIES if event.day is not None], (market, at)
+
+
 def test_an_early_close_and_a_holiday_are_said() -> None:
     """New York closes at two on the day after Thanksgiving, and not at all on the day itself."""
     begin = parse_time("2025-11-26T12:00:00Z")
