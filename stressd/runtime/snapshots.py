@@ -7,6 +7,7 @@ thread. How often follows from what it costs.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -191,18 +192,27 @@ def about(at: int, method: str = METHOD) -> dict[str, Any]:
 
 
 async def _opened(directory: Path) -> SnapshotWriter:
-    """A writer, opened on another thread; one that nobody waits for any more is given up."""
-    opening = asyncio.ensure_future(asyncio.to_thread(SnapshotWriter, directory))
+    """A writer, opened on another thread; one that nobody waits for any more is given up, also where the loop has ended
+    before it is there."""
+    made: list[SnapshotWriter] = []
+    unwanted = threading.Event()
+
+    def make() -> SnapshotWriter:
+        writer = SnapshotWriter(directory)
+        made.append(writer)
+        if unwanted.is_set():
+            writer.abandon()
+        return writer
+
+    opening = asyncio.ensure_future(asyncio.to_thread(make))
     try:
         return await asyncio.shield(opening)
     except asyncio.CancelledError:
-        opening.add_done_callback(_give_up)
+        opening.add_done_callback(lambda done: done.cancelled() or done.exception())
+        unwanted.set()
+        for writer in made:
+            writer.abandon()
         raise
-
-
-def _give_up(opening: asyncio.Future[SnapshotWriter]) -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().abandon()
 
 
 class _Taking:

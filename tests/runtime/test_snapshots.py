@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -153,3 +155,30 @@ async def test_a_snapshot_that_is_given_up_anywhere_leaves_nothing_and_harms_no_
         read(store.file.parent / NAME)
     await asyncio.sleep(0.1)
     assert not list(store.file.parent.glob("*.partial"))
+
+
+def test_a_writer_that_is_opened_while_the_loop_ends_leaves_no_file_and_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+    made: list[SnapshotWriter] = []
+
+    class Slow(SnapshotWriter):
+        def __init__(self, directory: Path) -> None:
+            begun.set()
+            time.sleep(0.2)
+            super().__init__(directory)
+            made.append(self)
+
+    monkeypatch.setattr(module, "SnapshotWriter", Slow)
+
+    async def begin() -> None:
+        opening = asyncio.create_task(module._opened(tmp_path))
+        await asyncio.to_thread(begun.wait)
+        opening.cancel()
+        await asyncio.wait([opening])
+
+    asyncio.run(begin())
+    assert len(made) == 1
+    assert made[0]._out.closed
+    assert list(tmp_path.iterdir()) == []
