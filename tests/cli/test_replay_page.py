@@ -122,6 +122,7 @@ async def test_nobody_is_told_and_nothing_of_the_configuration_is_reached(tmp_pa
         await until(lambda: staging.playback.over, 60)
         daemon = staging.daemon
         await daemon.deliverer.idle()
+        await until(lambda: all(row.state != "pending" for row in daemon.store.deliveries()), 60)
         rows = await asyncio.to_thread(daemon.store.deliveries)
         assert rows
         assert {(row.sink, row.state) for row in rows} <= {("hook", "delivered"), ("hook", "superseded")}
