@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -39,10 +40,20 @@ SEVEREST: Final = ("info", "warn", "high", "critical")
 REFUSED: Final = ("token", "later")
 
 
+class File:
+    """One of the page's, as it is and as a browser takes it. tag: weak, since both are the same to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.data = path.read_bytes()
+        self.small = gzip.compress(self.data, 9, mtime=0)
+        self.kind = TYPES[path.suffix]
+        self.tag = f'W/"{hashlib.sha256(self.data).hexdigest()[:24]}"'
+
+
 def add_home(app: web.Application, document: Callable[[], Awaitable[Mapping[str, Any]]]) -> None:
     """GET / and GET /static/..."""
     files = {
-        path.name: (data := path.read_bytes(), TYPES[path.suffix], f'"{hashlib.sha256(data).hexdigest()[:24]}"')
+        path.name: File(path)
         for folder in (FOLDER, CHARTS)
         for path in (sorted(folder.iterdir()) if folder.is_dir() else ())
         if path.suffix in TYPES
@@ -60,11 +71,14 @@ def add_home(app: web.Application, document: Callable[[], Awaitable[Mapping[str,
         found = files.get(request.match_info["name"])
         if found is None:
             return web.Response(status=404, text="there is no such file\n")
-        data, kind, tag = found
-        headers = {**HEADERS, "Cache-Control": "no-cache", "ETag": tag}
-        if tag in request.headers.get("If-None-Match", ""):
+        headers = {**HEADERS, "Cache-Control": "no-cache", "ETag": found.tag, "Vary": "Accept-Encoding"}
+        if found.tag in request.headers.get("If-None-Match", ""):
             return web.Response(status=304, headers=headers)
-        return web.Response(body=data, content_type=kind, charset="utf-8", headers=headers)
+        body = found.data
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            body = found.small
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(body=body, content_type=found.kind, charset="utf-8", headers=headers)
 
     app.router.add_get("/", home)
     app.router.add_get("/static/{name}", static)

@@ -165,6 +165,11 @@ async def test_files_are_kept_by_browsers_until_they_change_and_nothing_else_is_
                 assert answer.content_type == kind
                 tag = answer.headers["ETag"]
                 assert await answer.read() == (FOLDER / name).read_bytes()
+                assert answer.headers["Content-Encoding"] == "gzip"
+            async with session.get(f"{url}/static/{name}", headers={"Accept-Encoding": "identity"}) as answer:
+                assert "Content-Encoding" not in answer.headers
+                assert await answer.read() == (FOLDER / name).read_bytes()
+                assert (answer.headers["ETag"], answer.headers["Vary"]) == (tag, "Accept-Encoding")
             async with session.get(f"{url}/static/{name}", headers={"If-None-Match": tag}) as answer:
                 assert answer.status == 304
         for name in ("page.html.j2", "nothing.js", "..%2fhome.py", "%2e%2e%2fhome.py", ".", "main.js%00"):
