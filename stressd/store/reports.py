@@ -37,9 +37,12 @@ def made(state: Path, kind: str) -> dict[str, int]:
 
 
 def write(state: Path, kind: str, name: str, texts: Mapping[str, str], as_of: int) -> Path:
-    """One report, by ending: each file complete or as it was. as_of: ns UTC. The page's file. Raises OSError."""
+    """One report, by ending: each file complete or as it was, and the daemon's even where root has it made. as_of: ns
+    UTC. The page's file. Raises OSError."""
     folder = state / FOLDER / kind
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in (folder.parent, folder):
+        each.mkdir(mode=0o700, exist_ok=True)
+        _belongs(each, state)
     for ending in ENDINGS:
         text = texts.get(ending)
         if text is None:
@@ -50,6 +53,7 @@ def write(state: Path, kind: str, name: str, texts: Mapping[str, str], as_of: in
             out.write(text)
             out.flush()
             os.fsync(out.fileno())
+        _belongs(partial, state)
         os.utime(partial, ns=(as_of, as_of))
         os.replace(partial, file)
     return folder / f"{name}{PAGE}"
@@ -75,6 +79,13 @@ def let_go(state: Path, oldest: int, most: int) -> int:
             total -= size
             gone += 1
     return gone
+
+
+def _belongs(path: Path, state: Path) -> None:
+    """To whom the state directory belongs."""
+    if os.geteuid() == 0:
+        owner = state.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,12 @@ def test_the_oldest_go_first_and_whole(
     young = [at for key, (at, _) in there.items() if key not in left and at >= oldest]
     if young and left:
         assert max(young) * 10**9 <= min(left.values())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files for somebody else")
+def test_what_root_has_made_belongs_to_the_owner_of_the_state_directory(tmp_path: Path) -> None:
+    os.chown(tmp_path, 4711, 4712)
+    page = write(tmp_path, EPISODES, "a", {".md": "m", ".html": "h"}, 1_000)
+    for path in (page, page.with_suffix(".md"), page.parent, page.parent.parent):
+        assert (path.stat().st_uid, path.stat().st_gid) == (4711, 4712), path
+        assert path.stat().st_mode & 0o077 == 0
