@@ -4,7 +4,7 @@ import { axis, chart, faint, ink, tabs } from "./chart.js";
 import { body, fill, h, mark, write } from "./dom.js";
 import { bp, known, seriesName } from "./words.js";
 
-const HEIGHT = (width) => Math.round(Math.min(320, Math.max(200, width * 0.45)));
+const HEIGHT = (width) => Math.round(Math.min(300, Math.max(200, width * 0.45)));
 const at = (years) => Math.sqrt(years); // the short end has room, the long end is not squeezed
 
 export function mount(element, store) {

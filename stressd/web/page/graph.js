@@ -126,7 +126,7 @@ function sentence(edge) {
   const wall = known(edge.lag_s) ? `${open ? "" : "after "}${duration(edge.lag_s)} by the clock` : "";
   said.push(...[open, wall].filter(Boolean));
   if (known(edge.beta)) said.push(`${number(edge.beta)} bp per bp`);
-  if (known(edge.p)) said.push(`p ${share(edge.p)}`);
+  if (known(edge.p)) said.push(`p\u00a0${share(edge.p)}`);
   if (edge.reason) said.push(edge.reason);
   return said.join(", ");
 }

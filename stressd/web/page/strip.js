@@ -6,7 +6,7 @@ import { Unread, read } from "./read.js";
 import { bp, clock, known, local, seriesName, sigma } from "./words.js";
 import { OVER, lines, overlays, view } from "./strip_marks.js";
 
-const HEIGHT = (width) => Math.round(Math.min(320, Math.max(200, width * 0.34)));
+const HEIGHT = (width) => Math.round(Math.min(300, Math.max(200, width * 0.34)));
 const AGAIN = 20_000; // ms after which the path is asked for anew: bars move, episodes open
 const MOST = 4000; // points
 
