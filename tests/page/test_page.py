@@ -61,7 +61,7 @@ async def test_it_follows_a_breach_and_its_drawer_explains_it(desk: Desk, browse
         assert await page.get_by_text("No episode is open").is_visible()
         await desk.breach()
         row = page.locator("#episodes button.episode[data-severity='critical']")
-        await row.wait_for()
+        await row.get_by_text("JP 30Y +").wait_for()
         assert (await row.inner_text()).count("JP 30Y +") == 1
         cell = page.locator("#heat td[data-breach] button")
         assert "JP 30Y" in await cell.get_attribute("aria-label")
