@@ -125,6 +125,7 @@ function sentence(edge) {
   const open = lagText(edge) === "at its open" ? "at its open" : known(edge.open_lag_s) ? `after ${duration(edge.open_lag_s)} of open time` : "";
   const wall = known(edge.lag_s) ? `${open ? "" : "after "}${duration(edge.lag_s)} by the clock` : "";
   said.push(...[open, wall].filter(Boolean));
+  if (edge.wording === COULD_NOT) return [...said, edge.reason].filter(Boolean).join(", ");
   if (known(edge.beta)) said.push(`${number(edge.beta)} bp per bp`);
   if (known(edge.p)) said.push(`p\u00a0${share(edge.p)}`);
   if (edge.reason) said.push(edge.reason);

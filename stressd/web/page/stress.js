@@ -5,7 +5,7 @@ import { known } from "./words.js";
 
 const ARROWS = { up: "▲", down: "▼", flat: "▬" };
 const APART = "out of step"; // what is taken off where the markets do not move together
-const TRENDS = { up: "above", down: "below", flat: "as" };
+const change = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2);
 
 export function mount(element, store) {
   const value = h("strong", { class: "index-value" });
@@ -18,8 +18,8 @@ export function mount(element, store) {
   const show = () => {
     const { stress = {}, episodes = {}, feeds = {}, sinks = {}, budget = {} } = store.state ?? {};
     write(value, known(stress.value) ? stress.value.toFixed(2) : "?");
-    write(trend, known(stress.previous)
-      ? `${ARROWS[stress.trend]} ${TRENDS[stress.trend]} ${stress.previous.toFixed(2)} of the last close${stress.young ? ", little history" : ""}`
+    write(trend, known(stress.previous) && known(stress.value)
+      ? `${ARROWS[stress.trend]} ${change(stress.value - stress.previous)} since the last close${stress.young ? ", little history" : ""}`
       : "of 1; no close to compare with yet");
     const contributions = stress.contributions ?? {};
     const names = Object.keys(contributions).sort((a, b) => contributions[b] - contributions[a]);
