@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -88,7 +89,7 @@ def library() -> None:
 @pytest.mark.parametrize("width", [400, 1280, 2560])
 async def test_the_gravest_breach_is_drawn_and_the_heat_map_chooses_another(tmp_path: Path, width: int) -> None:
     async with shown(tmp_path, width) as (page, said, _):
-        await page.wait_for_function("document.querySelector('#strip .chart-told').textContent.includes('crossed')")
+        await page.locator("#strip .chart-told", has_text="crossed").wait_for()
         assert "JP 30Y 3.762 %, +20.0 bp" in await page.inner_text("#strip .strip-head")
         assert "crossed 10:10 high, 6.1σ since the open" in await page.inner_text("#strip .chart-told")
         assert await page.get_attribute("#curves [role=tab][aria-selected=true]", "data-name") == "JP"
@@ -97,7 +98,7 @@ async def test_the_gravest_breach_is_drawn_and_the_heat_map_chooses_another(tmp_
         assert all(w > 200 for w in await page.evaluate(drawn))
         assert len(await page.evaluate(drawn)) == 2
         await page.click("#heat button[data-series='US.GOV.10Y']")
-        await page.wait_for_function("document.querySelector('#strip .chart-told').textContent.includes('New York')")
+        await page.locator("#strip .chart-told", has_text="New York").wait_for()
         assert "US 10Y 4.240 %" in await page.inner_text("#strip .strip-head")
         assert "nothing crossed" in await page.inner_text("#strip .chart-told")
         assert await page.get_attribute("#curves [role=tab][aria-selected=true]", "data-name") == "US"
@@ -114,9 +115,7 @@ async def test_the_arrow_keys_go_from_market_to_market_and_a_pointer_is_told_the
         assert (await page.inner_text("#curves .chart-told")).startswith("US: 10Y 4.240 %")
         await page.wait_for_selector("#strip canvas")
         await page.hover("#strip .u-over")
-        await page.wait_for_function(
-            "/ at \\d\\d:\\d\\d:\\d\\d Tokyo/.test(document.querySelector('.strip-head').textContent)"
-        )
+        await page.locator(".strip-head", has_text=re.compile(r" at \d\d:\d\d:\d\d Tokyo")).wait_for()
         assert said == []
 
 
@@ -126,7 +125,7 @@ async def test_without_its_library_the_page_says_so_and_has_every_figure(
     monkeypatch.setattr(home, "CHARTS", tmp_path / "none")
     async with shown(tmp_path) as (page, said, _):
         assert "without its charting library" in await page.inner_text("#curves .chart-missing")
-        await page.wait_for_function("document.querySelector('#strip .chart-told').textContent.includes('crossed')")
+        await page.locator("#strip .chart-told", has_text="crossed").wait_for()
         assert "30Y 3.762 % (+20.0 bp)" in await page.inner_text("#curves .chart-told")
         assert said == []
 

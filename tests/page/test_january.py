@@ -59,9 +59,7 @@ class Shown:
 
     async def after(self, state: dict[str, Any]) -> None:
         """Once it shows this state's time."""
-        await self.page.wait_for_function(
-            "(wanted) => document.querySelector('#now').textContent.includes(wanted)", arg=state["time"][11:19]
-        )
+        await self.page.locator("#now", has_text=state["time"][11:19]).wait_for()
 
 
 @asynccontextmanager
@@ -171,7 +169,7 @@ async def test_the_afternoon_in_tokyo_and_the_drawer_that_the_way_to_the_episode
         assert "US could not respond (JP)" in said
         assert "Martin Luther King" in said
         assert (await page.inner_text("#strip .strip-head")).startswith("JP 30Y 3.76")
-        await page.wait_for_function("document.querySelector('#strip .chart-told').textContent.includes('crossed')")
+        await page.locator("#strip .chart-told", has_text="crossed").wait_for()
         told = await page.inner_text("#strip .chart-told")
         assert "Tokyo time" in told
         assert "critical" in told

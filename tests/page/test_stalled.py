@@ -104,10 +104,9 @@ async def test_a_tab_that_stops_reading_is_let_go_and_comes_back_to_the_whole_st
         await control.send("Debugger.disable")
         await until(lambda: stream.clients == 2, 30)
         # from the whole state: it had missed what changed meanwhile
-        await stalled.wait_for_function(
-            "(turn) => parseFloat(document.querySelector(\"[data-series='JP.GOV.30Y'] .change\").textContent) >= turn",
-            arg=before,
-        )
+        async with asyncio.timeout(20):
+            while await shown(stalled) < before:
+                await asyncio.sleep(0.05)
         await stalled.wait_for_selector("html:not([data-stale])", state="attached")
         assert stream.dropped == 1
         for page in pages:
