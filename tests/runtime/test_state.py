@@ -14,6 +14,7 @@ from stressd.alerts.episode import HALT, Episode
 from stressd.alerts.matching import Match
 from stressd.alerts.people.commands import AddSilence, EndSilence
 from stressd.market.times import parse_time
+from stressd.runtime.state.health import Rates
 from stressd.runtime.state.hush import Hush
 from stressd.runtime.state.strip import strip
 from tests.runtime.desk import LAST, Desk, desk_in, until
@@ -167,3 +168,19 @@ async def test_what_was_over_for_a_day_is_not_shown_and_a_headline_is_that_of_th
         open_one.closed_at = daemon.clock.now() - 25 * 3_600_000_000_000
         assert (await get(daemon.server.port, "state"))["episodes"] == {}
         open_one.closed_at = None
+
+
+def test_a_rate_is_of_the_clock_that_the_messages_came_by() -> None:
+    rates = Rates()
+    assert rates.of("desk", 0, 0.0) is None
+    assert rates.of("desk", 5, 0.5) == 10.0
+    # a replay a thousand times as fast is looked at every five minutes of its own
+    for look in range(1, 5):
+        assert rates.of("fast", 60 * look, 300.0 * look) == (None if look == 1 else 0.2)
+    # and where it stands still, its rate is that of before
+    for _ in range(1_000):
+        assert rates.of("fast", 240, 1_200.0) == 0.2
+    assert rates.of("fast", 240, 1_500.0) == 0.0
+    # a daemon that counts anew, and a scenario that begins again
+    assert rates.of("fast", 3, 1_900.0) is None
+    assert rates.of("fast", 9, 100.0) is None

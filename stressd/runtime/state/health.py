@@ -18,10 +18,13 @@ class Rates:
         self._seen: dict[str, list[tuple[float, int]]] = {}
 
     def of(self, name: str, messages: int, steady: float) -> float | None:
-        """None before the second look. steady: monotonic s."""
+        """None before the second look. steady: seconds of a clock that is never set, or of a replay's own, which may
+        stand still."""
         seen = self._seen.setdefault(name, [])
-        if seen and messages < seen[-1][1]:
+        if seen and (messages < seen[-1][1] or steady < seen[-1][0]):
             seen.clear()
+        if seen and steady == seen[-1][0]:
+            del seen[-1]
         seen.append((steady, messages))
         while len(seen) > 2 and steady - seen[1][0] >= WINDOW:
             del seen[0]
