@@ -174,8 +174,7 @@ class _Demo:
         await clock.sleep_until(self.scenario.ends + AFTERWARDS)
         await asyncio.sleep(LOOK_EVERY)
         if not once:
-            clock.let(1 << 62)
-            self._say("The scenario is over. The daemon goes on; Ctrl-C ends it.")
+            self._say("The scenario is over, and its time stands still. The page stays; Ctrl-C ends it.")
             await asyncio.Event().wait()
 
     def _note(self, tick: Tick) -> None:

@@ -62,7 +62,7 @@ export function lines(plot, strip, digits) {
   ctx.save();
   const narrow = plot.bbox.width < NARROW * devicePixelRatio;
   const left = [];
-  const sides = { left, right: narrow ? left : [] };
+  const sides = { left, right: narrow ? left : [], words: [] };
   if (strip.prior_close) level(plot, strip.prior_close.value, ink("--soft"), null, [], "left", `prior close ${strip.prior_close.value.toFixed(digits)} %`, sides);
   const bands = [...strip.bands].sort((a, b) => GRAVITY.indexOf(b.severity) - GRAVITY.indexOf(a.severity));
   for (const band of bands) {
@@ -72,11 +72,12 @@ export function lines(plot, strip, digits) {
     level(plot, band.upper, colour, band.from.time, dash, side, `${band.severity} ${bp(band.bar_bp)}${over}`, sides);
     level(plot, band.lower, colour, band.from.time, dash, side, `${band.severity} ${bp(-band.bar_bp)}${over}`, sides);
   }
+  for (const word of sides.words) name(plot, word);
   for (const breach of strip.breaches) flag(plot, breach);
   ctx.restore();
 }
 
-// since: ISO time from which it holds, null for all of the session; sides: by side, heights at which there is a word already; two bars that nearly meet keep the graver one's.
+// since: ISO time from which it holds, null for all of the session; sides: by side, heights at which there is a word already (two bars that nearly meet keep the graver one's), and the words, which come over all lines.
 function level(plot, value, colour, since, dash, side, word, sides) {
   const { ctx, bbox } = plot;
   const y = plot.valToPos(value, "y", true);
@@ -92,6 +93,11 @@ function level(plot, value, colour, since, dash, side, word, sides) {
   ctx.setLineDash([]);
   if (sides[side].some((other) => Math.abs(other - y) < 14 * devicePixelRatio)) return;
   sides[side].push(y);
+  sides.words.push({ word, side, y, colour });
+}
+
+function name(plot, { word, side, y, colour }) {
+  const { ctx, bbox } = plot;
   ctx.fillStyle = colour;
   ctx.font = type(11, devicePixelRatio);
   ctx.textAlign = side;
