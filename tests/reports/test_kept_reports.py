@@ -152,14 +152,18 @@ def test_without_any_recording_it_is_made_of_the_updates_and_says_so(left: World
         found = of_episode(state, store, episode, None, left.now)
         assert found is not None
         text = markdown(document(found))
-        assert "from its updates alone" in text
+        assert "from its updates alone: no recording of the time is there" in text
         assert "<svg" not in document_page(document(found)).replace('class="wide"', "")
         assert found.reversal is None or not found.reversal.recorded
     store.close()
 
 
-@pytest.mark.parametrize("damage", ["cut", "garbled", "gone in the middle"])
-def test_a_damaged_recording_costs_the_pictures_at_most(left: World, state: Path, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["cut", "garbled", "bent", "gone in the middle"])
+def test_a_damaged_recording_costs_what_cannot_be_read_of_it(left: World, state: Path, damage: str) -> None:
+    files = recordings.files(state / recordings.FOLDER)
+    for each in files[:1]:
+        if not each.packed:
+            recordings.pack(each.path)
     files = recordings.files(state / recordings.FOLDER)
     if damage == "cut":
         for each in files:
@@ -167,10 +171,18 @@ def test_a_damaged_recording_costs_the_pictures_at_most(left: World, state: Path
     elif damage == "garbled":
         for each in files:
             each.path.write_bytes(b"time,series\nx,AA.GOV.10Y,,,,,\n" * 50)
+    elif damage == "bent":
+        whole = bytearray(files[0].path.read_bytes())
+        whole[len(whole) // 2 : len(whole) // 2 + 64] = b"\xff" * 64
+        files[0].path.write_bytes(whole)
     else:
         files[len(files) // 2].path.unlink()
     store = Store.open(state)
-    assert list(make_due(state, store, None, left.now))
+    names = list(make_due(state, store, None, left.now))
+    assert names
+    texts = [file_of(state, EPISODES, name, ".md").read_text() for name in names]
+    said = [text for text in texts if "cannot be read whole" in text or "of the time can be read" in text]
+    assert bool(said) == (damage != "gone in the middle")
     store.close()
 
 

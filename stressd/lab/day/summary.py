@@ -111,10 +111,7 @@ def gather(
         key=lambda row: -abs(row.change_bp or 0.0),
     )
     wanted = [row.series for row in moved[:SERIES]]
-    try:
-        values = read_values(state, wanted, opened, closed, patience) if wanted else Values({}, closed)
-    except (OSError, EOFError, ValueError):
-        values = Values({}, opened)
+    values = read_values(state, wanted, opened, closed, patience) if wanted else Values({}, closed)
     episodes = [each for each in store.episodes() if each.origin == event.origin]
     mine = {item.episode for item in event.digest}
     return Summary(

@@ -72,12 +72,15 @@ def document(incident: Incident) -> Document:
 def _source(incident: Incident) -> str:
     count = sum(len(track) for track in incident.values.tracks.values())
     if not count:
-        return " from its updates alone: there is no recording of the time"
+        gone = "can be read" if incident.values.damaged else "is there"
+        return f" from its updates alone: no recording of the time {gone}"
     kept = " and what an earlier report kept" if incident.values.kept else ""
     short = ""
     if incident.values.until < incident.end - SECOND:
         short = f", which was read up to {moment_text(iso(incident.values.until // SECOND * SECOND))}"
-    return f" from its updates and {count:,} recorded ticks{kept}{short}"
+    files = incident.values.damaged
+    bad = f"; {files} file{'s' if files > 1 else ''} of the recording cannot be read whole" if files else ""
+    return f" from its updates and {count:,} recorded ticks{kept}{short}{bad}"
 
 
 def _facts(incident: Incident) -> list[tuple[str, str]]:

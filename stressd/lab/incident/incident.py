@@ -114,15 +114,12 @@ def gather(
     state: Path, store: Store, story: Story, now: int, spec: EngineSpec | None, kept: Mapping[str, Track] | None = None
 ) -> Incident:
     """now: ns UTC. spec: markets and rules, None where they are not known. kept: values of an earlier report. Blocks.
-    Raises StoreError; a recording that cannot be read counts as none."""
+    Raises StoreError."""
     episode = story.episode
     calendars = {market.name: market.calendar for market in spec.markets} if spec is not None else {}
     start, end = _window(story, now)
     wanted = _series(story)
-    try:
-        values = read_values(state, wanted, start, end) if wanted else Values({}, end)
-    except (OSError, EOFError, ValueError):
-        values = Values({}, start)
+    values = read_values(state, wanted, start, end) if wanted else Values({}, end)
     values = joined(values, {name: track for name, track in (kept or {}).items() if name in wanted})
     everything = store.episodes()
     closed = episode.closed_at or now

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import time
+import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -33,42 +34,66 @@ _BLOCK: Final = 1 << 16
 """Lines between two looks at the clock."""
 
 
+UNREADABLE: Final = (OSError, EOFError, zlib.error)
+"""What a damaged file of a recording raises."""
+
+
 class Values:
     """tracks: by series, as read; a lone tick that the next one takes back is left out of them. until: up to when (ns
     UTC of receipt) the recording was read; it is short of what was asked for where reading took too long. kept: whether
-    an earlier report's values stand in for a recording that is gone."""
+    an earlier report's values stand in for a recording that is gone. damaged: files of which not all could be read."""
 
-    def __init__(self, tracks: Mapping[str, Track], until: int, *, kept: bool = False) -> None:
+    def __init__(self, tracks: Mapping[str, Track], until: int, *, kept: bool = False, damaged: int = 0) -> None:
         self.tracks = {name: settled(track) for name, track in tracks.items()}
         self.until = until
         self.kept = kept
+        self.damaged = damaged
 
 
 def read_values(state: Path, series: Collection[str], start: int, end: int, patience: float = PATIENCE) -> Values:
-    """The ticks of these series that were true from `start` to `end` (ns UTC), by the recording in a state directory.
-    Raises OSError, EOFError."""
+    """The ticks of these series that were true from `start` to `end` (ns UTC), by the recording in a state directory as
+    far as it can be read."""
     wanted = {name.encode(): name for name in series}
     tracks: dict[str, Track] = {name: [] for name in series}
-    there = recordings.files(state / recordings.FOLDER)
+    try:
+        there = recordings.files(state / recordings.FOLDER)
+    except OSError:
+        there = []
     first = max((k for k, each in enumerate(there) if each.start <= start), default=0)
     give_up = time.monotonic() + patience
-    until = start
+    until, damaged = start, 0
     for each in there[first:]:
         if each.start > end + LATE:
             break
-        with recordings.opened(each) as stream:
-            stream.readline()
-            for k, line in enumerate(stream):
-                # most lines are of other series, and a day may have hundreds of millions
-                name = wanted.get(line.split(b",", 2)[1] if b"," in line else b"")
-                if name is not None and len(parts := line.split(b",", 5)) > 5:
-                    at = int(parts[0])
-                    if start <= at <= end:
-                        tracks[name].append((at, float(parts[2])))
-                    until = max(until, int(parts[4]))
-                if k % _BLOCK == 0 and time.monotonic() > give_up:
-                    return Values(_ordered(tracks), min(until, end))
-    return Values(_ordered(tracks), end)
+        bent = False
+        try:
+            with recordings.opened(each) as stream:
+                stream.readline()
+                for k, line in enumerate(stream):
+                    # most lines are of other series, and a day may have hundreds of millions
+                    name = wanted.get(line.split(b",", 2)[1] if b"," in line else b"")
+                    if name is not None and len(parts := line.split(b",", 5)) > 5:
+                        tick = _tick(parts)
+                        bent = bent or tick is None
+                        if tick is not None:
+                            at, value, received = tick
+                            until = max(until, received)
+                            if start <= at <= end:
+                                tracks[name].append((at, value))
+                    if k % _BLOCK == 0 and time.monotonic() > give_up:
+                        return Values(_ordered(tracks), min(until, end), damaged=damaged)
+        except UNREADABLE:
+            bent = True
+        damaged += bent
+    return Values(_ordered(tracks), end, damaged=damaged)
+
+
+def _tick(parts: list[bytes]) -> tuple[int, float, int] | None:
+    """Time (ns UTC), value (percent) and time of receipt of a line; None for one that is none."""
+    try:
+        return int(parts[0]), float(parts[2]), int(parts[4])
+    except ValueError:
+        return None
 
 
 def _ordered(tracks: Mapping[str, Track]) -> dict[str, Track]:
@@ -136,4 +161,4 @@ def joined(recorded: Values, kept: Mapping[str, Track]) -> Values:
             until = own[0][0] if own else track[-1][0] + 1
             tracks[name] = [point for point in track if point[0] < until] + own
             used = True
-    return Values(tracks, recorded.until, kept=used)
+    return Values(tracks, recorded.until, kept=used, damaged=recorded.damaged)
