@@ -53,7 +53,7 @@ def day(args: argparse.Namespace) -> int:
     """Of a session such as JP-2026-01-20. Exit status. Raises UserError."""
     state = state_of(args)
     with open_store(state) as store:
-        event = days.of_name(store, args.subject)
+        event = store.day(args.subject)
         if event is None:
             raise UserError(f"{args.subject}: there is no summary of such a day; `daily:` has them told at each close")
         found = days.of_event(state, store, event, _spec(args, state), time.time_ns())

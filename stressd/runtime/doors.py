@@ -169,7 +169,11 @@ class Reception:
             raise NotYet(str(error)) from None
 
     async def day(self, name: str, ending: str) -> Path | None:
-        if name not in [each["name"] for each in await self.days()]:
+        try:
+            known = await asyncio.to_thread(self._daemon.store.day, name)
+        except StoreError as error:
+            raise NotYet(f"the store cannot be read: {error}") from None
+        if known is None:
             raise Unknown(f"there is no summary `{name[:40]}`; /api/v1/days lists those of the last three months")
         try:
             return await self._daemon.asked.of(name, ending)

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from stressd.alerts.event import Event, from_json
 from stressd.market.tick import Tick
-from stressd.store import history, outbox, retention, standby
+from stressd.store import days, history, outbox, retention, standby
 from stressd.store.ownership import no_daemon, take_ownership
 from stressd.store.rows import (
     ActionRow,
@@ -284,11 +284,11 @@ class Store:
 
     def days(self, since: int, until: int) -> list[Event]:
         """The summaries of markets' sessions that were told from `since` to `until` (ns UTC), in their order."""
-        statement = (
-            "SELECT json FROM event WHERE time BETWEEN ? AND ? AND type = 'digest' AND episode >= 'DAY-' "
-            "AND episode < 'DAY.' ORDER BY time, id"
-        )
-        return [from_json(row[0]) for row in self._read(lambda c: c.execute(statement, (since, until)).fetchall())]
+        return self._read(partial(days.told, since=since, until=until))
+
+    def day(self, name: str) -> Event | None:
+        """The summary that people call `JP-2026-01-20`; None where there is none."""
+        return self._read(partial(days.named, name=name))
 
     def told_after(self, event_id: str, end: int) -> list[str]:
         """The JSON of the events that were committed after that one ("" for none) and are of a time up to `end` (ns

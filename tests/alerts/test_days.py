@@ -26,6 +26,7 @@ from stressd.market.sessions import calendar
 from stressd.market.tick import Tick
 from stressd.market.times import iso, parse_time
 from stressd.testing.worlds import walk
+from tests.alerts.batches import played
 
 SECOND = 1_000_000_000
 HOUR = 3_600 * SECOND
@@ -61,16 +62,7 @@ def closes() -> list[tuple[str, int]]:
 
 
 def play(cuts: list[int], restart: int | None = None) -> list[Routed]:
-    running, told, begin = pipeline(), [], 0
-    for number, end in enumerate([*sorted(cuts), len(TICKS)]):
-        if number == restart:
-            state = json.loads(msgspec.json.encode(running.snapshot()))
-            running = pipeline()
-            running.restore(state)
-        if TICKS[begin:end]:
-            told += running.feed(TICKS[begin:end])
-        begin = end
-    return told + running.advance(END)
+    return played(pipeline, TICKS, END, cuts, restart)
 
 
 WHOLE = play([])

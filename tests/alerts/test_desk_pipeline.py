@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +17,7 @@ from stressd.engine.spec import LevelRule
 from stressd.lab.offline import Setup
 from stressd.market.tick import Tick
 from stressd.market.times import parse_time
+from tests.alerts.batches import played
 
 SECOND = 1_000_000_000
 START = parse_time("2026-01-20T05:00:00Z")
@@ -59,16 +58,7 @@ TICKS = list(ticks())
 
 
 def play(cuts: list[int], restart: int | None = None) -> list[Routed]:
-    running, told, begin = pipeline(), [], 0
-    for number, end in enumerate([*sorted(cuts), len(TICKS)]):
-        if number == restart:
-            state = json.loads(msgspec.json.encode(running.snapshot()))
-            running = pipeline()
-            running.restore(state)
-        if TICKS[begin:end]:
-            told += running.feed(TICKS[begin:end])
-        begin = end
-    return told + running.advance(START + 400 * SECOND)
+    return played(pipeline, TICKS, START + 400 * SECOND, cuts, restart)
 
 
 WHOLE = play([])

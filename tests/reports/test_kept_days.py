@@ -10,7 +10,7 @@ import pytest
 
 from stressd.alerts.event import to_json
 from stressd.cli.main import main
-from stressd.lab.day.keep import make_due, of_event, of_name
+from stressd.lab.day.keep import make_due, of_event
 from stressd.lab.incident.keep import RECENT
 from stressd.market.times import parse_time
 from stressd.store import ActionRow, Commit, Store, recordings
@@ -66,9 +66,11 @@ def test_summaries_of_long_ago_are_not_made_up_for(state: Path, store: Store) ->
 
 def test_a_day_is_found_by_its_name_and_no_other(store: Store) -> None:
     for name, event in zip(NAMES, SUMMARIES, strict=True):
-        assert of_name(store, name) == event
-    assert of_name(store, "JP-2026-01-17") is None
-    assert of_name(store, "XX-2026-01-16") is None
+        assert store.day(name) == event
+    assert store.day("JP-2026-01-17") is None
+    assert store.day("XX-2026-01-16") is None
+    for wrong in ("", "JP", "JP-2026-13-45", "JP-yesterday", "-"):
+        assert store.day(wrong) is None
     assert store.days(0, END) == SUMMARIES
     assert store.days(parse_time(SUMMARIES[1].time), parse_time(SUMMARIES[1].time)) == [SUMMARIES[1]]
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
-from typing import Final
 
 from stressd.alerts.event import Event
 from stressd.engine.spec import EngineSpec
@@ -15,11 +13,9 @@ from stressd.lab.day.summary import Summary, gather, name_of
 from stressd.lab.incident.keep import RECENT, TURN, kept_values
 from stressd.lab.incident.values import to_csv
 from stressd.lab.report.files import files
-from stressd.market.times import day_start, parse_time
+from stressd.market.times import parse_time
 from stressd.store import Store
 from stressd.store.reports import DAYS, made, write
-
-DAY_NS: Final = 86_400_000_000_000
 
 
 def make_due(state: Path, store: Store, spec: EngineSpec | None, now: int, turn: float = TURN) -> Iterator[str]:
@@ -32,18 +28,6 @@ def make_due(state: Path, store: Store, spec: EngineSpec | None, now: int, turn:
             summary = of_event(state, store, event, spec, now)
             write(state, DAYS, summary.name, texts(summary), parse_time(event.time))
             yield summary.name
-
-
-def of_name(store: Store, name: str) -> Event | None:
-    """The summary that people call `JP-2026-01-20`; None where there is none. Raises StoreError, ValueError."""
-    market, _, day = name.partition("-")
-    begin = day_start(date.fromisoformat(day).toordinal())
-    mine = [
-        event
-        for event in store.days(begin - DAY_NS, begin + 3 * DAY_NS)
-        if event.day is not None and (event.day.market, event.day.session) == (market, day)
-    ]
-    return mine[-1] if mine else None
 
 
 def of_event(state: Path, store: Store, event: Event, spec: EngineSpec | None, now: int) -> Summary:

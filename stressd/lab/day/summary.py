@@ -113,15 +113,15 @@ def gather(
     wanted = [row.series for row in moved[:SERIES]]
     values = read_values(state, wanted, opened, closed, patience) if wanted else Values({}, closed)
     episodes = [each for each in store.episodes() if each.origin == event.origin]
-    mine = {item.episode for item in event.digest}
+    mine = [item.episode for item in event.digest]
     return Summary(
         event=event,
         day=day,
         made=now,
         values=joined(values, {name: track for name, track in (kept or {}).items() if name in wanted}),
         used=_used(day, episodes, closed, spec),
-        told=_told([each for each in store.deliveries() if opened <= each.created_at and each.episode in mine]),
-        labels=[row for row in store.labels() if row.episode in mine],
+        told=_told([row for name in mine for row in store.deliveries(episode=name) if row.created_at >= opened]),
+        labels=[row for name in mine for row in store.labels(name)],
     )
 
 

@@ -49,7 +49,7 @@ def row(state: SeriesState, order: int, now: int, deaf: Collection[str]) -> dict
         "sigma": None if glance.sigma is None else round(glance.sigma, 2),
         "sigma_bp": None if glance.sigma_bp is None else round(glance.sigma_bp, 2),
         "horizon": daily.name,
-        "bars": _bars(state),
+        "bars": _bars(state, glance.sigma_bp or 0.0),
         "state": seen,
         "breach": state.breaches.active > 0,
         "day_low": glance.low,
@@ -58,11 +58,11 @@ def row(state: SeriesState, order: int, now: int, deaf: Collection[str]) -> dict
     }
 
 
-def _bars(state: SeriesState) -> dict[str, float | None]:
-    """The lowest bar of each severity over one day, as any rule has it now; a floor in bp counts where it binds."""
+def _bars(state: SeriesState, sigma: float) -> dict[str, float | None]:
+    """The lowest bar of each severity over one day, as any rule has it now; a floor in bp counts where it binds. sigma:
+    bp, 0 where it is not known."""
     lowest: dict[str, float | None] = dict.fromkeys(("warn", "high", "critical"))
     daily = state.horizons.all[DAILY]
-    sigma = daily.scale.sigma
     for watch in daily.watches:
         floor = watch.floor_bp / sigma if sigma > 0.0 else 0.0
         for severity, enter in zip(watch.severities, watch.enters, strict=False):
